@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""logban-client: everything that a person types."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Configuration: what did the admin write, and where?"""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Judging: is it enough, and is this subject exempt?"""

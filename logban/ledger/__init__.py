@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The ledger: what must be in force now?"""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Matching: who did what, according to this line?"""

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: MIT
+"""The nouns that one stage hands to the next.
+
+Everything here is frozen.  Times are seconds since the epoch, as floats, fractions kept.
+An address is a string in the canonical form of :func:`canonical_address`, a network one in
+that of :func:`canonical_network`; strings, because they are hashed a million times a second.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from typing import NewType
+
+CanonicalAddress = NewType("CanonicalAddress", str)
+"""An address in compressed lower case, IPv4-mapped IPv6 written as IPv4."""
+
+
+@lru_cache(maxsize=65536)
+def canonical_address(text: str) -> CanonicalAddress:
+    """Give the one way in which logban writes this address; ValueError if it is none.
+
+    >>> canonical_address("::FFFF:198.51.100.7")
+    '198.51.100.7'
+    """
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise ValueError(f"{text!r} has a scope, which means nothing on another host")
+        if address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+    return CanonicalAddress(str(address))
+
+
+def canonical_network(text: str) -> str:
+    """Give the one way in which logban writes this network, host bits cleared; ValueError if none.
+
+    A network of a single address is written as the address.
+    """
+    network = ipaddress.ip_network(text, strict=False)
+    if isinstance(network, ipaddress.IPv6Network):
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None and network.prefixlen >= 96:
+            network = ipaddress.ip_network((mapped, network.prefixlen - 96), strict=False)
+    if network.prefixlen == network.max_prefixlen:
+        return str(network.network_address)
+    return str(network)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """Where in the configuration a value was written."""
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        """Write it the way editors and compilers do."""
+        return f"{self.path}:{self.line}"
+
+
+class SubjectKind(StrEnum):
+    """What a ban can be laid on."""
+
+    IP = "ip"
+    NET = "net"
+    USER = "user"
+    USER_IP = "user-ip"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who is counted and banned: an address, a network, a user, a user at an address.
+
+    ``network`` is a canonical address for IP and USER_IP, a canonical network for NET, "" for USER.
+    """
+
+    kind: SubjectKind
+    network: str = ""
+    user: str = ""
+
+    @classmethod
+    def of_address(cls, address: CanonicalAddress, ipv6_prefix: int = 64) -> Subject:
+        """Give the subject that this address is counted under: itself, or its IPv6 network."""
+        if ":" not in address or ipv6_prefix == 128:
+            return cls(SubjectKind.IP, address)
+        return cls(SubjectKind.NET, _ipv6_network(address, ipv6_prefix))
+
+    @classmethod
+    def parse(cls, text: str, ipv6_prefix: int = 64) -> Subject:
+        """Read what a person types: an address or a network; ValueError if it is neither."""
+        if "/" not in text:
+            return cls.of_address(canonical_address(text), ipv6_prefix)
+        network = canonical_network(text)
+        return cls(SubjectKind.NET if "/" in network else SubjectKind.IP, network)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, str]) -> Subject:
+        """Read what :meth:`to_json` wrote; ValueError on anything else."""
+        try:
+            kind = SubjectKind(value["kind"])
+            match kind:
+                case SubjectKind.IP:
+                    return cls(kind, canonical_address(value["ip"]))
+                case SubjectKind.NET:
+                    return cls(kind, canonical_network(value["net"]))
+                case SubjectKind.USER:
+                    return cls(kind, "", value["user"])
+                case SubjectKind.USER_IP:
+                    return cls(kind, canonical_address(value["ip"]), value["user"])
+        except KeyError as error:
+            raise ValueError(f"a subject lacks {error}: {dict(value)!r}") from error
+
+    def to_json(self) -> dict[str, str]:
+        """Give the form that scripts see, e.g. ``{"kind": "ip", "ip": "198.51.100.7"}``."""
+        match self.kind:
+            case SubjectKind.IP:
+                return {"kind": "ip", "ip": self.network}
+            case SubjectKind.NET:
+                return {"kind": "net", "net": self.network}
+            case SubjectKind.USER:
+                return {"kind": "user", "user": self.user}
+            case SubjectKind.USER_IP:
+                return {"kind": "user-ip", "user": self.user, "ip": self.network}
+
+    def __str__(self) -> str:
+        """Write it for a person: ``198.51.100.7``, ``2001:db8:66::/64``, ``6003@198.51.100.7``."""
+        match self.kind:
+            case SubjectKind.IP | SubjectKind.NET:
+                return self.network
+            case SubjectKind.USER:
+                return self.user
+            case SubjectKind.USER_IP:
+                return f"{self.user}@{self.network}"
+
+
+@lru_cache(maxsize=65536)
+def _ipv6_network(address: str, prefix: int) -> str:
+    return str(ipaddress.IPv6Network((address, prefix), strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where reading a file is to be resumed: just behind the last line that was handed on.
+
+    ``head`` is the SHA-256 of the file's first ``head_length`` bytes; with device and inode it
+    tells this file from another one of the same name.
+    """
+
+    path: str
+    device: int
+    inode: int
+    offset: int
+    head: bytes
+    head_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines of one source, in order, each ended by LF.
+
+    ``offset`` is where the first of them begins in the file.  ``live`` says that they were
+    written while the source was being watched, as opposed to found there (catch-up).
+    """
+
+    source: str
+    data: bytes
+    offset: int
+    live: bool
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One line that says that somebody failed.
+
+    ``time`` is what the line says; None if it says nothing.  ``offset`` is where the line begins
+    in its source.  ``fields`` are the rule's captures by name (``user``, ...), hostile text all.
+    """
+
+    address: CanonicalAddress
+    time: float | None
+    rule: str
+    fields: Mapping[str, str]
+    line: str
+    source: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One counted failure as it is kept with the ban: when, by which rule, the line, its source."""
+
+    time: float
+    rule: str
+    line: str
+    source: str
+
+    def to_json(self) -> dict[str, object]:
+        """Give the form that scripts see."""
+        return {"time": self.time, "rule": self.rule, "line": self.line, "source": self.source}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement that a subject is to be banned from ``time`` until ``until`` (None: for ever)."""
+
+    jail: str
+    subject: Subject
+    time: float
+    until: float | None
+    failures: int
+    rule: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+class BanOrigin(StrEnum):
+    """Who decided a ban."""
+
+    JAIL = "jail"
+    HAND = "hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """One entry of the ledger: who is banned, by whom, why, from when, until when (None: for ever)."""
+
+    jail: str
+    subject: Subject
+    time: float
+    until: float | None
+    failures: int = 0
+    rule: str = ""
+    evidence: tuple[Evidence, ...] = field(default=(), repr=False)
+    origin: BanOrigin = BanOrigin.JAIL
+    reason: str = ""
+
+    def remaining(self, now: float) -> float | None:
+        """Give the seconds that it has left, never below 0; None for ever."""
+        return None if self.until is None else max(0.0, self.until - now)
+
+
+class ChangeKind(StrEnum):
+    """What can happen to a ban."""
+
+    BAN = "ban"
+    EXTEND = "extend"
+    LIFT = "lift"
+    EXPIRE = "expire"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that happened to a ban, at ``time``; what actions are told of."""
+
+    kind: ChangeKind
+    ban: Ban
+    time: float
