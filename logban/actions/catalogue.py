@@ -1,87 +1,71 @@
 # SPDX-License-Identifier: MIT
-"""The actions there are: their names, fail2ban's names for them, and what each can be told.
+"""The actions there are, and how a jail's words select one.
 
-This module is read when the configuration is, so it imports none of the actions themselves:
-``build`` does, for those that a jail uses.
+This module is read whenever the configuration is, so it imports none of the actions
+themselves: ``build`` does, for those that a jail uses.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from typing import cast
 
-from logban.actions import parameters
+from logban.actions.declaration import (
+    ActionSpec,
+    ActionType,
+    Builder,
+    ParameterError,
+    UnknownAction,
+)
 from logban.actions.protocols import Enforcer, Notifier
+from logban.actions.types_firewall import IPTABLES, NFTABLES
+from logban.actions.types_message import COMMAND, EMAIL
 from logban.clock import Clock
 
-
-class ParameterError(ValueError):
-    """An action was given a parameter that it does not know or cannot take.
-
-    ``known`` are the names that could have been meant; empty where the value is at fault.
-    """
-
-    def __init__(self, message: str, parameter: str = "", known: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.parameter = parameter
-        self.known = known
+TYPES: tuple[ActionType, ...] = (NFTABLES, IPTABLES, EMAIL, COMMAND)
 
 
-class UnknownAction(ValueError):
-    """No action of that name; ``known`` are those that there are."""
-
-    def __init__(self, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(f"there is no action {name!r}")
-        self.name = name
-        self.known = known
+def names() -> tuple[str, ...]:
+    """Give every name that a jail can write, logban's own and fail2ban's."""
+    return tuple(name for kind in TYPES for name in (kind.name, *kind.aliases))
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One thing that an action can be told: its name, how its text is read, what holds without it.
-
-    ``parse`` raises ValueError with a sentence for the admin.  ``ignored`` is the reason why
-    fail2ban's parameter of that name is taken and not followed; "" where it is followed.
-    """
-
-    name: str
-    parse: Callable[[str], object]
-    default: object
-    doc: str
-    ignored: str = ""
+def find(name: str) -> tuple[ActionType, Mapping[str, str]]:
+    """Give the action of that name and the defaults that the name brings; UnknownAction if none."""
+    for kind in TYPES:
+        if name == kind.name:
+            return kind, {}
+        if name in kind.aliases:
+            return kind, kind.aliases[name]
+    raise UnknownAction(name, names())
 
 
-@dataclass(frozen=True, slots=True)
-class ActionType:
-    """An action as the catalogue knows it; ``module`` is where its ``build`` function lives."""
-
-    name: str
-    module: str
-    parameters: tuple[Parameter, ...]
-    doc: str
-
-
-@dataclass(frozen=True, slots=True)
-class ActionSpec:
-    """An action as a jail asks for it.
-
-    ``written`` is the name in the jail file, ``type_name`` the action that it selects,
-    ``parameters`` every parameter of that action, parsed, defaults filled in.
-    ``notes`` are sentences for ``check``: what was taken and not followed, and why.
-    """
-
-    jail: str
-    written: str
-    type_name: str
-    parameters: Mapping[str, object]
-    notes: tuple[str, ...] = ()
+def parse(jail: str, name: str, written: Mapping[str, str]) -> ActionSpec:
+    """Read what a jail says of an action; UnknownAction or ParameterError if it can't be followed."""
+    kind, brought = find(name)
+    known = {parameter.name: parameter for parameter in kind.parameters}
+    for word in written:
+        if word not in known:
+            raise ParameterError(f"action {name!r} has no parameter {word!r}", word, tuple(known))
+    values: dict[str, object] = {}
+    notes: list[str] = []
+    for word, parameter in known.items():
+        text = written.get(word, brought.get(word))
+        if text is None:
+            values[word] = parameter.default
+            continue
+        try:
+            values[word] = parameter.parse(text)
+        except ValueError as error:
+            raise ParameterError(f"{name}[{word}={text!r}]: {error}", word) from error
+        if parameter.ignored and word in written:
+            notes.append(f"{name}[{word}=...] is not followed: {parameter.ignored}")
+    return ActionSpec(jail, name, kind.name, values, tuple(notes))
 
 
-class Builder(Protocol):
-    """What an action's module offers under the name ``build``."""
-
-    def __call__(self, spec: ActionSpec, clock: Clock) -> Enforcer | Notifier:
-        """Make the action; touch nothing outside the process yet."""
-        ...
+def build(spec: ActionSpec, clock: Clock) -> Enforcer | Notifier:
+    """Make the action that a jail asks for."""
+    kind, _ = find(spec.type_name)
+    builder = cast("Builder", importlib.import_module(kind.module).build)
+    return builder(spec, clock)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""The words in which an action declares itself: its name, its parameters, what a jail asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from logban.actions.protocols import Enforcer, Notifier
+from logban.clock import Clock
+
+
+class ParameterError(ValueError):
+    """An action was given a parameter that it does not know or cannot take.
+
+    ``known`` are the names that could have been meant; empty where the value is at fault.
+    """
+
+    def __init__(self, message: str, parameter: str = "", known: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+        self.known = known
+
+
+class UnknownAction(ValueError):
+    """No action of that name; ``known`` are those that there are."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"there is no action {name!r}")
+        self.name = name
+        self.known = known
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One thing that an action can be told: its name, how its text is read, what holds without it.
+
+    ``parse`` raises ValueError with a sentence for the admin.  ``ignored`` is the reason why
+    fail2ban's parameter of that name is taken and not followed; "" where it is followed.
+    """
+
+    name: str
+    parse: Callable[[str], object]
+    default: object
+    doc: str
+    ignored: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionType:
+    """An action as the catalogue knows it; ``module`` is where its ``build`` function lives.
+
+    ``aliases`` are fail2ban's names for it; each may bring defaults of its own, as the text
+    that an admin would have written.
+    """
+
+    name: str
+    module: str
+    parameters: tuple[Parameter, ...]
+    doc: str
+    aliases: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """An action as a jail asks for it.
+
+    ``written`` is the name in the jail file, ``type_name`` the action that it selects,
+    ``parameters`` every parameter of that action, parsed, defaults filled in.
+    ``notes`` are sentences for ``check``: what was taken and not followed, and why.
+    """
+
+    jail: str
+    written: str
+    type_name: str
+    parameters: Mapping[str, object]
+    notes: tuple[str, ...] = ()
+
+
+class Builder(Protocol):
+    """What an action's module offers under the name ``build``."""
+
+    def __call__(self, spec: ActionSpec, clock: Clock) -> Enforcer | Notifier:
+        """Make the action; touch nothing outside the process yet."""
+        ...
