@@ -206,7 +206,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The judgement that a subject is to be banned from ``time`` until ``until`` (None: for ever)."""
+    """The judgement: ban this subject from ``time`` until ``until`` (None: for ever)."""
 
     jail: str
     subject: Subject
@@ -226,7 +226,10 @@ class BanOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """One entry of the ledger: who is banned, by whom, why, from when, until when (None: for ever)."""
+    """One entry of the ledger: who is banned, by whom, why, since when and until when.
+
+    ``until`` is None for ever; ``time`` is that of the failure that was one too many.
+    """
 
     jail: str
     subject: Subject

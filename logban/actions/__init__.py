@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Actions: is what was decided in force, and who was told?"""
+"""Actions put in force what was decided, and tell who is to be told."""

@@ -42,7 +42,7 @@ def find(name: str) -> tuple[ActionType, Mapping[str, str]]:
 
 
 def parse(jail: str, name: str, written: Mapping[str, str]) -> ActionSpec:
-    """Read what a jail says of an action; UnknownAction or ParameterError if it can't be followed."""
+    """Read what a jail says of an action; UnknownAction or ParameterError if it is wrong."""
     kind, brought = find(name)
     known = {parameter.name: parameter for parameter in kind.parameters}
     for word in written:
@@ -61,7 +61,10 @@ def parse(jail: str, name: str, written: Mapping[str, str]) -> ActionSpec:
             raise ParameterError(f"{name}[{word}={text!r}]: {error}", word) from error
         if parameter.ignored and word in written:
             notes.append(f"{name}[{word}=...] is not followed: {parameter.ignored}")
-    return ActionSpec(jail, name, kind.name, values, tuple(notes))
+    spec = ActionSpec(jail, name, kind.name, values, tuple(notes))
+    if kind.check is not None:
+        kind.check(spec)
+    return spec
 
 
 def build(spec: ActionSpec, clock: Clock) -> Enforcer | Notifier:

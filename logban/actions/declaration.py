@@ -52,7 +52,8 @@ class ActionType:
     """An action as the catalogue knows it; ``module`` is where its ``build`` function lives.
 
     ``aliases`` are fail2ban's names for it; each may bring defaults of its own, as the text
-    that an admin would have written.
+    that an admin would have written.  ``check`` raises ParameterError where parameters that are
+    right one by one do not go together.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ActionType:
     parameters: tuple[Parameter, ...]
     doc: str
     aliases: Mapping[str, Mapping[str, str]]
+    check: Callable[[ActionSpec], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Judging: is it enough, and is this subject exempt?"""
+"""Judging asks whether it is enough, and whether this subject is exempt."""

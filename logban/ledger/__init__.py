@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The ledger: what must be in force now?"""
+"""The ledger knows what must be in force now."""

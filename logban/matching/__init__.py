@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Matching: who did what, according to this line?"""
+"""Matching asks who did what, according to this line."""

@@ -10,7 +10,7 @@ from logban.model import Origin
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A regular expression in fail2ban's dialect (``<HOST>``, ``<F-USER>``, ...), and where it stands."""
+    """A regular expression in fail2ban's dialect, with its tags, and where it stands."""
 
     text: str
     origin: Origin

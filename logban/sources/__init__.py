@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Sources: what is new, and have I lost or doubled any of it?"""
+"""Sources tell what is new, and lose or double none of it."""

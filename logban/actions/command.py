@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: MIT
+r"""Run programs of the admin's for a ban and its end.
+
+No shell is ever run.  A command line is split into its arguments when the configuration is
+read, and each argument is a template of its own, so no value can become two arguments.  What
+attackers write (user names, log lines) goes in with its control characters escaped.  An argument
+that begins with ``-`` only because of a value has that dash written as ``\x2d``, unless the
+command line has an argument ``--`` before it: nobody becomes an option by his name, and nobody
+escapes a ban by it either, as he would if the command were refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shlex
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from jinja2 import Template
+
+from logban.actions import process
+from logban.actions.declaration import ActionSpec
+from logban.actions.templates import ARGUMENT, compiled, rendered
+from logban.actions.types_message import COMMAND_EVENTS, optional_of, value_of
+from logban.clock import Clock
+from logban.durations import format_duration
+from logban.errors import ActionError
+from logban.model import Ban, BanOrigin, Evidence, Subject, SubjectKind
+from logban.text import visible
+
+_LOG = logging.getLogger(__name__)
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_OUTPUT = 4096  # of a program, kept for the message about its failure
+_LINES = 20  # of evidence handed on; Linux takes at most 128 KiB in one argument
+_REMEMBERED = 4096  # lifted bans, and those that could not be
+_NAMED = 5  # failures named one by one in one message
+
+_BLOCK = re.compile(
+    r"""\{\{ (?: [^"'}] | "[^"]*" | '[^']*' | \}(?!\}) )* \}\}   # {{ value }}
+      | \{% (?: [^"'%] | "[^"]*" | '[^']*' | %(?!\}) )* %\}      # {% statement %}
+    """,
+    re.VERBOSE,
+)
+# fail2ban's way to write a value; here it would reach the program as it stands.
+_TAG = re.compile(r"<(?:ip|family|failures|time|bantime|bancount|matches|name|F-[A-Z_]+)>")
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A program and the templates of its arguments, split once and for all."""
+
+    event: str
+    text: str
+    arguments: tuple[tuple[str, Template], ...]
+    """Each argument as it was written, and compiled."""
+
+    @classmethod
+    def parse(cls, event: str, text: str) -> CommandLine:
+        """Split and compile a command line; ValueError if it could not be run for any ban."""
+        values = _sample(event)
+        tag = _TAG.search(text)
+        if tag is not None:
+            raise ValueError(f"{tag.group()} is fail2ban's; write {{{{ {_like(tag, values)} }}}}")
+        words = _split(text)
+        if not words:
+            raise ValueError("there is no command")
+        if _BLOCK.search(words[0]) or words[0].startswith("-"):
+            raise ValueError(f"the program must be named as it is, and not {words[0]!r}")
+        arguments = tuple((word, compiled(ARGUMENT, word, values)) for word in words)
+        line = cls(event, text, arguments)
+        for number, (word, argument) in enumerate(zip(words, line.argv(values), strict=True)):
+            if argument.startswith("\\x2d") and not word.startswith("\\x2d"):
+                raise ValueError(
+                    f"argument {number} ({word!r}) begins with - only when it is filled in; "
+                    "write the - in front of the braces"
+                )
+        return line
+
+    def argv(self, values: Mapping[str, object]) -> list[str]:
+        """Fill in the arguments; ValueError if that can't be done."""
+        argv: list[str] = []
+        guarded = False
+        for word, template in self.arguments:
+            argument = rendered(template, values)
+            if "\0" in argument:
+                raise ValueError(f"argument {len(argv)} ({word!r}) holds a NUL character")
+            if argument.startswith("-") and not word.startswith("-") and not guarded:
+                argument = f"\\x2d{argument[1:]}"
+            guarded = guarded or argument == word == "--"
+            argv.append(argument)
+        return argv
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What is run at each event; None: nothing."""
+
+    ban: CommandLine | None = None
+    unban: CommandLine | None = None
+    extend: CommandLine | None = None
+    start: CommandLine | None = None
+    stop: CommandLine | None = None
+
+
+class Command:
+    """An enforcer that runs programs, and remembers what it has run them for.
+
+    What a program has done can't be read back.  So a ban that was applied in this process is not
+    applied again; with another end ``extend`` is run for it, or nothing.  Bans of an earlier
+    process are known by their time, which lies before ``created``: with ``restored`` false no
+    program is run for them.  ``unban`` is run once for each ban that is lifted.
+    """
+
+    def __init__(
+        self,
+        jail: str,
+        commands: Commands,
+        clock: Clock,
+        *,
+        timeout: float = 60.0,
+        restored: bool = True,
+    ) -> None:
+        self._jail = jail
+        self._commands = commands
+        self._clock = clock
+        self._timeout = timeout
+        self._restored = restored
+        self._created = clock.now()
+        self._started = False
+        self._applied: dict[tuple[str, Subject], float | None] = {}
+        self._lifted: OrderedDict[tuple[str, Subject, float], None] = OrderedDict()
+        self._owed: OrderedDict[tuple[str, Subject], Ban] = OrderedDict()
+
+    def prepare(self) -> None:
+        """Run ``start``, once; ActionError if it fails.  Then try again what could not be lifted.
+
+        Nobody else can find those: that they are in force can't be read.
+        """
+        if not self._started and self._commands.start is not None:
+            self._for_jail(self._commands.start)
+        self._started = True
+        try:
+            self._each(list(self._owed.values()), self._lift)
+        except ActionError as error:  # it must not keep back new bans
+            _LOG.warning("%s", error)
+
+    def apply(self, bans: Sequence[Ban]) -> None:
+        """Run what these bans ask for, one after another.
+
+        All are tried; ActionError names those that failed.  Only these are tried again when the
+        same bans are applied once more.
+        """
+        self._forget_ended()
+        self._each(bans, self._apply)
+
+    def lift(self, bans: Sequence[Ban]) -> None:
+        """Run ``unban`` for these, in the way of :meth:`apply`."""
+        self._each(bans, self._lift)
+
+    def read(self) -> None:
+        """Tell that what is in force can't be read."""
+        return
+
+    def close(self) -> None:
+        """Run ``stop``, where ``start`` was due; ActionError if it fails."""
+        if self._started and self._commands.stop is not None:
+            self._started = False
+            self._for_jail(self._commands.stop)
+
+    def _apply(self, ban: Ban) -> None:
+        now = self._clock.now()
+        if ban.until is not None and ban.until <= now:
+            return
+        key = (ban.jail, ban.subject)
+        if key not in self._applied:
+            if self._commands.ban is not None and (self._restored or ban.time >= self._created):
+                self._run(self._commands.ban, _values(ban, now))
+        elif self._applied[key] != ban.until and self._commands.extend is not None:
+            self._run(self._commands.extend, _values(ban, now))
+        self._applied[key] = ban.until
+        self._lifted.pop((*key, ban.time), None)
+        self._owed.pop(key, None)
+
+    def _lift(self, ban: Ban) -> None:
+        key = (ban.jail, ban.subject, ban.time)
+        if key in self._lifted:
+            return
+        if self._commands.unban is not None:
+            _remember(self._owed, (ban.jail, ban.subject), ban)
+            self._run(self._commands.unban, _values(ban, self._clock.now()))
+            del self._owed[ban.jail, ban.subject]
+        self._applied.pop((ban.jail, ban.subject), None)
+        _remember(self._lifted, key, None)
+
+    def _forget_ended(self) -> None:
+        now = self._clock.now()
+        ended = [key for key, until in self._applied.items() if until is not None and until <= now]
+        for key in ended:
+            del self._applied[key]
+
+    def _each(self, bans: Sequence[Ban], do: Callable[[Ban], None]) -> None:
+        failures: list[str] = []
+        for ban in bans:
+            try:
+                do(ban)
+            except ActionError as error:
+                failures.append(f"{visible(str(ban.subject), 100)}: {error}")
+        if failures:
+            named = "; ".join(failures[:_NAMED])
+            more = len(failures) - _NAMED
+            others = f"; and {more} more" if more > 0 else ""
+            raise ActionError(f"command in jail {self._jail}: {named}{others}")
+
+    def _for_jail(self, line: CommandLine) -> None:
+        try:
+            self._run(line, {"jail": self._jail})
+        except ActionError as error:
+            raise ActionError(f"command in jail {self._jail}: {error}") from error
+
+    def _run(self, line: CommandLine, values: Mapping[str, object]) -> None:
+        try:
+            argv = line.argv(values)
+        except ValueError as error:
+            raise ActionError(f"{line.event} command {line.text!r}: {error}") from error
+        program = argv[0]
+        environment = {
+            **process.ENVIRONMENT,
+            "LOGBAN_EVENT": line.event,
+            **{f"LOGBAN_{name.upper()}": str(value) for name, value in values.items()},
+        }
+        try:
+            finished = process.run(
+                argv, timeout=self._timeout, limit=_OUTPUT, environment=environment
+            )
+        except OSError as error:
+            raise ActionError(f"{program} cannot be run: {error.strerror}") from error
+        if finished.timed_out:
+            raise ActionError(f"{program} did not end within {format_duration(self._timeout)}")
+        if finished.code:
+            said = visible(finished.output.decode(errors="replace").strip(), 300)
+            how = f"exit code {finished.code}" if finished.code > 0 else f"signal {-finished.code}"
+            raise ActionError(f"{program} failed ({how}): {said or 'it said nothing'}")
+
+
+def build(spec: ActionSpec, clock: Clock) -> Command:
+    """Make the enforcer that a jail asks for."""
+    commands = Commands(*(optional_of(spec, event, CommandLine) for event in COMMAND_EVENTS))
+    return Command(
+        spec.jail,
+        commands,
+        clock,
+        timeout=value_of(spec, "timeout", float),
+        restored=value_of(spec, "restored", bool),
+    )
+
+
+def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
+    memory[key] = value
+    while len(memory) > _REMEMBERED:
+        memory.popitem(last=False)
+
+
+def _values(ban: Ban, now: float) -> dict[str, object]:
+    """Give what a command can be told of a ban; -1 stands for "for ever", "" for what is not."""
+    subject = ban.subject
+    remaining = ban.remaining(now)
+    family = "inet6" if ":" in subject.network else "inet"
+    return {
+        "jail": ban.jail,
+        "ip": subject.network,
+        "family": family if subject.network else "",
+        "user": visible(subject.user, 1000),
+        "subject": visible(str(subject), 1000),
+        "kind": subject.kind.value,
+        "time": int(ban.time),
+        "until": -1 if ban.until is None else round(ban.until),
+        "bantime": -1 if ban.until is None else round(ban.until - ban.time),
+        "remaining": -1 if remaining is None else round(remaining),
+        "failures": ban.failures,
+        "rule": ban.rule,
+        "reason": visible(ban.reason, 1000),
+        "origin": ban.origin.value,
+        "lines": "\n".join(visible(evidence.line, 1000) for evidence in ban.evidence[-_LINES:]),
+    }
+
+
+def _sample(event: str) -> dict[str, object]:
+    if event in {"start", "stop"}:
+        return {"jail": "asterisk"}
+    subject = Subject(SubjectKind.USER_IP, "192.0.2.1", "6003")
+    evidence = (Evidence(0.0, "rule", "a line", "/var/log/asterisk/full"),)
+    ban = Ban("asterisk", subject, 0.0, 600.0, 5, "rule", evidence, BanOrigin.HAND, "a reason")
+    return _values(ban, 0.0)
+
+
+def _like(tag: re.Match[str], values: Mapping[str, object]) -> str:
+    """Give our name for what fail2ban's tag means."""
+    meant = tag.group()[1:-1]
+    other = {"name": "jail", "matches": "lines", "F-USER": "user"}.get(meant, meant)
+    return other if other in values else "jail"
+
+
+def _split(text: str) -> list[str]:
+    """Split a command line as a shell would, what stands in braces kept together."""
+    if any(not (character.isprintable() or character.isspace()) for character in text):
+        raise ValueError("it holds control characters or other invisible ones")
+    blocks: list[str] = []
+
+    def hide(block: re.Match[str]) -> str:
+        blocks.append(block.group())
+        return f"\0{len(blocks) - 1}\0"  # no NUL can be in the text: it was refused above
+
+    try:
+        words = shlex.split(_BLOCK.sub(hide, text))
+    except ValueError as error:
+        raise ValueError(f"the command line can't be split: {error}") from error
+    return [re.sub("\0([0-9]+)\0", lambda found: blocks[int(found[1])], word) for word in words]

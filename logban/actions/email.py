@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: MIT
+"""Tell people of a ban by mail: what the log said, whose the address is, how to lift it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shlex
+import socket
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import EmailPolicy
+from email.utils import format_datetime, make_msgid
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Template
+
+from logban.actions.declaration import ActionSpec
+from logban.actions.delivery import Delivery, Either, NotAgain, Sendmail, Smtp
+from logban.actions.templates import TEXT, compiled, rendered
+from logban.actions.types_message import (
+    HOSTNAME_TAG,
+    Endpoint,
+    Mta,
+    Tls,
+    optional_of,
+    value_of,
+)
+from logban.actions.whois import Whois
+from logban.clock import Clock
+from logban.durations import format_duration
+from logban.errors import ActionError
+from logban.model import Ban, BanOrigin, Change, ChangeKind, Evidence, Subject, SubjectKind
+from logban.text import visible
+
+_LOG = logging.getLogger(__name__)
+
+SUBJECT = "[logban] {{ name }}: {{ headline }} on {{ hostname }}"
+_HEADER_LENGTH = 200
+_REMEMBERED = 1024  # changes that are not told again
+
+# The words of the subject line and of the first sentence.
+_HEADLINES = {
+    ChangeKind.BAN: "banned {}",
+    ChangeKind.EXTEND: "extended the ban of {}",
+    ChangeKind.LIFT: "lifted the ban of {}",
+    ChangeKind.EXPIRE: "the ban of {} has ended",
+}
+_HAPPENED = {
+    ChangeKind.BAN: "has been banned",
+    ChangeKind.EXTEND: "stays banned for longer",
+    ChangeKind.LIFT: "is no longer banned: the ban was lifted",
+    ChangeKind.EXPIRE: "is no longer banned: the ban has ended",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a mail is made of: the jail's name in it, who gets it from whom, its templates."""
+
+    name: str
+    recipients: tuple[str, ...]
+    sender: str
+    sender_name: str
+    subject: Template
+    body: Template
+    lines: int
+    hostname: str
+    zone: tzinfo | None = None
+    """The zone that times are written in; None: the host's."""
+
+    def compose(self, change: Change, now: float, whois: str) -> EmailMessage:
+        """Write the mail that tells of a change; ValueError if a template can't be filled in."""
+        values = self.values(change, whois)
+        message = EmailMessage(policy=EmailPolicy(linesep="\n", cte_type="7bit"))
+        message["Subject"] = _header(rendered(self.subject, values).strip())
+        message["From"] = _as_address(self.sender, _header(self.sender_name))
+        message["To"] = [_as_address(recipient) for recipient in self.recipients]
+        message["Date"] = format_datetime(datetime.fromtimestamp(now, UTC).astimezone(self.zone))
+        # The host's name could hold what an identifier may not.
+        domain = re.sub(r"[^A-Za-z0-9.-]+", "-", self.hostname).strip("-.") or "localhost"
+        message["Message-ID"] = make_msgid("logban", domain)
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday reply is wanted
+        message["X-Logban-Event"] = change.kind.value
+        message["X-Logban-Jail"] = _header(change.ban.jail)
+        # Quoted-printable whatever the text: no line is too long, no byte above ASCII, and no
+        # server has anything left to convert.
+        message.set_content(rendered(self.body, values), cte="quoted-printable")
+        return message
+
+    def values(self, change: Change, whois: str) -> Mapping[str, object]:
+        """Give all that a template can show, by name."""
+        ban = change.ban
+        who = str(ban.subject)
+        shown = ban.evidence[max(0, len(ban.evidence) - self.lines) :]
+        return {
+            "name": self.name,
+            "jail": ban.jail,
+            "hostname": self.hostname,
+            "event": change.kind.value,
+            "headline": _HEADLINES[change.kind].format(visible(who, 100)),
+            "happened": _HAPPENED[change.kind],
+            "who": who,
+            "ip": "" if ban.subject.kind is SubjectKind.USER else ban.subject.network,
+            "user": ban.subject.user,
+            "quoted": _quoted(who),
+            "since": self._moment(ban.time),
+            "until": self._end(ban),
+            "failures": ban.failures,
+            "rule": ban.rule,
+            "reason": ban.reason,
+            "by_hand": ban.origin is BanOrigin.HAND,
+            "in_force": change.kind in {ChangeKind.BAN, ChangeKind.EXTEND},
+            "lines": tuple(evidence.line for evidence in shown),
+            "omitted": len(ban.evidence) - len(shown),
+            "sources": tuple(dict.fromkeys(evidence.source for evidence in shown)),
+            "whois": tuple(whois.split("\n")) if whois else (),
+        }
+
+    def _moment(self, seconds: float) -> str:
+        there = datetime.fromtimestamp(seconds, UTC).astimezone(self.zone)
+        return there.strftime("%Y-%m-%d %H:%M:%S %Z (%z)")
+
+    def _end(self, ban: Ban) -> str:
+        if ban.until is None:
+            return "for ever"
+        span = format_duration(max(0.0, ban.until - ban.time))
+        return f"{self._moment(ban.until)}, {span} in all"
+
+
+class Email:
+    """A notifier that writes to people, each of them at most once a change."""
+
+    def __init__(
+        self,
+        letter: Letter,
+        delivery: Delivery,
+        clock: Clock,
+        *,
+        tell: frozenset[ChangeKind] = frozenset({ChangeKind.BAN}),
+        whois: Whois | None = None,
+    ) -> None:
+        self._letter = letter
+        self._delivery = delivery
+        self._clock = clock
+        self._tell = tell
+        self._whois = whois
+        self._ended: OrderedDict[tuple[object, ...], None] = OrderedDict()
+
+    def notify(self, change: Change) -> None:
+        """Send the mail; ActionError if nobody got it, or if it is not known whether they did.
+
+        Where that is final, the same change is not told again, whoever asks for it.
+        """
+        ban = change.ban
+        key = (change.kind, ban.jail, ban.subject, ban.time, ban.until)
+        if change.kind not in self._tell or key in self._ended:
+            return
+        letter = self._letter
+        try:
+            message = letter.compose(change, self._clock.now(), self._whose(change))
+        except ValueError as error:
+            raise ActionError(f"mail: {error}") from error
+        try:
+            refused = self._delivery.deliver(letter.sender, letter.recipients, bytes(message))
+        except NotAgain:
+            self._ended[key] = None
+            while len(self._ended) > _REMEMBERED:
+                self._ended.popitem(last=False)
+            raise
+        for recipient, reason in refused.items():
+            _LOG.warning(
+                "mail of %s in jail %s: %s was refused (%s); the others got it",
+                visible(str(ban.subject), 100),
+                ban.jail,
+                recipient,
+                reason,
+            )
+
+    def close(self) -> None:
+        """Do nothing: no connection outlives a mail."""
+
+    def _whose(self, change: Change) -> str:
+        subject = change.ban.subject
+        if self._whois is None or change.kind is not ChangeKind.BAN or not subject.network:
+            return ""
+        return self._whois.lookup(subject.network.partition("/")[0])
+
+
+def build(spec: ActionSpec, clock: Clock) -> Email:
+    """Make the notifier that a jail asks for."""
+    hostname = socket.gethostname()
+    source = optional_of(spec, "template", str)
+    letter = Letter(
+        name=value_of(spec, "name", str) or spec.jail,
+        recipients=tuple(
+            address.replace(HOSTNAME_TAG, hostname) for address in value_of(spec, "dest", tuple)
+        ),
+        sender=value_of(spec, "sender", str).replace(HOSTNAME_TAG, hostname),
+        sender_name=value_of(spec, "sendername", str),
+        subject=TEXT.from_string(optional_of(spec, "subject", str) or SUBJECT),
+        body=_default_body() if source is None else TEXT.from_string(source),
+        lines=value_of(spec, "lines", int),
+        hostname=hostname,
+    )
+    server = optional_of(spec, "whois_server", Endpoint)
+    whois = Whois(clock, server=server) if value_of(spec, "whois", bool) else None
+    tell = value_of(spec, "tell", frozenset)
+    return Email(letter, _delivery(spec, hostname), clock, tell=tell, whois=whois)
+
+
+def check_template(source: str) -> None:
+    """Raise ValueError if no mail could be written with this template."""
+    subject = Subject(SubjectKind.IP, "192.0.2.1")
+    evidence = (Evidence(0.0, "rule", "a line", "/var/log/asterisk/full"),)
+    sample = Ban("jail", subject, 0.0, 600.0, 5, "rule", evidence)
+    template = TEXT.from_string("")
+    letter = Letter("jail", ("root",), "logban", "logban", template, template, 1, "host", UTC)
+    values = letter.values(Change(ChangeKind.BAN, sample, 0.0), "a line")
+    rendered(compiled(TEXT, source, values), values)
+
+
+def _delivery(spec: ActionSpec, hostname: str) -> Delivery:
+    mta = value_of(spec, "mta", Mta)
+    endpoint = optional_of(spec, "smtp", Endpoint)
+    user = optional_of(spec, "user", str)
+    tls = value_of(spec, "tls", Tls)
+    timeout = value_of(spec, "timeout", float)
+    program = Sendmail(value_of(spec, "sendmail", Path), timeout)
+    server = Smtp(
+        endpoint or Endpoint("localhost", 25),
+        hostname,
+        timeout,
+        tls,
+        value_of(spec, "tls_verify", bool),
+        optional_of(spec, "tls_ca", Path),
+        user,
+        optional_of(spec, "password_file", Path),
+    )
+    match mta:
+        case Mta.SENDMAIL:
+            return program
+        case Mta.SMTP:
+            return server
+        case Mta.AUTO:
+            return Either(program, server) if endpoint is None else server
+
+
+@cache
+def _default_body() -> Template:
+    path = resources.files("logban.actions") / "mail.txt.jinja"
+    return TEXT.from_string(path.read_text(encoding="utf-8"))
+
+
+def _header(text: str) -> str:
+    """Make a text fit for a header.
+
+    EmailMessage decodes what looks like an encoded word (RFC 2047) in the values it is given, and
+    would so bring back every character that was made visible, line ends included.
+    """
+    return visible(text, _HEADER_LENGTH).replace("=?", "= ?")
+
+
+def _as_address(text: str, display_name: str = "") -> Address:
+    username, _, domain = text.partition("@")
+    return Address(display_name, username, domain)
+
+
+def _quoted(who: str) -> str:
+    """Give a subject as it can be copied into a shell."""
+    word = shlex.quote(visible(who))
+    return f"-- {word}" if who.startswith("-") else word

@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: MIT
+"""The actions that tell people or programs: what they can be told in a jail file.
+
+Read whenever the configuration is; what sends and runs is in the modules named here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from logban.actions.declaration import ActionSpec, ActionType, Parameter, ParameterError
+from logban.durations import parse_duration
+from logban.model import ChangeKind
+
+T = TypeVar("T")
+
+
+class Mta(StrEnum):
+    """How a mail leaves the host."""
+
+    AUTO = "auto"
+    SENDMAIL = "sendmail"
+    SMTP = "smtp"
+
+
+class Tls(StrEnum):
+    """How a connection to an SMTP server is kept from being read."""
+
+    AUTO = "auto"
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A server: its name or address, and its port (None: the usual one)."""
+
+    host: str
+    port: int | None = None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Say whether what is sent there stays on this host; of names, only localhost does."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def __str__(self) -> str:
+        """Write it as it was written."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
+
+def value_of(spec: ActionSpec, name: str, kind: type[T]) -> T:
+    """Give a parameter's value, whose type its ``parse`` and its default have settled."""
+    value = spec.parameters[name]
+    if not isinstance(value, kind):
+        raise TypeError(f"parameter {name} of {spec.written} is no {kind.__name__}: {value!r}")
+    return value
+
+
+def optional_of(spec: ActionSpec, name: str, kind: type[T]) -> T | None:
+    """Give a parameter's value, or None where the jail does not say."""
+    return None if spec.parameters[name] is None else value_of(spec, name, kind)
+
+
+def _text(text: str) -> str:
+    stripped = text.strip()
+    if not stripped.isprintable():
+        raise ValueError("it holds control characters or other invisible ones")
+    return stripped
+
+
+def _yes_or_no(text: str) -> bool:
+    word = text.strip().lower()
+    if word in {"yes", "true", "on", "1"}:
+        return True
+    if word in {"no", "false", "off", "0"}:
+        return False
+    raise ValueError(f"{text!r} is neither yes nor no")
+
+
+def _span(text: str) -> float:
+    seconds = parse_duration(text)
+    if not 0 < seconds <= 3600:
+        raise ValueError("a time limit is more than 0 seconds and at most an hour")
+    return seconds
+
+
+def _count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no whole number") from None
+    if not 0 <= count <= 1000:
+        raise ValueError("it is a number from 0 to 1000")
+    return count
+
+
+def _path(text: str) -> Path:
+    path = Path(_text(text))
+    if not path.is_absolute():
+        raise ValueError(f"{text!r} is no absolute path")
+    return path
+
+
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253})", re.ASCII)
+
+
+def _endpoint(text: str) -> Endpoint:
+    written = text.strip()
+    found = re.fullmatch(r"(?:\[(?P<six>[^]]*)\]|(?P<host>[^:]*))(?::(?P<port>\d+))?", written)
+    if found is None:
+        raise ValueError(f"{text!r} is no server; write host, host:port or [IPv6 address]:port")
+    port = int(found["port"]) if found["port"] else None
+    if port is not None and not 0 < port < 65536:
+        raise ValueError(f"there is no port {port}")
+    if found["six"] is not None:
+        try:
+            return Endpoint(str(ipaddress.IPv6Address(found["six"])), port)
+        except ValueError:
+            raise ValueError(f"{found['six']!r} is no IPv6 address") from None
+    if not _HOST.fullmatch(found["host"]):
+        raise ValueError(f"{found['host']!r} is no name of a server")
+    return Endpoint(found["host"].lower(), port)
+
+
+# A local part that begins with "-" is an option to the sendmail program, one that begins with
+# "|" or "/" is a program or a file to it; none is anybody's address.
+_LOCAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9!#$%&'*+/=?^_{}~.-]{0,63}", re.ASCII)
+_DOMAIN = re.compile(
+    r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[(?:IPv6:)?[0-9A-Fa-f.:]+\]", re.ASCII
+)
+HOSTNAME_TAG = "<fq-hostname>"
+"""fail2ban's word for the host's name, as its own jail.conf writes it into ``sender``."""
+
+
+def _address(text: str) -> str:
+    """Check one address, or a local name; ValueError if no mail could go there."""
+    written = text.strip()
+    checked = written.replace(HOSTNAME_TAG, "localhost")
+    if not checked.isascii():
+        raise ValueError(f"{text!r} is not plain ASCII; write the domain in its xn-- form")
+    local, at, domain = checked.partition("@")
+    if len(checked) > 254 or not _LOCAL.fullmatch(local) or (at and not _DOMAIN.fullmatch(domain)):
+        raise ValueError(f"{text!r} is no mail address")
+    return written
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(_address(part) for part in re.split(r"[;, \t\r\n]+", text) if part))
+    if not found:
+        raise ValueError("no address is given")
+    return found
+
+
+def _tell(text: str) -> frozenset[ChangeKind]:
+    words = re.split(r"[,;\s]+", text.strip().lower())
+    try:
+        return frozenset(ChangeKind(word) for word in words)
+    except ValueError:
+        raise ValueError(f"{text!r} is no list of {', '.join(ChangeKind)}") from None
+
+
+def _choice(kind: type[Mta | Tls]) -> Callable[[str], Mta | Tls]:
+    def parse(text: str) -> Mta | Tls:
+        try:
+            return kind(text.strip().lower())
+        except ValueError:
+            raise ValueError(f"{text!r} is none of {', '.join(kind)}") from None
+
+    return parse
+
+
+def _password_file(text: str) -> Path:
+    path = _path(text)
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise ValueError(f"{path} cannot be used: {error.strerror}") from None
+    check_private(path, mode)
+    return path
+
+
+def check_private(path: Path, mode: int) -> None:
+    """Refuse, with ValueError, a file of that mode that others than its owner can use."""
+    if not stat.S_ISREG(mode):
+        raise ValueError(f"{path} is no file")
+    if stat.S_IMODE(mode) & 0o077:
+        raise ValueError(f"{path} can be used by others than its owner; do: chmod 600 {path}")
+
+
+# jinja2 and the two actions are read only where a jail uses what needs them: hence the imports
+# within functions.
+
+
+def _mail_subject(text: str) -> str:
+    from logban.actions.email import check_template  # noqa: PLC0415 - see above
+
+    check_template(_text(text))
+    return text.strip()
+
+
+def _mail_template(text: str) -> str:
+    from logban.actions.email import check_template  # noqa: PLC0415 - see above
+
+    path = _path(text)
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    try:
+        check_template(source)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return source
+
+
+def _command_line(event: str) -> Callable[[str], object]:
+    def parse(text: str) -> object:
+        from logban.actions.command import CommandLine  # noqa: PLC0415 - see above
+
+        return CommandLine.parse(event, text)
+
+    return parse
+
+
+def _check_email(spec: ActionSpec) -> None:
+    """Raise ParameterError where a password could not be used, or would go out in clear."""
+    user = optional_of(spec, "user", str)
+    endpoint = optional_of(spec, "smtp", Endpoint)
+    if user is None:
+        return
+    if endpoint is None:
+        raise ParameterError("`user` is for a server, and `smtp` names none", "user")
+    if spec.parameters["password_file"] is None:
+        raise ParameterError("`user` needs a `password_file`", "user")
+    if not user.isascii():
+        raise ParameterError(f"user {user!r} is not plain ASCII", "user")
+    if value_of(spec, "tls", Tls) is Tls.NONE and not endpoint.is_loopback:
+        raise ParameterError(f"with tls = none the password would go to {endpoint} in clear", "tls")
+
+
+def _check_command(spec: ActionSpec) -> None:
+    """Raise ParameterError where nothing would ever be run."""
+    if all(spec.parameters[event] is None for event in COMMAND_EVENTS):
+        raise ParameterError("no command is given; write for instance ban = /path {{ ip }}", "ban")
+
+
+def _not_followed(reason: str, *names: str) -> tuple[Parameter, ...]:
+    return tuple(Parameter(name, str, None, "taken for fail2ban's sake", reason) for name in names)
+
+
+COMMAND_EVENTS = ("ban", "unban", "extend", "start", "stop")
+"""When a command can be run; each is the name of a parameter."""
+
+EMAIL = ActionType(
+    name="email",
+    module="logban.actions.email",
+    doc="tell people of a ban by mail",
+    parameters=(
+        Parameter("name", _text, "", "what the mail calls the jail; without it, the jail's name"),
+        Parameter("dest", _addresses, ("root",), "who gets it; several, parted by ; , or space"),
+        Parameter("sender", _address, "logban", "the address that it comes from"),
+        Parameter("sendername", _text, "logban", "the name that it comes from"),
+        Parameter(
+            "tell",
+            _tell,
+            frozenset({ChangeKind.BAN}),
+            "what is told: any of ban, extend, lift, expire",
+        ),
+        Parameter("lines", _count, 20, "how many log lines behind the ban are shown at most"),
+        Parameter("whois", _yes_or_no, False, "whether to say whose the address is"),
+        Parameter(
+            "whois_server",
+            _endpoint,
+            None,
+            "where to ask that, host[:port]; without it the whois program finds out",
+        ),
+        Parameter("subject", _mail_subject, None, "a template for the Subject line"),
+        Parameter("template", _mail_template, None, "the path of a template for the text"),
+        Parameter(
+            "mta",
+            _choice(Mta),
+            Mta.AUTO,
+            "how it is sent: sendmail, smtp, or auto: SMTP if `smtp` is given, else the sendmail "
+            "program if there is one, else SMTP to localhost",
+        ),
+        Parameter("sendmail", _path, Path("/usr/sbin/sendmail"), "where the sendmail program is"),
+        Parameter("smtp", _endpoint, None, "the SMTP server, host[:port]"),
+        Parameter(
+            "tls",
+            _choice(Tls),
+            Tls.AUTO,
+            "tls (from the first byte), starttls, none, or auto: starttls if the server offers it",
+        ),
+        Parameter("tls_verify", _yes_or_no, True, "whether the server must prove who it is"),
+        Parameter("tls_ca", _path, None, "the certificates to trust, instead of the system's"),
+        Parameter("user", _text, None, "the name to log in to the SMTP server with"),
+        Parameter("password_file", _password_file, None, "a file, mode 0600, with the password"),
+        Parameter("timeout", _span, 30.0, "how long sending one mail may take"),
+        *_not_followed(
+            "the lines shown are those that the ban was decided on, and `lines` limits them",
+            *("logpath", "grepmax", "grepopts", "greplimit"),
+        ),
+        *_not_followed("no shell is run; see `mta`, `smtp` and `sendmail`", "mailcmd"),
+        *_not_followed(
+            "no shell is run; see `whois` and `whois_server`",
+            *("_whois", "_whois_command", "_whois_target_charset", "_whois_convert_charset"),
+        ),
+        *_not_followed(
+            "no shell is run and no mail is sent when a jail starts or stops; see `tell` and "
+            "`template`, or the action `command`",
+            *("actionstart", "actionstop", "actioncheck", "actionban", "actionunban"),
+        ),
+        *_not_followed("a restored ban is never told again", "norestored"),
+        *_not_followed("an action needs no name of its own here", "actname"),
+        *_not_followed("a mail does not depend on it", "port", "protocol", "chain", "bantime"),
+    ),
+    check=_check_email,
+    aliases={
+        "sendmail": {"whois": "no"},
+        "sendmail-whois": {"whois": "yes"},
+        "sendmail-whois-lines": {"whois": "yes"},
+        "sendmail-whois-matches": {"whois": "yes"},
+        "mail": {"whois": "no"},
+        "mail-whois": {"whois": "yes"},
+        "mail-whois-lines": {"whois": "yes"},
+    },
+)
+
+COMMAND = ActionType(
+    name="command",
+    module="logban.actions.command",
+    doc="run programs of the admin's for a ban and its end, without a shell",
+    parameters=(
+        Parameter("ban", _command_line("ban"), None, "what to run for a ban"),
+        Parameter("unban", _command_line("unban"), None, "what to run when a ban has ended"),
+        Parameter(
+            "extend",
+            _command_line("extend"),
+            None,
+            "what to run when a ban gets another end; without it nothing is",
+        ),
+        Parameter("start", _command_line("start"), None, "what to run before the first ban"),
+        Parameter("stop", _command_line("stop"), None, "what to run when the daemon stops"),
+        Parameter("timeout", _span, 60.0, "how long one run may take"),
+        Parameter(
+            "restored",
+            _yes_or_no,
+            True,
+            "whether `ban` is run also for bans that are older than the daemon's start",
+        ),
+    ),
+    check=_check_command,
+    aliases={},
+)

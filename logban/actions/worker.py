@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: MIT
+"""What keeps an action going: its thread, its queue, its second and third attempt.
+
+Each action has one worker and each worker one thread, so an action that hangs holds up itself
+alone.  An enforcer's worker does not queue events: it keeps, for each subject, what is wanted
+now, and after any failure it starts over from the ledger (*desired state*).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from logban.actions.declaration import ActionSpec
+from logban.actions.protocols import Enforcer, Notifier
+from logban.clock import Clock
+from logban.errors import LogbanError
+from logban.model import Ban, Change, ChangeKind, Subject
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY: Final = 1.0
+LONGEST_RETRY: Final = 60.0
+"""Seconds from a failed attempt to the next; doubled each time, up to the longest."""
+
+RECONCILE_EVERY: Final = 60.0
+"""Seconds between two comparisons of what is in force with what should be."""
+
+END_TOLERANCE: Final = 5.0
+"""Seconds by which an end in force may differ from the ledger's before it counts as drift."""
+
+MAX_NOTICES: Final = 1000
+NOTICE_AGE: Final = 86400.0
+"""Changes that wait for a notifier that does not get on, and the seconds that they may wait.
+
+Beyond either the oldest are dropped, and counted.
+"""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ActionReport:
+    """How an action does, for ``status``; ``since`` is when it last changed between ok and not."""
+
+    name: str
+    kind: str
+    state: str
+    error: str
+    since: float
+    retries: int
+    in_force: int | None
+    pending: int
+    drift: int
+    dropped: int
+
+
+class _Worker:
+    """One action's thread, and the story of its failures."""
+
+    kind = ""
+
+    def __init__(self, spec: ActionSpec, clock: Clock) -> None:
+        self.spec = spec
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, f"{spec.jail}-{spec.written}")
+        self._wake = asyncio.Event()
+        self._state = "starting"
+        self._error = ""
+        self._since = clock.now()
+        self._retries = 0
+
+    async def _call(self, work: Callable[..., T], *arguments: object) -> T:
+        """Do something that blocks in the action's own thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, work, *arguments)
+
+    def _well(self) -> None:
+        if self._state != "ok":
+            if self._retries:
+                log.info("[%s] action %s works again", self.spec.jail, self.spec.written)
+            self._state, self._error, self._since = "ok", "", self._clock.now()
+            self._retries = 0
+
+    def _failed(self, error: Exception) -> float:
+        """Note a failure; give the seconds until the next attempt."""
+        if not isinstance(error, LogbanError):
+            log.error("[%s] action %s", self.spec.jail, self.spec.written, exc_info=error)
+        if self._state != "retrying" or self._error != str(error):
+            log.warning("[%s] action %s: %s", self.spec.jail, self.spec.written, error)
+        if self._state != "retrying":
+            self._state, self._since = "retrying", self._clock.now()
+        self._error = str(error) or type(error).__name__
+        self._retries += 1
+        return float(min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(self._retries - 1, 10)))
+
+    async def _let_go(self, close: Callable[[], None]) -> None:
+        """Close the action and end its thread."""
+        try:
+            await self._call(close)
+        except LogbanError as error:
+            log.warning("[%s] action %s, at its end: %s", self.spec.jail, self.spec.written, error)
+        self._thread.shutdown(wait=False)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for that long, or until there is something to do."""
+        waits = {
+            asyncio.ensure_future(self._clock.sleep(seconds)),
+            asyncio.ensure_future(self._wake.wait()),
+        }
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+
+class EnforcerWorker(_Worker):
+    """Keeps one enforcer at what the ledger says."""
+
+    kind = "enforcer"
+
+    def __init__(
+        self,
+        spec: ActionSpec,
+        enforcer: Enforcer,
+        clock: Clock,
+        wanted: Callable[[], Iterable[Ban]],
+    ) -> None:
+        """Ask ``wanted`` for the bans that should be in force, whenever all is to be compared."""
+        super().__init__(spec, clock)
+        self._enforcer = enforcer
+        self._wanted = wanted
+        self._pending: dict[Subject, Change] = {}
+        self._held: set[Subject] = set()
+        self._drift = 0
+        self._idle = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    async def settled(self) -> None:
+        """Return when all that was submitted is in force."""
+        await self._idle.wait()
+
+    def submit(self, changes: Iterable[Change]) -> None:
+        """Take over changes of the ledger; the last one of each subject counts."""
+        for change in changes:
+            self._pending[change.ban.subject] = change
+            self._idle.clear()
+        self._wake.set()
+
+    def report(self) -> ActionReport:
+        """Tell how it does."""
+        return ActionReport(
+            self.spec.written, self.kind, self._state, self._error, self._since, self._retries,
+            len(self._held), len(self._pending), self._drift, 0,
+        )  # fmt: skip
+
+    def holds(self, subject: Subject) -> bool:
+        """Tell whether a subject's ban is in force here, as far as is known."""
+        return subject in self._held
+
+    async def run(self) -> None:
+        """Bring everything into force and keep it there, until cancelled."""
+        while True:
+            try:
+                await self._reconcile(first=not self.ready.is_set())
+                self.ready.set()
+                await self._follow()
+            except Exception as error:  # noqa: BLE001  # a supervisor: logs, counts, starts over
+                await self._clock.sleep(self._failed(error))
+
+    async def close(self, *, lift: Sequence[Ban] = ()) -> None:
+        """End the worker after lifting some bans; what else is in force stays so."""
+        try:
+            pending = list(self._pending.values())
+            self._pending.clear()
+            await self._apply_changes(pending)
+            if lift:
+                await self._call(self._enforcer.lift, lift)
+        except LogbanError as error:
+            log.warning("[%s] action %s, at its end: %s", self.spec.jail, self.spec.written, error)
+        finally:
+            await self._let_go(self._enforcer.close)
+
+    async def _follow(self) -> None:
+        """Pass changes on as they come; return when it is time to compare everything again."""
+        again = self._clock.now() + RECONCILE_EVERY
+        while (left := again - self._clock.now()) > 0:
+            if not self._pending:
+                self._idle.set()
+                self._wake.clear()
+                await self._pause(left)
+                continue
+            changes = list(self._pending.values())
+            self._pending.clear()
+            await self._apply_changes(changes)
+            self._well()
+
+    async def _apply_changes(self, changes: Sequence[Change]) -> None:
+        put = [c.ban for c in changes if c.kind in (ChangeKind.BAN, ChangeKind.EXTEND)]
+        taken = [c.ban for c in changes if c.kind in (ChangeKind.LIFT, ChangeKind.EXPIRE)]
+        await self._both(put, taken)
+
+    async def _reconcile(self, *, first: bool) -> None:
+        """Compare what is in force with what should be, and repair the difference."""
+        await self._call(self._enforcer.prepare)
+        # From here on changes are noted again in _pending, so nothing falls between.
+        ended = [
+            change.ban
+            for change in self._pending.values()
+            if change.kind in (ChangeKind.LIFT, ChangeKind.EXPIRE)
+        ]
+        self._pending.clear()
+        wanted = {ban.subject: ban for ban in self._wanted()}
+        found = await self._call(self._enforcer.read)
+        if found is None:
+            missing = list(wanted.values())
+            surplus = ended
+        else:
+            now = self._clock.now()
+            missing = [ban for ban in wanted.values() if _differs(ban, found, now)]
+            surplus = [
+                Ban(self.spec.jail, subject, now, end)
+                for subject, end in found.items()
+                if subject not in wanted and (end is None or end > now + END_TOLERANCE)
+            ]
+            if not first:
+                self._note_drift(len(missing), len(surplus))
+        self._held = set(wanted) - {ban.subject for ban in missing}
+        await self._both(missing, surplus)
+        self._well()
+
+    async def _both(self, put: Sequence[Ban], taken: Sequence[Ban]) -> None:
+        """Apply first, then lift; either gets its turn though the other fails."""
+        try:
+            if put:
+                await self._call(self._enforcer.apply, put)
+                self._held.update(ban.subject for ban in put)
+        finally:
+            if taken:
+                await self._call(self._enforcer.lift, taken)
+                self._held.difference_update(ban.subject for ban in taken)
+
+    def _note_drift(self, missing: int, surplus: int) -> None:
+        if missing or surplus:
+            self._drift += missing + surplus
+            log.warning(
+                "[%s] %s: repaired drift: %d bans were not in force, %d were that should not be",
+                self.spec.jail, self.spec.written, missing, surplus,
+            )  # fmt: skip
+
+
+def _differs(ban: Ban, found: Mapping[Subject, float | None], now: float) -> bool:
+    """Tell whether a ban is not in force as it should be."""
+    if ban.subject not in found:
+        return ban.until is None or ban.until > now
+    end = found[ban.subject]
+    if end is None or ban.until is None:
+        return end is not ban.until
+    return abs(end - ban.until) > END_TOLERANCE
+
+
+class NotifierWorker(_Worker):
+    """Passes changes to one notifier, each at most once, in their order."""
+
+    kind = "notifier"
+
+    def __init__(self, spec: ActionSpec, notifier: Notifier, clock: Clock) -> None:
+        super().__init__(spec, clock)
+        self._state = "ok"
+        self._notifier = notifier
+        self._queue: deque[Change] = deque(maxlen=MAX_NOTICES)
+        self._dropped = 0
+
+    def submit(self, changes: Iterable[Change]) -> None:
+        """Take over changes; the oldest are dropped when too many wait."""
+        for change in changes:
+            if len(self._queue) == MAX_NOTICES:
+                self._dropped += 1
+            self._queue.append(change)
+        self._wake.set()
+
+    def report(self) -> ActionReport:
+        """Tell how it does."""
+        return ActionReport(
+            self.spec.written, self.kind, self._state, self._error, self._since, self._retries,
+            None, len(self._queue), 0, self._dropped,
+        )  # fmt: skip
+
+    async def run(self) -> None:
+        """Tell what is to be told, until cancelled."""
+        while True:
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            change = self._queue[0]
+            if self._clock.now() - change.time > NOTICE_AGE:
+                self._queue.popleft()
+                self._dropped += 1
+                continue
+            try:
+                await self._call(self._notifier.notify, change)
+            except Exception as error:  # noqa: BLE001  # a supervisor: logs, counts, tries again
+                await self._clock.sleep(self._failed(error))
+                continue
+            if self._queue and self._queue[0] is change:
+                self._queue.popleft()
+            self._well()
+
+    async def close(self, *, lift: Sequence[Ban] = ()) -> None:  # noqa: ARG002  # nothing to lift
+        """End the worker; what it has not told stays untold."""
+        await self._let_go(self._notifier.close)

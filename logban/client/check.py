@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""logban-client check: whether the configuration can be followed."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from logban.client.invocation import Invocation, common_options
+from logban.client.output import Cell, count, say, table
+from logban.config import load
+from logban.config.problem import Problem, Severity
+from logban.config.settings import Configuration, JailSettings
+from logban.control.protocol import SCHEMA
+from logban.durations import format_duration
+from logban.errors import ConfigurationError
+from logban.matching.matcher import Matcher
+
+
+@click.command("check")
+@common_options
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Check the configuration: every mistake, with its file and line, and what to write instead.
+
+    Exits with 0 if all jails can run, 78 if one can't.
+    """
+    invocation = Invocation.of(context)
+    configuration = load(invocation.config)
+    problems = configuration.problems()
+    broken = any(problem.severity is Severity.ERROR for problem in problems)
+    if invocation.json:
+        click.echo(json.dumps(_answer(configuration, good=not broken)))
+    else:
+        _print_jails(configuration)
+        for problem in problems:
+            _print_problem(problem)
+        _print_ungated(configuration)
+        if not problems:
+            say(Cell("all good", "green"))
+    context.exit(ConfigurationError.exit_code if broken else 0)
+
+
+def _answer(configuration: Configuration, *, good: bool) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "ok": good,
+        "jails": sorted(configuration.jails),
+        "failed": sorted(configuration.failed),
+        "disabled": sorted(configuration.disabled),
+        "problems": [problem.to_json() for problem in configuration.problems()],
+    }
+
+
+def _print_jails(configuration: Configuration) -> None:
+    rows: list[tuple[str | Cell, ...]] = [
+        (name, Cell("ok", "green"), _judgement(jail), _actions(jail))
+        for name, jail in configuration.jails.items()
+    ]
+    rows += [(name, Cell("failed", "red"), "", "") for name in configuration.failed]
+    rows += [(name, "disabled", "", "") for name in configuration.disabled]
+    table(("JAIL", "STATE", "BANS", "ACTIONS"), rows)
+    say()
+
+
+def _judgement(jail: JailSettings) -> str:
+    if jail.filter is None:
+        return "by hand"
+    span = "for ever" if jail.bantime is None else f"for {format_duration(jail.bantime)}"
+    return f"{span} after {jail.maxretry} in {format_duration(jail.findtime)}"
+
+
+def _actions(jail: JailSettings) -> str:
+    return ", ".join(spec.written for spec in jail.actions)
+
+
+def _print_problem(problem: Problem) -> None:
+    color = "red" if problem.severity is Severity.ERROR else "yellow"
+    say(Cell(problem.severity.value, color), f" {problem.origin}: {problem.message}")
+    if problem.hint:
+        say("    ", problem.hint)
+
+
+def _print_ungated(configuration: Configuration) -> None:
+    """Name the rules that have to be tried on every line, which costs."""
+    for name, jail in configuration.jails.items():
+        if jail.filter is None:
+            continue
+        rules = Matcher(jail.filter).ungated_rules
+        if rules:
+            say(
+                Cell("note", "cyan"),
+                f" jail {name}: of filter {jail.filter.name}, {count(len(rules), 'rule')} without "
+                f"fixed text must be tried on every line: {', '.join(rules)}",
+            )

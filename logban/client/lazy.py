@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""A group of commands that imports a command only to run it, and tells of errors in one way."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import click
+
+from logban.client.invocation import Invocation
+from logban.client.output import Cell, say
+from logban.control.protocol import Refusal, Refused
+from logban.errors import LogbanError
+
+
+@dataclass(frozen=True, slots=True)
+class LazyCommand:
+    """A command's name, the module that has it under the name ``command``, and its line of help.
+
+    ``alias`` says that it is there for those who know fail2ban.
+    """
+
+    name: str
+    module: str
+    help: str
+    alias: bool = False
+
+
+class LazyGroup(click.Group):
+    """The program: its commands come from a table."""
+
+    def __init__(self, *args: object, lazy: Sequence[LazyCommand], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own, handed through
+        self._lazy = {entry.name: entry for entry in lazy}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Give the names in the order of the table."""
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        """Import a command; None if there is none of that name."""
+        entry = self._lazy.get(cmd_name)
+        if entry is None:
+            return None
+        return cast("click.Command", importlib.import_module(entry.module).command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed, or say which may have been meant."""
+        name = args[0]
+        if name not in self._lazy and not name.startswith("-") and not ctx.resilient_parsing:
+            import difflib  # noqa: PLC0415  # only for who mistyped
+
+            near = difflib.get_close_matches(name, self._lazy, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"there is no command {name!r}{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
+        """Write the table without importing the commands."""
+        for title, alias in (("Commands", False), ("As in fail2ban (set JAIL VERB IP...)", True)):
+            rows = [
+                (entry.name, entry.help) for entry in self._lazy.values() if entry.alias is alias
+            ]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; an error becomes a message and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except Refused as error:
+            refusal = error.refusal
+        except LogbanError as error:
+            refusal = Refusal.of(error)
+        except KeyboardInterrupt:
+            return ctx.exit(130)  # 128 + SIGINT, as shells have it
+        if Invocation.of(ctx).json:
+            Invocation.of(ctx).print_refusal(refusal)
+        for number, line in enumerate(refusal.message.split("\n")):
+            say(*([Cell("error: ", "red")] if not number else ["       "]), line, err=True)
+        return ctx.exit(refusal.exit_code)

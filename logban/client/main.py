@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""logban-client: the commands there are; each is imported when it is used."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from logban import __version__
+from logban.client.invocation import root_options
+from logban.client.lazy import LazyCommand, LazyGroup
+
+COMMANDS = (
+    LazyCommand("status", "logban.client.status", "Show how everything is, or one jail."),
+    LazyCommand("banned", "logban.client.banned", "List who is banned, or ask whether one is."),
+    LazyCommand("why", "logban.client.why", "Explain why an address is banned, or is not."),
+    LazyCommand("ban", "logban.client.ban", "Ban an address or a network by hand."),
+    LazyCommand("unban", "logban.client.unban", "Lift bans."),
+    LazyCommand("allow", "logban.client.allow", "Exempt addresses, networks and names."),
+    LazyCommand("reload", "logban.client.reload", "Read the configuration anew."),
+    LazyCommand("ping", "logban.client.ping", "Ask whether the daemon answers."),
+    LazyCommand("check", "logban.client.check", "Check the configuration."),
+    LazyCommand("filter", "logban.client.filter_test", "Try a filter on log files."),
+    LazyCommand("replay", "logban.client.replay", "Judge old logs, with no effect on anything."),
+    LazyCommand(
+        "set", "logban.client.set", "banip, unbanip, addignoreip, delignoreip.", alias=True
+    ),
+    LazyCommand("get", "logban.client.get", "banip, ignoreip.", alias=True),
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done or yes, 1 no or nothing, 2 usage, 3 daemon not running, "
+    "4 not permitted, 5 unknown jail or subject, 6 partly failed, 7 drift found, 75 try again, "
+    "78 configuration error.",
+)
+@root_options
+@click.version_option(__version__, prog_name="logban-client")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """See and command logban, the daemon that bans who attacks your telephone system."""
+    if os.environ.get("NO_COLOR"):  # https://no-color.org: any value but the empty one
+        context.color = False
+
+
+def main() -> None:
+    """Run the program."""
+    cli(prog_name="logban-client")

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""logban-client replay: what a jail would have made of old logs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+import click
+
+from logban.client.invocation import Invocation, common_options
+from logban.client.offline import Progress, now_option
+from logban.client.output import Cell, count, moment, say
+from logban.config import load
+from logban.config.problem import did_you_mean
+from logban.config.settings import Configuration, JailSettings
+from logban.control.protocol import SCHEMA
+from logban.errors import ConfigurationError, UnknownName
+from logban.model import Change, ChangeKind
+from logban.offline import Replay
+
+
+@click.command("replay")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option("--jail", required=True, help="The jail that judges.")
+@click.option("--now", callback=now_option, metavar="ISO8601", help="The time to take for now.")
+@common_options
+@click.pass_context
+def command(context: click.Context, files: Sequence[str], jail: str, now: float) -> None:
+    """Judge old logs as a jail would have, in their own time, with no effect on anything.
+
+    Several files are read as one log, in the order of their lines' times.  Exits with 0 if
+    somebody would have been banned, 1 if nobody.
+    """
+    invocation = Invocation.of(context)
+    configuration = load(invocation.config)
+    settings = _jail(configuration, jail)
+    replay = Replay(settings, configuration.server, now)
+    kinds: Counter[ChangeKind] = Counter()
+    with Progress(", ".join(files)) as progress:
+        for change in replay.run(files, progress.add):
+            if invocation.json:
+                head = {"schema": SCHEMA} if not kinds else {}
+                click.echo(json.dumps({**head, **_event(change)}))
+            else:
+                _print(change)
+            kinds[change.kind] += 1
+    if not invocation.json:
+        _print_summary(replay, kinds)
+    context.exit(0 if kinds[ChangeKind.BAN] else 1)
+
+
+def _jail(configuration: Configuration, name: str) -> JailSettings:
+    """Give a jail, enabled or not; ConfigurationError if it is broken, UnknownName if not there."""
+    if name in configuration.jails:
+        return configuration.jails[name]
+    if name in configuration.failed:
+        raise ConfigurationError("\n".join(str(each) for each in configuration.failed[name]))
+    if name in configuration.disabled:
+        raise UnknownName(f"jail {name!r} is not enabled; write `enabled = true` in its section")
+    hint = did_you_mean(name, configuration.jails)
+    raise UnknownName(f"there is no jail {name!r}" + (f"; {hint}" if hint else ""))
+
+
+def _event(change: Change) -> dict[str, object]:
+    ban = change.ban
+    return {
+        "event": change.kind.value,
+        "jail": ban.jail,
+        "subject": ban.subject.to_json(),
+        "time": change.time,
+        "until": ban.until,
+        "failures": ban.failures,
+        "rule": ban.rule,
+        "evidence": [item.to_json() for item in ban.evidence],
+    }
+
+
+def _print(change: Change) -> None:
+    ban = change.ban
+    color = {ChangeKind.BAN: "red", ChangeKind.EXTEND: "yellow"}.get(change.kind, "green")
+    until = "" if ban.until is None else f" until {moment(ban.until)}"
+    why = "" if change.kind is ChangeKind.LIFT else f"{until}, {count(ban.failures, 'failure')}"
+    say(moment(change.time), "  ", Cell(f"{change.kind.value:7}", color), str(ban.subject), why)
+    if change.kind is ChangeKind.BAN and ban.evidence:
+        say("    ", ban.evidence[-1].line)
+
+
+def _print_summary(replay: Replay, kinds: Counter[ChangeKind]) -> None:
+    matcher, judged = replay.jail.matcher, replay.jail.judge.counters
+    lines = matcher.counters.lines if matcher is not None else 0
+    say(
+        Cell(count(kinds[ChangeKind.BAN], "ban"), "red" if kinds[ChangeKind.BAN] else "green"),
+        f", {count(kinds[ChangeKind.EXTEND], 'extension')}; "
+        f"{count(judged.counted, 'failure')} counted in {count(lines, 'line')}",
+        f", {judged.exempted} of exempt addresses left out" if judged.exempted else "",
+    )

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+"""logban-client status: how everything is, or one jail."""
+
+from __future__ import annotations
+
+import click
+
+from logban.client.bans import ban_table
+from logban.client.invocation import Invocation, common_options
+from logban.client.output import Cell, Text, count, moment, pairs, past, say, table
+from logban.control.payloads import (
+    ActionState,
+    ActionStatus,
+    JailDetail,
+    JailState,
+    JailStatus,
+    SourceStatus,
+    Status,
+)
+from logban.durations import format_duration
+
+_COLORS = {JailState.RUNNING: "green", JailState.WAITING: "yellow", JailState.FAILED: "red"}
+
+
+@click.command("status")
+@click.argument("jail", required=False)
+@common_options
+@click.pass_context
+def command(context: click.Context, jail: str | None) -> None:
+    """Show how everything is, or one jail and whom it has banned."""
+    invocation = Invocation.of(context)
+    if jail is None:
+        status = invocation.ask(Status, "status")
+        if not invocation.json:
+            _show_all(status)
+    else:
+        detail = invocation.ask(JailDetail, "status", jail=jail)
+        if not invocation.json:
+            _show_jail(detail)
+
+
+def _show_all(status: Status) -> None:
+    say(
+        Cell(f"logban {status.version}", bold=True),
+        f", process {status.pid}, running since {past(status.started, status.now)}",
+    )
+    ledger = status.ledger
+    say(
+        f"{count(ledger.active, 'ban')} in force, {ledger.history} in the history of {ledger.path}",
+        " (changes wait to go to disk)" if ledger.dirty else "",
+    )
+    say()
+    if status.jails:
+        _show_jails(status.jails)
+    else:
+        say("no jail is enabled; jails.d in the configuration directory is where they are written")
+    if status.sources:
+        say()
+        _show_sources(status.sources)
+    if status.warnings:
+        say()
+        for warning in status.warnings:
+            say(Cell("warning: ", "yellow"), warning)
+
+
+def _show_jails(jails: tuple[JailStatus, ...]) -> None:
+    table(
+        ("JAIL", "STATE", "BANNED", "COUNTING", "FAILURES", "LINES", "ACTIONS"),
+        [
+            (
+                jail.name,
+                _state(jail),
+                str(jail.banned),
+                str(jail.failures),
+                str(jail.failures_total),
+                str(jail.lines),
+                _actions_in_short(jail.actions),
+            )
+            for jail in jails
+        ],
+    )
+    for jail in jails:
+        for problem in _problems(jail):
+            say("  ", jail.name, ": ", problem)
+
+
+def _state(jail: JailStatus) -> Cell:
+    return Cell(jail.state.value, _COLORS[jail.state])
+
+
+def _actions_in_short(actions: tuple[ActionStatus, ...]) -> Text:
+    troubled = [action for action in actions if action.state is not ActionState.OK]
+    if troubled:
+        return Cell(", ".join(f"{action.name} {action.state}" for action in troubled), "yellow")
+    return ", ".join(action.name for action in actions)
+
+
+def _problems(jail: JailStatus) -> list[str]:
+    """Give a sentence for each thing that keeps a jail from doing all its work."""
+    problems = [jail.reason] if jail.reason else []
+    if jail.clock.hint:
+        problems.append(jail.clock.hint)
+    elif jail.clock.offset is not None:
+        ahead = "ahead of" if jail.clock.offset > 0 else "behind"
+        span = format_duration(abs(jail.clock.offset))
+        problems.append(f"the times in its log are {span} {ahead} this host's")
+    problems += [
+        f"action {action.name} is {action.state}: {action.error}"
+        for action in jail.actions
+        if action.error
+    ]
+    return problems
+
+
+def _show_sources(sources: tuple[SourceStatus, ...]) -> None:
+    table(
+        ("SOURCE", "STATE", "LINES", "BEHIND", "ROTATIONS", "WATCHED BY"),
+        [
+            (
+                source.path,
+                _source_state(source),
+                str(source.lines),
+                f"{source.lag} bytes" if source.lag else "",
+                str(source.rotations or ""),
+                source.watching,
+            )
+            for source in sources
+        ],
+    )
+    for source in sources:
+        if source.reason:
+            say("  ", source.path, ": ", source.reason)
+
+
+def _source_state(source: SourceStatus) -> str:
+    if source.progress is None:
+        return source.state
+    return f"{source.state}, {source.progress:.0%}"
+
+
+def _show_jail(detail: JailDetail) -> None:
+    jail = detail.jail
+    verb = " has " if jail.state is JailState.FAILED else " is "
+    say(Cell(f"jail {jail.name}", bold=True), verb, _state(jail))
+    for problem in _problems(jail):
+        say("  ", problem)
+    say()
+    pairs(
+        (
+            ("filter", jail.filter),
+            ("files", " ".join(jail.files)),
+            ("bans", _policy(jail)),
+            ("lines read", str(jail.lines)),
+            ("failures", f"{jail.failures_total} since the start, {jail.failures} count now"),
+            ("tracked", count(jail.tracked, "subject")),
+            ("banned", f"{jail.banned} now, {jail.banned_total} since the start"),
+            ("exempted", str(jail.exempted_total or "")),
+            ("timeouts", str(jail.timeouts or "")),
+            ("unparsed", str(jail.unparsed or "")),
+        )
+    )
+    if jail.actions:
+        say()
+        _show_actions(jail.actions)
+    say()
+    if detail.bans:
+        ban_table(detail.bans, "  ")
+    else:
+        say("  nobody is banned in this jail")
+
+
+def _policy(jail: JailStatus) -> str:
+    if jail.settings is None:
+        return ""
+    bantime = jail.settings.bantime
+    return (
+        f"after {count(jail.settings.maxretry, 'failure')} within "
+        f"{format_duration(jail.settings.findtime)}, "
+        f"{'for ever' if bantime is None else 'for ' + format_duration(bantime)}"
+    )
+
+
+def _show_actions(actions: tuple[ActionStatus, ...]) -> None:
+    table(
+        ("ACTION", "KIND", "STATE", "SINCE", "IN FORCE", "PENDING", "RETRIES"),
+        [
+            (
+                action.name,
+                action.kind.value,
+                Cell(action.state, "green" if action.state is ActionState.OK else "yellow"),
+                "" if action.since is None else moment(action.since),
+                "" if action.in_force is None else str(action.in_force),
+                str(action.pending or ""),
+                str(action.retries or ""),
+            )
+            for action in actions
+        ],
+        "  ",
+    )

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""Which keys, sections and parameters of a filter mean something, and which are mistakes.
+
+A filter is free to name variables as it likes, and filters on the net have some that nothing
+refers to.  So what is unknown is an error only where it is near to something known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from logban.config import table
+from logban.config.ini import Section
+from logban.config.layers import Tree
+from logban.config.parameters import Selection
+from logban.config.problem import Problem, closest, error, warning
+from logban.config.references import References, references
+from logban.config.strays import looks_like_expression
+from logban.config.text import Value
+
+RULE_SECTION: Final = re.compile(r"rule(?:\s+(?P<name>.*\S))?", re.IGNORECASE)
+_SECTIONS: Final = ("DEFAULT", "INCLUDES", "Definition", "Init")
+_KEYS: Final = tuple(setting.name for setting in table.FILTER_SETTINGS)
+_RULE_KEYS: Final = tuple(setting.name for setting in table.RULE_SETTINGS)
+
+
+def check_keys(tree: Tree, *, lenient: bool) -> Iterator[Problem]:
+    """Tell of keys and sections that are likely misspelt; ``lenient`` makes them warnings."""
+    referred = references((tree.defaults, *tree.sections.values()), tags=True)
+    tell = warning if lenient else error
+    for section in tree.sections.values():
+        if RULE_SECTION.fullmatch(section.name):
+            for key, value in section.values.items():
+                if key not in _RULE_KEYS and not _is_variable(key, referred):
+                    hint = _rule_hint(key)
+                    yield tell(value.origin, f"unknown key {key!r} in [{section.name}]", hint)
+        elif section.name == "Definition":
+            for key, value in section.values.items():
+                if key not in _KEYS and not _is_variable(key, referred):
+                    yield _unknown_key(key, value, lenient=lenient)
+        elif section.name not in _SECTIONS and not referred.include(section.name):
+            yield from _unknown_section(section, lenient=lenient)
+
+
+def check_parameters(tree: Tree, selection: Selection) -> Iterator[Problem]:
+    """Tell of parameters that a filter makes no use of."""
+    sections = (tree.defaults, tree.section("Definition"), tree.section("Init"))
+    known = {*_KEYS, *table.FILTER_PARAMETERS, *(key for each in sections for key in each.values)}
+    referred = references((tree.defaults, *tree.sections.values()), tags=True)
+    for key in selection.parameters:
+        if key.lower() in known or referred.include(key):
+            continue
+        message = f"the filter {selection.name!r} has no parameter {key!r}"
+        near = closest(key, known)
+        if near:
+            yield error(selection.origin, message, f"did you mean {near!r}?")
+        else:
+            yield warning(selection.origin, message, "it has no effect")
+
+
+def _is_variable(key: str, referred: References) -> bool:
+    return key.startswith("_") or "?" in key or referred.include(key)
+
+
+def _rule_hint(key: str) -> str:
+    near = closest(key, _RULE_KEYS)
+    return f"did you mean {near!r}?" if near else f"a rule has {' and '.join(_RULE_KEYS)}"
+
+
+def _unknown_key(key: str, value: Value, *, lenient: bool) -> Problem:
+    message = f"unknown key {key!r} in [Definition]"
+    near = closest(key, _KEYS)
+    tell = warning if lenient else error
+    if near:
+        return tell(value.origin, message, f"did you mean {near!r}?")
+    if any(looks_like_expression(line.text) for line in value.lines):
+        hint = "if this is another line of the regular expressions above, indent it"
+        return tell(value.origin, message, hint)
+    return warning(value.origin, message, "nothing refers to it")
+
+
+def _unknown_section(section: Section, *, lenient: bool) -> Iterator[Problem]:
+    message = f"unknown section [{section.name}]"
+    near = closest(section.name.capitalize(), _SECTIONS) or closest(section.name.upper(), _SECTIONS)
+    tell = warning if lenient else error
+    if near:
+        yield tell(section.origin, message, f"did you mean [{near}]?")
+    elif "failregex" in section.values:
+        hint = "failregex stands in [Definition] or in [rule NAME]"
+        yield tell(section.origin, message, hint)

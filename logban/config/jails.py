@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: MIT
+"""A jail: from its section and [DEFAULT] to JailSettings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, TypeVar
+
+from logban import __version__
+from logban.actions import catalogue
+from logban.actions.declaration import ActionSpec, ParameterError, UnknownAction
+from logban.config import table
+from logban.config.filter_text import FilterText
+from logban.config.filters import FilterLibrary, FilterSource, Overrides, build_filter
+from logban.config.ini import Section
+from logban.config.interpolation import InterpolationError, interpolate
+from logban.config.layers import Tree
+from logban.config.parameters import Selection, SelectionError, parse_selections
+from logban.config.problem import Problem, did_you_mean, error, warning
+from logban.config.scopes import SectionScope
+from logban.config.settings import MANUAL, JailSettings, LogPath
+from logban.config.table import Setting
+from logban.config.text import Text, TextLine, Value, joined, written
+from logban.matching.definition import FilterDefinition
+from logban.model import Origin
+
+T = TypeVar("T")
+
+MOST_EVIDENCE: Final = 100
+"""Lines of evidence that a ban can have."""
+
+_DEFAULT_FILTER: Final = '%(__name__)s[mode="%(mode)s"]'
+_OVERRIDES: Final = ("failregex", "ignoreregex", "prefregex", "datepattern", "maxlines")
+_SHOWN: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class JailReading:
+    """What came of reading a jail; the settings count only if no problem is an error."""
+
+    settings: JailSettings
+    problems: tuple[Problem, ...]
+    enabled: bool = True
+
+
+def built_in(directory: Path) -> Mapping[str, Value]:
+    """Give the variables that every jail has, below [DEFAULT]."""
+    path = str(directory).replace("%", "%%")
+    texts = {variable.name: variable.default for variable in table.VARIABLES}
+    texts |= dict.fromkeys(("logban_version", "fail2ban_version"), __version__)
+    texts |= dict.fromkeys(("logban_confpath", "fail2ban_confpath"), path)
+    texts[table.FILTER.name] = _DEFAULT_FILTER
+    texts[table.ACTION.name] = table.ACTION.default
+    return {key: Value.built_in(key, text) for key, text in texts.items()}
+
+
+def read_jail(
+    section: Section, tree: Tree, library: FilterLibrary, variables: Mapping[str, Value]
+) -> JailReading:
+    """Read the jail of that section; ``manual`` is on and has neither filter nor log files."""
+    scope = SectionScope(section, tree.defaults, tree.sections, section.name, built_in=variables)
+    reader = _Reader(section, scope)
+    if section.name != MANUAL and not reader.get(table.ENABLED):
+        off = JailSettings(section.name, section.origin)
+        return JailReading(off, tuple(reader.problems), enabled=False)
+    definition = None
+    log_paths: tuple[LogPath, ...] = ()
+    if section.name == MANUAL:
+        reader.refuse(table.FILTER, table.LOGPATH, *table.FILTER_SETTINGS)
+    else:
+        definition = reader.filter(library)
+        log_paths = reader.log_paths()
+        if not log_paths and reader.has_filter:
+            message = f"the jail {section.name!r} reads no log file"
+            reader.problems.append(error(section.origin, message, "set logpath"))
+    maxretry = reader.get(table.MAXRETRY)
+    matches = reader.get(table.MAXMATCHES)
+    settings = JailSettings(
+        section.name,
+        section.origin,
+        definition,
+        log_paths,
+        reader.get(table.BACKEND),
+        reader.get(table.LOGENCODING),
+        maxretry,
+        reader.get(table.FINDTIME),
+        reader.get(table.BANTIME),
+        reader.ignore(),
+        reader.get(table.IGNORESELF),
+        reader.get(table.IPV6_PREFIX),
+        min(maxretry if matches is None else matches, MOST_EVIDENCE),
+        reader.actions(),
+        reader.get(table.LOGTIMEZONE),
+    )
+    reader.tell_of_ignored()
+    return JailReading(settings, tuple(reader.problems))
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Looks a jail's settings up and collects what is wrong with them."""
+
+    section: Section
+    scope: SectionScope
+    problems: list[Problem] = field(default_factory=list)
+    has_filter: bool = True
+
+    def get(self, setting: Setting[T]) -> T:
+        """Give a setting's value, its default where nobody sets it or what is set is wrong."""
+        value = self.scope.find(setting.name)
+        if value is None:
+            return setting.default
+        lines = self._lines(setting.name)
+        if lines is None:
+            return setting.default
+        return self._parsed(setting, joined(lines), value.origin, setting.default)
+
+    def log_paths(self) -> tuple[LogPath, ...]:
+        """Give the log files, one a line."""
+        found = (
+            self._parsed(table.LOGPATH, line.text, line.origin, None)
+            for line in written(self._lines("logpath") or ())
+        )
+        return tuple(dict.fromkeys(path for path in found if path is not None))
+
+    def ignore(self) -> tuple[str, ...]:
+        """Give the exempt addresses, networks and names."""
+        found = (
+            self._parsed(table.IGNOREIP, word, line.origin, "")
+            for line in written(self._lines("ignoreip") or ())
+            for word in re.split(r"[\s,]+", line.text)
+            if word
+        )
+        return tuple(dict.fromkeys(entry for entry in found if entry))
+
+    def refuse(self, *settings: Setting[T] | Setting[str] | Setting[int]) -> None:
+        """Tell of settings that this jail's own section cannot have."""
+        for setting in settings:
+            value = self.section.values.get(setting.name)
+            if value is not None:
+                message = f"the jail {self.section.name!r} holds bans by hand: no {setting.name}"
+                self.problems.append(error(value.origin, message, "take the line out"))
+
+    def tell_of_ignored(self) -> None:
+        """Warn of what is written and not followed."""
+        self.get(table.IGNORECOMMAND)
+        if self.get(table.USEDNS) != table.USEDNS.default:
+            self._warn(table.USEDNS.name, table.USEDNS.ignored)
+        if self.get(table.INCREMENT):
+            self._warn(table.INCREMENT.name, table.INCREMENT.ignored)
+
+    def _warn(self, key: str, why: str) -> None:
+        value = self.scope.find(key)
+        if value is not None:
+            message = f"{key} is not followed"
+            self.problems.append(warning(self._at(value.origin), message, why))
+
+    def filter(self, library: FilterLibrary) -> FilterDefinition | None:
+        """Give the jail's filter with the jail's parameters and overrides; None if it has none."""
+        selections = self._selections("filter")
+        own = self.section.values.get("filter")
+        if selections is None:
+            return None
+        if not selections:
+            self.has_filter = False
+            self.problems.append(
+                warning(
+                    own.origin if own else self.section.origin,
+                    f"the jail {self.section.name!r} has no filter",
+                    "it bans by hand only",
+                )
+            )
+            return None
+        if len(selections) > 1:
+            message = "a jail has one filter, and this is a second one"
+            self.problems.append(error(self._at(selections[1].origin), message))
+            return None
+        selection = replace(selections[0], origin=self._at(selections[0].origin))
+        source = library.find(selection.name, library.directory / "filters.d")
+        if source is None and own is None and "failregex" in self.section.values:
+            source = FilterSource(self.section.name, Tree.empty(self.section.origin))
+        if source is None:
+            self.problems.append(library.missing(selection.name, selection.origin))
+            return None
+        return self._built(source, selection)
+
+    def _built(self, source: FilterSource, selection: Selection) -> FilterDefinition | None:
+        text = FilterText.of(source.tree, source.name, selection)
+        self.scope = replace(self.scope, known=text.known())
+        texts = {
+            key: self._lines(key) or () for key in _OVERRIDES if self.scope.find(key) is not None
+        }
+        raw = self.scope.find("failregex")
+        extends = raw is not None and any("%(known/failregex)s" in each.text for each in raw.lines)
+        reading = build_filter(source, selection, text, Overrides(texts, keep_rules=extends))
+        self.problems.extend(reading.problems)
+        return reading.definition
+
+    def actions(self) -> tuple[ActionSpec, ...]:
+        """Give the actions, in the order in which they are written."""
+        found = []
+        selections = self._selections("action")
+        if selections == ():
+            value = self.scope.find("action")
+            message = f"the jail {self.section.name!r} has no action"
+            hint = "its bans are kept and nothing enforces them"
+            origin = value.origin if value else self.section.origin
+            self.problems.append(warning(self._at(origin), message, hint))
+        for selection in selections or ():
+            origin = self._at(selection.origin)
+            try:
+                spec = catalogue.parse(self.section.name, selection.name, selection.parameters)
+            except UnknownAction as failure:
+                kinds = ", ".join(kind.name for kind in catalogue.TYPES)
+                hint = did_you_mean(failure.name, failure.known) or f"there are {kinds}"
+                self.problems.append(error(origin, str(failure), hint))
+            except ParameterError as failure:
+                hint = did_you_mean(failure.parameter, failure.known)
+                self.problems.append(error(origin, str(failure), hint))
+            else:
+                found.append(spec)
+                self.problems.extend(warning(origin, note) for note in spec.notes)
+        return tuple(found)
+
+    def _selections(self, key: str) -> tuple[Selection, ...] | None:
+        """Read names with parameters; None if that can't be."""
+        lines = self._lines(key)
+        if lines is None:
+            return None
+        try:
+            return parse_selections(lines)
+        except SelectionError as failure:
+            problem = failure.problem
+            message = f"{key}: {problem.message}"
+            self.problems.append(replace(problem, message=message, origin=self._at(problem.origin)))
+            return None
+
+    def _lines(self, key: str) -> Text | None:
+        """Give a key's text; None if nobody sets it or it can't be resolved, which is told."""
+        value = self.scope.find(key)
+        if value is None:
+            return None
+        try:
+            lines = interpolate(value, self.scope)
+        except InterpolationError as failure:
+            problem = failure.problem
+            self.problems.append(replace(problem, origin=self._at(problem.origin)))
+            return None
+        return tuple(TextLine(line.text.strip(), line.origin) for line in lines)
+
+    def _parsed(self, setting: Setting[T], text: str, origin: Origin, otherwise: T) -> T:
+        try:
+            return setting.parse(text)
+        except ValueError as failure:
+            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+            message = f"{setting.name}: {shown!r}: {failure}"
+            hint = f"allowed: {setting.allowed}" if setting.allowed else ""
+            self.problems.append(error(self._at(origin), message, hint))
+            return otherwise
+
+    def _at(self, origin: Origin) -> Origin:
+        """Give a place that an admin can open: the jail's where the text is built in."""
+        return origin if origin.line else self.section.origin

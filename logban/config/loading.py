@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""The reading of a whole configuration directory.
+
+``logban.conf``, then ``jails.d``: every ``.conf`` in the order of their names, then every
+``.local``, so that a ``.local`` wins over any ``.conf``.  A jail that can't be followed is left
+out with the reasons, and the others run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from logban.config.filters import FilterLibrary
+from logban.config.ini import Section
+from logban.config.jail_keys import Mistakes, find_mistakes
+from logban.config.jails import JailReading, built_in, read_jail
+from logban.config.layers import Tree, read_tree
+from logban.config.problem import Problem, Severity, distinct, error
+from logban.config.server import read_server
+from logban.config.settings import MANUAL, Configuration, JailSettings
+from logban.config.text import BUILT_IN
+from logban.errors import ConfigurationError
+from logban.model import Origin
+
+
+def load(directory: Path) -> Configuration:
+    """Read the configuration; ConfigurationError only if there is no such directory."""
+    if not directory.is_dir():
+        raise ConfigurationError(
+            f"there is no configuration directory {directory}; create it or give another one"
+        )
+    outcome = _Outcome()
+    server, problems = read_server(directory)
+    outcome.add(problems)
+    library = FilterLibrary(directory)
+    paths, problems = _jail_files(directory)
+    outcome.add(problems)
+    tree = read_tree(paths, library.shown)
+    mistakes = find_mistakes(tree)
+    outcome.add(mistakes.nowhere)
+    outcome.add(problem for problem in mistakes.everywhere if problem.severity is Severity.WARNING)
+    _read_jails(tree, library, mistakes, outcome)
+    return Configuration(
+        directory,
+        outcome.jails,
+        outcome.failed,
+        tuple(outcome.disabled),
+        distinct(outcome.errors),
+        distinct(outcome.warnings),
+        server,
+    )
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What has been read so far."""
+
+    jails: dict[str, JailSettings] = field(default_factory=dict)
+    failed: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    disabled: list[str] = field(default_factory=list)
+    errors: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Note problems that stop no jail."""
+        for problem in problems:
+            is_error = problem.severity is Severity.ERROR
+            (self.errors if is_error else self.warnings).append(problem)
+
+
+def _jail_files(directory: Path) -> tuple[list[Path], tuple[Problem, ...]]:
+    folder = directory / "jails.d"
+    try:
+        names = sorted(folder.iterdir()) if folder.exists() else []
+    except OSError as failure:
+        origin = Origin("jails.d", 0)
+        return [], (error(origin, f"the directory cannot be read: {failure.strerror}"),)
+    return [each for suffix in (".conf", ".local") for each in names if each.suffix == suffix], ()
+
+
+def _read_jails(tree: Tree, library: FilterLibrary, mistakes: Mistakes, outcome: _Outcome) -> None:
+    variables = built_in(library.directory)
+    for section in tree.sections.values():
+        if section.name == MANUAL:
+            continue
+        reading = read_jail(section, tree, library, variables)
+        problems = _of_jail(section.name, mistakes, reading)
+        errors = tuple(each for each in problems if each.severity is Severity.ERROR)
+        if not reading.enabled and not _has_error(reading.problems):
+            outcome.disabled.append(section.name)
+            continue
+        outcome.warnings.extend(each for each in problems if each.severity is Severity.WARNING)
+        if errors:
+            outcome.failed[section.name] = errors
+        else:
+            outcome.jails[section.name] = reading.settings
+    outcome.jails[MANUAL] = _manual(tree, library, mistakes, outcome)
+
+
+def _manual(
+    tree: Tree, library: FilterLibrary, mistakes: Mistakes, outcome: _Outcome
+) -> JailSettings:
+    """Read the jail for bans by hand; where [manual] or [DEFAULT] is wrong, do without them."""
+    variables = built_in(library.directory)
+    reading = read_jail(tree.section(MANUAL), tree, library, variables)
+    problems = _of_jail(MANUAL, mistakes, reading)
+    outcome.add(problems)
+    if _has_error(problems):
+        reading = read_jail(Section(MANUAL, tree.defaults.origin), tree, library, variables)
+    if _has_error(reading.problems):
+        reading = read_jail(Section(MANUAL, BUILT_IN), Tree.empty(BUILT_IN), library, variables)
+    return reading.settings
+
+
+def _of_jail(name: str, mistakes: Mistakes, reading: JailReading) -> tuple[Problem, ...]:
+    everything = (*mistakes.jails.get(name, ()), *mistakes.everywhere, *reading.problems)
+    named = (replace(problem, jail=name) for problem in dict.fromkeys(everything))
+    return tuple(sorted(named, key=lambda problem: problem.origin))
+
+
+def _has_error(problems: Iterable[Problem]) -> bool:
+    return any(problem.severity is Severity.ERROR for problem in problems)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: MIT
+"""From the text of a setting to its value; ValueError with a sentence where that cannot be."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Callable
+from typing import Final
+
+from logban.config.problem import did_you_mean
+from logban.config.settings import Backend, LogPath, Start
+from logban.durations import parse_duration
+from logban.model import canonical_address, canonical_network
+
+_TRUE: Final = ("1", "on", "true", "yes")
+_FALSE: Final = ("0", "off", "false", "no")
+_HOST_NAME: Final = re.compile(r"(?=.{1,253}\.?$)(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?", re.ASCII)
+_OFFSET: Final = re.compile(r"(?:UTC|GMT|Z)?[+-](?:0?\d|1[0-4])(?::?[0-5]\d)?|Z", re.IGNORECASE)
+_LEVELS: Final = {
+    "critical": "CRITICAL",
+    "error": "ERROR",
+    "warning": "WARNING",
+    "notice": "INFO",
+    "info": "INFO",
+    "debug": "DEBUG",
+    "tracedebug": "DEBUG",
+    "heavydebug": "DEBUG",
+}
+
+
+def text(written: str) -> str:
+    """Take it as it is; what it means is read elsewhere."""
+    return written
+
+
+def word(written: str) -> str:
+    """Read one word."""
+    if not re.fullmatch(r"[\w.\-]*", written):
+        raise ValueError("it is to be a single word")
+    return written
+
+
+def boolean(written: str) -> bool:
+    """Read yes or no, in the words that fail2ban takes."""
+    if written.lower() in _TRUE:
+        return True
+    if written.lower() in _FALSE:
+        return False
+    raise ValueError("it is neither yes nor no")
+
+
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Make a reader of whole numbers within bounds."""
+
+    def parse(written: str) -> int:
+        if not re.fullmatch(r"[+-]?\d{1,18}", written, re.ASCII):
+            raise ValueError("it is no whole number")
+        number = int(written)
+        if number < least or (most is not None and number > most):
+            raise ValueError("it is too small" if number < least else "it is too large")
+        return number
+
+    return parse
+
+
+def seconds(least: float, most: float) -> Callable[[str], float]:
+    """Make a reader of spans of time within bounds."""
+
+    def parse(written: str) -> float:
+        span = parse_duration(written)
+        if not least <= span <= most:
+            raise ValueError("it is too small" if span < least else "it is too large")
+        return span
+
+    return parse
+
+
+def duration(written: str) -> float:
+    """Read a span of time longer than nothing."""
+    span = parse_duration(written)
+    if not 0 < span < float("inf"):
+        raise ValueError("it is no span of time that passes")
+    return span
+
+
+def ban_duration(written: str) -> float | None:
+    """Read how long a ban lasts; None for ever."""
+    if written.lower() in ("-1", "forever", "permanent"):
+        return None
+    return duration(written)
+
+
+def backend(written: str) -> Backend:
+    """Read how the growth of files is noticed, in logban's words or in fail2ban's."""
+    name = written.partition("[")[0].strip().lower()
+    if name == "systemd":
+        raise ValueError("the systemd journal is not read; let it be written to a file")
+    if name in ("pyinotify", "inotify", "gamin"):
+        return Backend.INOTIFY
+    try:
+        return Backend(name)
+    except ValueError:
+        raise ValueError("there is no such backend") from None
+
+
+def log_path(written: str) -> LogPath:
+    """Read a path or pattern with ``head`` or ``tail`` behind it."""
+    pattern, _, last = written.rpartition(" ")
+    start = Start.HEAD
+    if last in ("head", "tail"):
+        start = Start(last)
+    else:
+        pattern = written
+    pattern = pattern.strip()
+    if not pattern.startswith("/"):
+        raise ValueError("a log file's path begins with '/'")
+    if re.search(r"\s/", pattern):
+        raise ValueError("write one path a line, the further ones indented")
+    if "\0" in pattern:
+        raise ValueError("a path has no NUL character")
+    return LogPath(pattern, start)
+
+
+def encoding(written: str) -> str:
+    """Read a codec's name; ``auto`` is UTF-8."""
+    if written.lower() == "auto":
+        return "utf-8"
+    try:
+        ends = "\n".encode(written)
+    except (LookupError, ValueError):
+        raise ValueError("there is no such encoding") from None
+    if ends != b"\n":
+        raise ValueError("lines in this encoding do not end with a single LF byte")
+    return written
+
+
+def time_zone(written: str) -> str | None:
+    """Read an IANA name or a fixed offset such as ``UTC+0200``; None if nothing is written."""
+    if not written:
+        return None
+    if _OFFSET.fullmatch(written):
+        return written
+    try:
+        zoneinfo.ZoneInfo(written)
+    except (KeyError, ValueError, OSError):
+        near = did_you_mean(written, zoneinfo.available_timezones())
+        raise ValueError(f"there is no such time zone{', ' + near if near else ''}") from None
+    return written
+
+
+def exempt(written: str) -> str:
+    """Read an address, a network or a name; give it in logban's one form."""
+    try:
+        return canonical_network(written) if "/" in written else canonical_address(written)
+    except ValueError:
+        last_label = written.rstrip(".").rpartition(".")[2]
+        # A top-level domain begins with a letter; what does not is a mistyped address.
+        if "/" in written or ":" in written or last_label[:1].isdigit():
+            raise ValueError("it is no address, network or name") from None
+    if not _HOST_NAME.fullmatch(written):
+        raise ValueError("it is no address, network or name")
+    return written.rstrip(".").lower()
+
+
+def use_dns(written: str) -> str:
+    """Read fail2ban's word for what to do with names in log lines."""
+    if written.lower() not in ("no", "warn", "yes", "raw"):
+        raise ValueError("it is none of fail2ban's words")
+    return written.lower()
+
+
+def nothing(why: str) -> Callable[[str], str]:
+    """Make a reader that takes no value but the empty one."""
+
+    def parse(written: str) -> str:
+        if written:
+            raise ValueError(why)
+        return written
+
+    return parse
+
+
+def max_lines(written: str) -> int:
+    """Read how many lines an expression spans, which can only be one."""
+    if whole_number(1)(written) != 1:
+        raise ValueError("an expression sees one line at a time")
+    return 1
+
+
+def log_level(written: str) -> str:
+    """Read a level in fail2ban's words and give Python's."""
+    try:
+        return _LEVELS[written.lower()]
+    except KeyError:
+        raise ValueError("there is no such level") from None

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""What the configuration comes to: frozen settings of the jails and of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from logban.actions.declaration import ActionSpec
+from logban.config.problem import Problem, distinct
+from logban.matching.definition import FilterDefinition
+from logban.model import Origin
+
+MANUAL = "manual"
+"""The jail that bans by hand belong to; it always exists."""
+
+
+class Start(StrEnum):
+    """Where the first reading of a log file begins."""
+
+    HEAD = "head"
+    TAIL = "tail"
+
+
+class Backend(StrEnum):
+    """How the growth of log files is noticed."""
+
+    AUTO = "auto"
+    INOTIFY = "inotify"
+    POLLING = "polling"
+
+
+@dataclass(frozen=True, slots=True)
+class LogPath:
+    """Log files to read: an absolute path, or a pattern with ``*``, ``?`` and ``[...]``."""
+
+    pattern: str
+    start: Start = Start.HEAD
+
+
+@dataclass(frozen=True, slots=True)
+class JailSettings:
+    """A jail.  Spans of time are seconds; ``bantime`` is None for ever.
+
+    ``filter`` is None where bans come by hand alone.  ``ignore`` holds canonical addresses and
+    networks, and names in lower case.  ``time_zone`` is an IANA name or ``UTC+0200``.
+    ``max_matches`` is the number of lines that are kept as evidence with a ban.
+    """
+
+    name: str
+    origin: Origin
+    filter: FilterDefinition | None = None
+    log_paths: tuple[LogPath, ...] = ()
+    backend: Backend = Backend.AUTO
+    log_encoding: str = "utf-8"
+    maxretry: int = 5
+    findtime: float = 600.0
+    bantime: float | None = 600.0
+    ignore: tuple[str, ...] = ()
+    ignore_self: bool = True
+    ipv6_prefix: int = 64
+    max_matches: int = 5
+    actions: tuple[ActionSpec, ...] = ()
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """The daemon's own: ``logban.conf``.  ``loglevel`` is a name of Python's logging."""
+
+    loglevel: str = "INFO"
+    max_tracked: int = 100_000
+    match_timeout: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All that a configuration directory says.
+
+    ``failed`` are jails that are switched on and cannot run, each with the errors that say why;
+    ``errors`` are those that concern no jail that there is.
+    """
+
+    directory: Path
+    jails: Mapping[str, JailSettings]
+    failed: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    disabled: tuple[str, ...] = ()
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    server: ServerSettings = field(default_factory=ServerSettings)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Give every error and warning once, by file and line."""
+        everything = (
+            *self.errors,
+            *(problem for problems in self.failed.values() for problem in problems),
+            *self.warnings,
+        )
+        return tuple(sorted(distinct(everything), key=lambda problem: problem.origin))

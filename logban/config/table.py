@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: MIT
+"""The tables of settings: one for jails, one for filters, one for ``logban.conf``.
+
+A setting that is not in its table is an error in the files; ``check`` and the manual page come
+from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from logban.config import parsers
+from logban.config.settings import Backend, LogPath
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """One key: how its text is read, what holds where nobody writes it, what it is for.
+
+    ``parse`` raises ValueError with a sentence.  Where a setting is a list it reads one entry.
+    ``ignored`` says why a key of fail2ban is taken and not followed; "" where it is followed.
+    """
+
+    name: str
+    parse: Callable[[str], T]
+    default: T
+    doc: str
+    unit: str = ""
+    allowed: str = ""
+    ignored: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A key that means something only where another value refers to it with ``%(name)s``."""
+
+    name: str
+    default: str
+    doc: str
+
+
+ENABLED: Final = Setting("enabled", parsers.boolean, False, "whether the jail runs", "", "yes, no")
+BACKEND: Final = Setting(
+    "backend",
+    parsers.backend,
+    Backend.AUTO,
+    "how the growth of log files is noticed; auto takes inotify where it works",
+    allowed="auto, inotify, polling",
+)
+LOGPATH: Final[Setting[LogPath | None]] = Setting(
+    "logpath",
+    parsers.log_path,
+    None,
+    "log files, one a line; patterns with * and ?; 'tail' behind one skips what it holds so far",
+    allowed="absolute paths",
+)
+LOGENCODING: Final = Setting(
+    "logencoding", parsers.encoding, "utf-8", "the log files' encoding", "", "auto, a codec's name"
+)
+LOGTIMEZONE: Final[Setting[str | None]] = Setting(
+    "logtimezone",
+    parsers.time_zone,
+    None,
+    "the zone of times that name none; the host's where this is not set",
+    allowed="Europe/Berlin, UTC, UTC+0200, ...",
+)
+MAXRETRY: Final = Setting(
+    "maxretry", parsers.whole_number(1), 5, "failures that lead to a ban", "failures", "1 and up"
+)
+FINDTIME: Final = Setting(
+    "findtime",
+    parsers.duration,
+    600.0,
+    "the span of time within which failures are counted",
+    "seconds",
+    "600, 10m, 1h30m, 1d, ...",
+)
+BANTIME: Final[Setting[float | None]] = Setting(
+    "bantime",
+    parsers.ban_duration,
+    600.0,
+    "how long a ban lasts",
+    "seconds",
+    "600, 10m, 3h, 1w, ...; -1 or forever",
+)
+MAXMATCHES: Final[Setting[int | None]] = Setting(
+    "maxmatches",
+    parsers.whole_number(0),
+    None,
+    "lines kept as evidence with a ban, at most 100; maxretry where this is not set",
+    "lines",
+    "0 and up",
+)
+IGNOREIP: Final[Setting[str]] = Setting(
+    "ignoreip",
+    parsers.exempt,
+    "",
+    "addresses, networks and names that are never banned, separated by blanks or commas",
+    allowed="192.0.2.7, 198.51.100.0/24, 2001:db8::/32, office.example.org",
+)
+IGNORESELF: Final = Setting(
+    "ignoreself",
+    parsers.boolean,
+    True,
+    "whether the host's own addresses are exempt",
+    allowed="yes, no",
+)
+IPV6_PREFIX: Final = Setting(
+    "ipv6_prefix",
+    parsers.whole_number(32, 128),
+    64,
+    "the length of the network that an IPv6 address is counted and banned with",
+    "bits",
+    "32 to 128",
+)
+USEDNS: Final = Setting(
+    "usedns",
+    parsers.use_dns,
+    "no",
+    "fail2ban's; whether names in log lines are looked up",
+    allowed="no",
+    ignored="names in log lines are never looked up, and <HOST> stands for addresses only",
+)
+FILTER: Final = Setting(
+    "filter", parsers.text, "", "the filter, a name in filters.d: name[parameter=value, ...]"
+)
+ACTION: Final = Setting(
+    "action",
+    parsers.text,
+    "%(action_)s",
+    "what is done with a ban, one action a line: name[parameter=value, ...]",
+)
+IGNORECOMMAND: Final = Setting(
+    "ignorecommand",
+    parsers.nothing("no program is asked whether an address is exempt; list it in ignoreip"),
+    "",
+    "fail2ban's; not supported",
+    allowed="nothing",
+)
+
+_NO_GROWTH: Final = "every ban lasts bantime, however often a subject was banned before"
+INCREMENT: Final = Setting(
+    "bantime.increment",
+    parsers.boolean,
+    False,
+    "fail2ban's growth of bantime",
+    allowed="yes, no",
+    ignored=_NO_GROWTH,
+)
+_NOT_FOLLOWED: Final = (
+    *(
+        Setting(f"bantime.{name}", parsers.text, "", "fail2ban's growth of bantime")
+        for name in ("factor", "formula", "multipliers", "maxtime", "rndtime", "overalljails")
+    ),
+    Setting("ignorecache", parsers.text, "", "fail2ban's; there is no command to cache"),
+    Setting("skip_if_nologs", parsers.text, "", "fail2ban's; a jail always waits for its files"),
+    Setting("systemd_if_nologs", parsers.text, "", "fail2ban's; a jail waits for its files"),
+)
+
+FAILREGEX: Final = Setting(
+    "failregex", parsers.text, "", "regular expressions of failures, one a line"
+)
+IGNOREREGEX: Final = Setting(
+    "ignoreregex", parsers.text, "", "regular expressions of lines that are no failures"
+)
+PREFREGEX: Final = Setting(
+    "prefregex",
+    parsers.text,
+    "",
+    "what every line has in common; the failregex sees what is in <F-CONTENT>...</F-CONTENT>",
+)
+DATEPATTERN: Final = Setting(
+    "datepattern",
+    parsers.text,
+    "",
+    "how times are written, one form a line: %Y-%m-%d %H:%M:%S, EPOCH, {^LN-BEG}, {NONE}, ...",
+)
+MAXLINES: Final = Setting(
+    "maxlines",
+    parsers.max_lines,
+    1,
+    "lines that one expression spans",
+    "lines",
+    "1",
+)
+_JOURNALMATCH: Final = Setting(
+    "journalmatch", parsers.text, "", "fail2ban's; the journal is not read"
+)
+
+FILTER_SETTINGS: Final[tuple[Setting[str] | Setting[int], ...]] = (
+    FAILREGEX,
+    IGNOREREGEX,
+    PREFREGEX,
+    DATEPATTERN,
+    MAXLINES,
+    _JOURNALMATCH,
+    USEDNS,
+)
+"""What [Definition] of a filter knows; a jail may write the same to override it."""
+
+KIND: Final = Setting("kind", parsers.word, "", "the kind of failure", allowed="a word")
+RULE_SETTINGS: Final = (FAILREGEX, KIND)
+"""What [rule NAME] of a filter knows."""
+
+FILTER_PARAMETERS: Final = ("mode", "logtype")
+"""What may be handed to a filter that makes no use of it."""
+
+VARIABLES: Final = (
+    Variable("mode", "normal", "handed to the filter where `filter` is not written"),
+    Variable("port", "all", "ports that the default action closes"),
+    Variable("protocol", "tcp,udp", "protocols that the default action closes"),
+    Variable("chain", "INPUT", "fail2ban's; logban has a chain of its own"),
+    Variable("banaction", "nftables", "the action of action_"),
+    Variable("banaction_allports", "nftables-allports", "the same for all ports"),
+    Variable("destemail", "root@localhost", "who is written to"),
+    Variable("sender", "root@<fq-hostname>", "who writes"),
+    Variable("mta", "sendmail", "the beginning of the name of the action that writes"),
+    Variable("fail2ban_agent", "logban/%(logban_version)s", "how logban calls itself to others"),
+    Variable(
+        "action_",
+        '%(banaction)s[port="%(port)s", protocol="%(protocol)s"]',
+        "the default of `action`",
+    ),
+    Variable(
+        "action_mw",
+        '%(action_)s\n%(mta)s-whois[sender="%(sender)s", dest="%(destemail)s"]',
+        "ban and write a mail",
+    ),
+    Variable(
+        "action_mwl",
+        '%(action_)s\n%(mta)s-whois-lines[sender="%(sender)s", dest="%(destemail)s"]',
+        "ban and write a mail with the lines of the log",
+    ),
+)
+"""Keys of fail2ban's jail.conf that files on the net refer to, with what they stand for here."""
+
+JAIL_SETTINGS: Final = (
+    ENABLED,
+    FILTER,
+    LOGPATH,
+    MAXRETRY,
+    FINDTIME,
+    BANTIME,
+    ACTION,
+    IGNOREIP,
+    IGNORESELF,
+    IPV6_PREFIX,
+    MAXMATCHES,
+    BACKEND,
+    LOGENCODING,
+    LOGTIMEZONE,
+    IGNORECOMMAND,
+    INCREMENT,
+    *_NOT_FOLLOWED,
+    *FILTER_SETTINGS,
+)
+
+LOGLEVEL: Final = Setting(
+    "loglevel",
+    parsers.log_level,
+    "INFO",
+    "what the daemon's own log tells",
+    allowed="debug, info, notice, warning, error, critical",
+)
+MAX_TRACKED: Final = Setting(
+    "max_tracked",
+    parsers.whole_number(100, 10_000_000),
+    100_000,
+    "subjects whose failures are remembered at a time, over all jails",
+    "subjects",
+    "100 to 10000000",
+)
+MATCH_TIMEOUT: Final = Setting(
+    "match_timeout",
+    parsers.seconds(0.001, 60.0),
+    0.1,
+    "how long one expression may take for one line, which is skipped then",
+    "seconds",
+    "0.001 to 60",
+)
+SERVER_SETTINGS: Final[tuple[Setting[str] | Setting[int] | Setting[float], ...]] = (
+    LOGLEVEL,
+    MAX_TRACKED,
+    MATCH_TIMEOUT,
+    *(
+        Setting(name, parsers.text, "", "fail2ban's", ignored=ignored)
+        for name, ignored in (
+            ("logtarget", "logban writes its log to standard error"),
+            ("syslogsocket", "logban writes its log to standard error"),
+            ("socket", "start logban-server with --socket"),
+            ("pidfile", "logban-server stays in the foreground and needs none"),
+            ("allowipv6", "IPv6 is always on"),
+            ("dbfile", "start logban-server with --state"),
+            ("dbmaxmatches", "maxmatches of the jail holds"),
+            ("dbpurgeage", "the ledger keeps its own time"),
+        )
+    ),
+)

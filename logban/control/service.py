@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""What the control socket asks of the daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Protocol
+
+from logban.control.payloads import (
+    AllowAdded,
+    AllowList,
+    AllowRemoved,
+    Banned,
+    JailDetail,
+    Lifted,
+    Placed,
+    Pong,
+    Reloaded,
+    Status,
+    Why,
+)
+from logban.model import Subject
+
+
+class Forever(Enum):
+    """The span that never ends."""
+
+    FOREVER = "forever"
+
+
+class Service(Protocol):
+    """The daemon as its admin sees it.
+
+    A method that can't do what it is asked raises a LogbanError; the caller is told its message
+    and its exit code.  An unknown jail is an UnknownName.  A subject is the address or network
+    as it was typed: an IPv6 address comes as an address, and the daemon widens it to the network
+    under which it counts, or finds the bans whose network holds it.
+    """
+
+    async def ping(self) -> Pong:
+        """Tell that the daemon lives."""
+        ...
+
+    async def status(self) -> Status:
+        """Tell how everything is."""
+        ...
+
+    async def status_jail(self, name: str) -> JailDetail:
+        """Tell how one jail is and whom it has banned."""
+        ...
+
+    async def banned(self, jail: str | None, subjects: Sequence[Subject] | None) -> Banned:
+        """Tell who is banned: all, or those of these subjects."""
+        ...
+
+    async def ban(
+        self,
+        subjects: Sequence[Subject],
+        jail: str | None,
+        seconds: float | Forever | None,
+        reason: str,
+    ) -> Placed:
+        """Ban by hand; ``seconds`` None means as long as the jail would."""
+        ...
+
+    async def unban(self, subjects: Sequence[Subject] | None, jail: str | None) -> Lifted:
+        """Lift the bans of these subjects, or of all (None), and set their floors."""
+        ...
+
+    async def allow_add(self, entry: str, seconds: float | None, note: str) -> AllowAdded:
+        """Exempt an address, a network or a name, for a time or for good, and lift its bans."""
+        ...
+
+    async def allow_del(self, entry: str) -> AllowRemoved:
+        """Take an exemption made by hand back; UnknownName if there is none."""
+        ...
+
+    async def allow_list(self, jail: str | None) -> AllowList:
+        """Tell who is exempt: everywhere and in the jails, or all that holds for this jail."""
+        ...
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration anew; ConfigurationError leaves the running one in place."""
+        ...
+
+    async def why(self, subject: Subject) -> Why:
+        """Tell all that is known of a subject."""
+        ...

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""Looking up, off the hot path, what the names in ignoreip resolve to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from logban.model import canonical_address
+
+log = logging.getLogger(__name__)
+
+LOOKUP_TIMEOUT: Final = 5.0
+"""Seconds that the look-up of one name may take."""
+
+
+class Resolver(Protocol):
+    """Looks names up."""
+
+    async def resolve(self, name: str) -> frozenset[str]:
+        """Give a name's addresses, A and AAAA, in canonical form; OSError if there are none."""
+        ...
+
+
+class SystemResolver:
+    """The host's own resolver."""
+
+    async def resolve(self, name: str) -> frozenset[str]:
+        """Give a name's addresses, A and AAAA, in canonical form; OSError if there are none."""
+        loop = asyncio.get_running_loop()
+        lookup = loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        answers = await asyncio.wait_for(lookup, LOOKUP_TIMEOUT)
+        return frozenset(canonical_address(str(at[0]).partition("%")[0]) for *_, at in answers)
+
+
+async def look_up(resolver: Resolver, names: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Give the addresses of those names that resolve; the others are logged and left out.
+
+    Whoever keeps the answers keeps a name's last good one when it is left out here.
+    """
+    wanted = sorted(names)
+    answers = await asyncio.gather(
+        *(resolver.resolve(name) for name in wanted), return_exceptions=True
+    )
+    found = {}
+    for name, answer in zip(wanted, answers, strict=True):
+        if isinstance(answer, OSError | ValueError):
+            log.warning(
+                "ignoreip: %s does not resolve (%s); its last known addresses stay exempt",
+                name,
+                answer or type(answer).__name__,
+            )
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            found[name] = answer
+    return found

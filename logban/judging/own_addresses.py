@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+"""The addresses of the host itself, which are never banned."""
+
+from __future__ import annotations
+
+from pyroute2 import IPRoute
+
+from logban.model import canonical_address
+
+
+def read_own_addresses() -> frozenset[str]:
+    """Give the addresses of all interfaces, as they are now; OSError if the kernel won't tell."""
+    with IPRoute() as kernel:
+        found = [
+            message.get("IFA_LOCAL") or message.get("IFA_ADDRESS")
+            for message in kernel.addr("dump")
+        ]
+    return frozenset(canonical_address(text) for text in found if text)

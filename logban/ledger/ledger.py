@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""The one truth of who is banned, by whom, why and until when.
+
+The ledger lives in memory and decides at once; what it decided reaches the database in
+checkpoints (see ``store``).  It knows neither logs nor firewalls: verdicts and orders come in,
+changes go out.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from logban.errors import UsageError
+from logban.judging.exemptions import Exemption
+from logban.ledger.records import MAX_EVIDENCE, Allowed, BanRow, Checkpoint, Stored
+from logban.model import Ban, BanOrigin, Change, ChangeKind, Subject, Verdict
+
+Key = tuple[str, Subject]
+
+
+class Ledger:
+    """Who is banned now, with the floors that unbans have set and the exemptions by hand."""
+
+    def __init__(self, exempt: Callable[[str, Subject], Exemption | None]) -> None:
+        """Ask ``exempt`` (jail, subject) before anything is put in force."""
+        self._exempt = exempt
+        self._active: dict[Key, Ban] = {}
+        self._ends: list[tuple[float, int, Key]] = []
+        self._order = itertools.count()
+        self._floors: dict[Subject, float] = {}
+        self._allowed: dict[str, Allowed] = {}
+        self._dirty_bans: dict[tuple[str, Subject, float], BanRow] = {}
+        self._dirty_floors: set[Subject] = set()
+        self._dirty_allowed: set[str] = set()
+
+    @property
+    def floors(self) -> Mapping[Subject, float]:
+        """The time up to which nothing counts against a subject, a view that follows changes."""
+        return MappingProxyType(self._floors)
+
+    @property
+    def allowed(self) -> Mapping[str, Allowed]:
+        """The exemptions that were made by hand, by their entry."""
+        return MappingProxyType(self._allowed)
+
+    def restore(self, stored: Stored, now: float) -> list[Change]:
+        """Take up what the database holds; give the bans that ended meanwhile, as expired."""
+        self._floors.update(stored.floors)
+        self._allowed.update({item.entry: item for item in stored.allowed})
+        for ban in stored.active:
+            self._active[(ban.jail, ban.subject)] = ban
+            self._schedule(ban)
+        return self.expire(now)
+
+    def decide(self, verdict: Verdict, now: float) -> Change | None:
+        """Ban, or extend the ban of, a subject that was judged; None where nothing comes of it.
+
+        Nothing comes of a ban that would be over already, nor of one on an exempt subject.
+        """
+        if verdict.until is not None and verdict.until <= now:
+            return None
+        if self._exempt(verdict.jail, verdict.subject) is not None:
+            return None
+        current = self._active.get((verdict.jail, verdict.subject))
+        if current is None:
+            ban = Ban(
+                verdict.jail,
+                verdict.subject,
+                verdict.time,
+                verdict.until,
+                verdict.failures,
+                verdict.rule,
+                verdict.evidence,
+            )
+            return self._put(ban, ChangeKind.BAN, now)
+        return self._extend(current, verdict, now)
+
+    def ban(
+        self, jail: str, subject: Subject, *, seconds: float | None, reason: str, now: float
+    ) -> Change:
+        """Ban by hand; UsageError if the subject is exempt."""
+        exemption = self._exempt(jail, subject)
+        if exemption is not None:
+            raise UsageError(
+                f"{subject} is exempt by {exemption.entry!r} ({exemption.origin}) and can't be "
+                f"banned; take that away first"
+            )
+        until = None if seconds is None else now + seconds
+        current = self._active.get((jail, subject))
+        if current is not None:
+            changed = replace(current, until=until, origin=BanOrigin.HAND, reason=reason)
+            return self._put(changed, ChangeKind.EXTEND, now)
+        ban = Ban(jail, subject, now, until, origin=BanOrigin.HAND, reason=reason)
+        return self._put(ban, ChangeKind.BAN, now)
+
+    def lift(self, subject: Subject, now: float, *, jail: str | None, by: str) -> list[Change]:
+        """Take a subject's bans back, of one jail or of all, and set its floor."""
+        keys = [key for key in self._active if key[1] == subject and jail in (None, key[0])]
+        self._floors[subject] = now
+        self._dirty_floors.add(subject)
+        return [self._end(key, ChangeKind.LIFT, now, by) for key in keys]
+
+    def lift_where(self, unwanted: Callable[[Ban], bool], now: float, by: str) -> list[Change]:
+        """Take back every ban of which ``unwanted`` is true; no floor is set."""
+        keys = [key for key, ban in self._active.items() if unwanted(ban)]
+        return [self._end(key, ChangeKind.LIFT, now, by) for key in keys]
+
+    def expire(self, now: float) -> list[Change]:
+        """End the bans whose time is up."""
+        changes = []
+        while self._ends and self._ends[0][0] <= now:
+            until, _, key = heapq.heappop(self._ends)
+            ban = self._active.get(key)
+            if ban is not None and ban.until == until:
+                changes.append(self._end(key, ChangeKind.EXPIRE, now, "time"))
+        return changes
+
+    def next_end(self) -> float | None:
+        """Give the time at which :meth:`expire` has something to do next, at the earliest."""
+        return self._ends[0][0] if self._ends else None
+
+    def get(self, jail: str, subject: Subject) -> Ban | None:
+        """Give a jail's ban on a subject."""
+        return self._active.get((jail, subject))
+
+    def active(self, jail: str | None = None) -> Iterator[Ban]:
+        """Go through the bans in force, of one jail or of all, the oldest first."""
+        return (ban for ban in self._active.values() if jail in (None, ban.jail))
+
+    def __len__(self) -> int:
+        return len(self._active)
+
+    def allow(self, allowed: Allowed) -> None:
+        """Note an exemption by hand; lifting what it covers is the caller's next step."""
+        self._allowed[allowed.entry] = allowed
+        self._dirty_allowed.add(allowed.entry)
+
+    def disallow(self, entry: str) -> bool:
+        """Take an exemption by hand back; tell whether there was one."""
+        self._dirty_allowed.add(entry)
+        return self._allowed.pop(entry, None) is not None
+
+    def forget_floors(self, time: float) -> None:
+        """Drop the floors that no line can be under any more, those up to ``time``."""
+        for subject in [subject for subject, floor in self._floors.items() if floor <= time]:
+            del self._floors[subject]
+            self._dirty_floors.add(subject)
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something has changed since the last checkpoint."""
+        return bool(self._dirty_bans or self._dirty_floors or self._dirty_allowed)
+
+    def checkpoint(self) -> Checkpoint:
+        """Give what has changed since the last call, to be committed.
+
+        The evidence leaves the memory with it: a hundred thousand bans must not hold their lines.
+        """
+        checkpoint = Checkpoint(
+            bans=tuple(self._dirty_bans.values()),
+            floors={subject: self._floors.get(subject) for subject in self._dirty_floors},
+            allowed={entry: self._allowed.get(entry) for entry in self._dirty_allowed},
+        )
+        for row in self._dirty_bans.values():
+            key = (row.ban.jail, row.ban.subject)
+            current = self._active.get(key)
+            if current is not None and current.evidence:
+                self._active[key] = replace(current, evidence=())
+        self._dirty_bans.clear()
+        self._dirty_floors.clear()
+        self._dirty_allowed.clear()
+        return checkpoint
+
+    def _extend(self, current: Ban, verdict: Verdict, now: float) -> Change:
+        if current.until is None or verdict.until is None:
+            until = None
+        else:
+            until = max(current.until, verdict.until)
+        extended = replace(
+            current,
+            until=until,
+            failures=current.failures + verdict.failures,
+            rule=verdict.rule,
+            evidence=(current.evidence + verdict.evidence)[-MAX_EVIDENCE:],
+        )
+        return self._put(extended, ChangeKind.EXTEND, now)
+
+    def _put(self, ban: Ban, kind: ChangeKind, now: float) -> Change:
+        self._active[(ban.jail, ban.subject)] = ban
+        self._schedule(ban)
+        self._note(BanRow(ban))
+        return Change(kind, ban, now)
+
+    def _end(self, key: Key, kind: ChangeKind, now: float, by: str) -> Change:
+        ban = self._active.pop(key)
+        self._note(BanRow(ban, ended=now, ended_by=by))
+        return Change(kind, ban, now)
+
+    def _note(self, row: BanRow) -> None:
+        self._dirty_bans[(row.ban.jail, row.ban.subject, row.ban.time)] = row
+
+    def _schedule(self, ban: Ban) -> None:
+        if ban.until is not None:
+            key = (ban.jail, ban.subject)
+            heapq.heappush(self._ends, (ban.until, next(self._order), key))

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""What goes between the ledger and its database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from logban.model import Ban, Position, Subject
+
+MAX_EVIDENCE: Final = 50
+"""Lines of evidence kept of one ban, however often it is extended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """An exemption made by hand: an address, network or name, until when (None: for ever), why."""
+
+    entry: str
+    added: float
+    until: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BanRow:
+    """A ban as it is to be stored; ``ended`` is when it ended, None while it is in force.
+
+    ``ban.evidence`` is what came since it was last stored.
+    """
+
+    ban: Ban
+    ended: float | None = None
+    ended_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What changed and belongs together: committed whole or not at all.
+
+    A None means that the row is to go.  ``tracked`` is by jail and subject, as the tracker wrote
+    it; ``positions`` are the files' places up to which all of this has been taken into account,
+    ``retired`` those of files that are done with.
+    """
+
+    bans: tuple[BanRow, ...] = ()
+    floors: Mapping[Subject, float | None] = field(default_factory=dict)
+    allowed: Mapping[str, Allowed | None] = field(default_factory=dict)
+    tracked: Mapping[tuple[str, Subject], str | None] = field(default_factory=dict)
+    positions: tuple[Position, ...] = ()
+    retired: tuple[Position, ...] = ()
+
+    def then(self, later: Checkpoint) -> Checkpoint:
+        """Give the two as one, for when this one could not be committed before the other came."""
+        bans = {(row.ban.jail, row.ban.subject, row.ban.time): row for row in self.bans}
+        for row in later.bans:
+            key = (row.ban.jail, row.ban.subject, row.ban.time)
+            earlier = bans.get(key)
+            if earlier is not None:
+                evidence = (earlier.ban.evidence + row.ban.evidence)[-MAX_EVIDENCE:]
+                row = replace(row, ban=replace(row.ban, evidence=evidence))  # noqa: PLW2901
+            bans[key] = row
+        retired = {(at.path, at.device, at.inode): at for at in self.retired}
+        positions = {(at.path, at.device, at.inode): at for at in self.positions}
+        for at in later.retired:
+            positions.pop((at.path, at.device, at.inode), None)
+            retired[(at.path, at.device, at.inode)] = at
+        for at in later.positions:
+            retired.pop((at.path, at.device, at.inode), None)
+            positions[(at.path, at.device, at.inode)] = at
+        return Checkpoint(
+            bans=tuple(bans.values()),
+            floors={**self.floors, **later.floors},
+            allowed={**self.allowed, **later.allowed},
+            tracked={**self.tracked, **later.tracked},
+            positions=tuple(positions.values()),
+            retired=tuple(retired.values()),
+        )
+
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to commit."""
+        return not (
+            self.bans
+            or self.floors
+            or self.allowed
+            or self.tracked
+            or self.positions
+            or self.retired
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """All that a start takes up from the database; bans come without their evidence."""
+
+    active: tuple[Ban, ...] = ()
+    floors: Mapping[Subject, float] = field(default_factory=dict)
+    allowed: tuple[Allowed, ...] = ()
+    tracked: Mapping[tuple[str, Subject], str] = field(default_factory=dict)
+    positions: tuple[Position, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PastBan:
+    """One ban of the history; ``ended`` is None while it is in force."""
+
+    ban: Ban
+    ended: float | None
+    ended_by: str

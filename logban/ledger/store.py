@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+"""The ledger's database: SQLite in WAL mode, with one writer.
+
+A checkpoint is one transaction, so that after a crash the files' positions and all that the
+lines up to them led to are of one and the same moment.  ``synchronous`` is FULL: what was
+committed survives the loss of power, and a commit a second costs nothing that anybody notices.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from logban.errors import LedgerError
+from logban.ledger.records import Allowed, BanRow, Checkpoint, PastBan, Stored
+from logban.model import Ban, BanOrigin, Evidence, Position, Subject, SubjectKind
+
+SCHEMA_VERSION: Final = 1
+
+_SCHEMA: Final = """
+CREATE TABLE bans (
+    id INTEGER PRIMARY KEY,
+    jail TEXT NOT NULL, kind TEXT NOT NULL, network TEXT NOT NULL, user TEXT NOT NULL,
+    time REAL NOT NULL, until REAL, failures INTEGER NOT NULL, rule TEXT NOT NULL,
+    origin TEXT NOT NULL, reason TEXT NOT NULL, ended REAL, ended_by TEXT NOT NULL,
+    UNIQUE (jail, kind, network, user, time)
+);
+CREATE INDEX bans_in_force ON bans (jail) WHERE ended IS NULL;
+CREATE INDEX bans_ended ON bans (ended) WHERE ended IS NOT NULL;
+CREATE INDEX bans_of_network ON bans (network);
+CREATE TABLE evidence (
+    ban INTEGER NOT NULL REFERENCES bans (id) ON DELETE CASCADE,
+    time REAL NOT NULL, rule TEXT NOT NULL, line TEXT NOT NULL, source TEXT NOT NULL
+);
+CREATE INDEX evidence_of_ban ON evidence (ban);
+CREATE TABLE floors (
+    kind TEXT NOT NULL, network TEXT NOT NULL, user TEXT NOT NULL, time REAL NOT NULL,
+    PRIMARY KEY (kind, network, user)
+) WITHOUT ROWID;
+CREATE TABLE allowed (
+    entry TEXT PRIMARY KEY, added REAL NOT NULL, until REAL, note TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE tracked (
+    jail TEXT NOT NULL, kind TEXT NOT NULL, network TEXT NOT NULL, user TEXT NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (jail, kind, network, user)
+) WITHOUT ROWID;
+CREATE TABLE positions (
+    path TEXT NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL,
+    offset INTEGER NOT NULL, head BLOB NOT NULL, head_length INTEGER NOT NULL,
+    PRIMARY KEY (path, device, inode)
+) WITHOUT ROWID;
+"""
+_BAN_COLUMNS: Final = (
+    "jail, kind, network, user, time, until, failures, rule, origin, reason, ended, ended_by"
+)
+
+
+class Store:
+    """The database, for one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the database; LedgerError if it can't be used."""
+        self.path = path
+        self._lock = self._locked(path)
+        try:
+            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.execute("PRAGMA foreign_keys = ON")
+            self._prepare()
+        except sqlite3.Error as error:
+            raise LedgerError(
+                f"the ledger {path} can't be opened: {error}; check the directory and its owner, "
+                "or move the file away to start with an empty one"
+            ) from error
+
+    @staticmethod
+    def _locked(path: Path) -> int:
+        """Keep a second daemon out while this process lives; give the lock's descriptor."""
+        lock = path.with_name(f"{path.name}.lock")
+        try:
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise LedgerError(f"{lock} can't be made: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise LedgerError(
+                f"another logban uses the ledger {path}; stop it, or give this one another --state"
+            ) from error
+        return descriptor
+
+    def _prepare(self) -> None:
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            script = f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            self._database.executescript(script)
+        elif version != SCHEMA_VERSION:
+            raise LedgerError(
+                f"the ledger {self.path} has version {version} and this logban knows "
+                f"{SCHEMA_VERSION}; it was written by a newer one"
+            )
+
+    def close(self) -> None:
+        """Close the database and let another daemon have it."""
+        self._database.close()
+        os.close(self._lock)
+
+    def load(self) -> Stored:
+        """Give what a start needs: bans that had not ended, floors, trackers, positions."""
+        rows = self._query(f"SELECT id, {_BAN_COLUMNS} FROM bans WHERE ended IS NULL ORDER BY time")  # noqa: S608  # columns are a constant
+        return Stored(
+            active=tuple(_ban(row) for row in rows),
+            floors={
+                _subject(kind, network, user): time
+                for kind, network, user, time in self._query("SELECT * FROM floors")
+            },
+            allowed=tuple(Allowed(*row) for row in self._query("SELECT * FROM allowed")),
+            tracked={
+                (jail, _subject(kind, network, user)): state
+                for jail, kind, network, user, state in self._query("SELECT * FROM tracked")
+            },
+            positions=tuple(Position(*row) for row in self._query("SELECT * FROM positions")),
+        )
+
+    def commit(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint, whole or not at all; LedgerError if it can't be."""
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                self._write(checkpoint)
+                self._database.execute("COMMIT")
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {self.path} can't be written: {error}") from error
+
+    def history(self, subject: Subject, limit: int) -> list[PastBan]:
+        """Give a subject's bans with their evidence, the newest first."""
+        rows = self._query(
+            f"SELECT id, {_BAN_COLUMNS} FROM bans WHERE kind = ? AND network = ? AND user = ?"  # noqa: S608  # columns are a constant
+            " ORDER BY time DESC LIMIT ?",
+            (*_key(subject), limit),
+        )
+        return [
+            PastBan(_ban(row, tuple(self._evidence(row[0]))), ended=row[11], ended_by=row[12])
+            for row in rows
+        ]
+
+    def count(self) -> int:
+        """Give the number of bans that it knows, past and present."""
+        (number,) = self._query("SELECT count(*) FROM bans")[0]
+        return int(number)
+
+    def purge(self, ended_before: float) -> int:
+        """Drop the history of bans that ended before a time; give how many."""
+        cursor = self._database.execute("DELETE FROM bans WHERE ended < ?", (ended_before,))
+        return cursor.rowcount
+
+    def _evidence(self, ban: int) -> Iterator[Evidence]:
+        query = "SELECT time, rule, line, source FROM evidence WHERE ban = ? ORDER BY rowid"
+        return (Evidence(*row) for row in self._query(query, (ban,)))
+
+    def _query(self, sql: str, values: Iterable[object] = ()) -> list[tuple]:  # type: ignore[type-arg]  # rows are as wide as their query
+        try:
+            return self._database.execute(sql, tuple(values)).fetchall()
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {self.path} can't be read: {error}") from error
+
+    def _write(self, checkpoint: Checkpoint) -> None:
+        run, many = self._database.execute, self._database.executemany
+        for row in checkpoint.bans:
+            self._write_ban(row)
+        for subject, floor in checkpoint.floors.items():
+            run("DELETE FROM floors WHERE kind = ? AND network = ? AND user = ?", _key(subject))
+            if floor is not None:
+                run("INSERT INTO floors VALUES (?, ?, ?, ?)", (*_key(subject), floor))
+        for entry, item in checkpoint.allowed.items():
+            run("DELETE FROM allowed WHERE entry = ?", (entry,))
+            if item is not None:
+                values = (item.entry, item.added, item.until, item.note)
+                run("INSERT INTO allowed VALUES (?, ?, ?, ?)", values)
+        gone = [(jail, *_key(who)) for (jail, who), text in checkpoint.tracked.items() if not text]
+        kept = [
+            (jail, *_key(who), text) for (jail, who), text in checkpoint.tracked.items() if text
+        ]
+        many("DELETE FROM tracked WHERE jail = ? AND kind = ? AND network = ? AND user = ?", gone)
+        many("INSERT OR REPLACE INTO tracked VALUES (?, ?, ?, ?, ?)", kept)
+        many(
+            "DELETE FROM positions WHERE path = ? AND device = ? AND inode = ?",
+            [(done.path, done.device, done.inode) for done in checkpoint.retired],
+        )
+        many(
+            "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (at.path, at.device, at.inode, at.offset, at.head, at.head_length)
+                for at in checkpoint.positions
+            ],
+        )
+
+    def _write_ban(self, row: BanRow) -> None:
+        ban = row.ban
+        values = (
+            ban.jail, *_key(ban.subject), ban.time, ban.until, ban.failures, ban.rule,
+            ban.origin.value, ban.reason, row.ended, row.ended_by,
+        )  # fmt: skip
+        (number,) = self._database.execute(
+            f"INSERT INTO bans ({_BAN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # columns are a constant
+            " ON CONFLICT DO UPDATE SET until = excluded.until, failures = excluded.failures,"
+            " rule = excluded.rule, origin = excluded.origin, reason = excluded.reason,"
+            " ended = excluded.ended, ended_by = excluded.ended_by RETURNING id",
+            values,
+        ).fetchone()
+        self._database.executemany(
+            "INSERT INTO evidence VALUES (?, ?, ?, ?, ?)",
+            [(number, item.time, item.rule, item.line, item.source) for item in ban.evidence],
+        )
+
+
+def _key(subject: Subject) -> tuple[str, str, str]:
+    return subject.kind.value, subject.network, subject.user
+
+
+def _subject(kind: str, network: str, user: str) -> Subject:
+    return Subject(SubjectKind(kind), network, user)
+
+
+def _ban(row: tuple, evidence: tuple[Evidence, ...] = ()) -> Ban:  # type: ignore[type-arg]  # a row of bans
+    _, jail, kind, network, user, time, until, failures, rule, origin, reason, *_ = row
+    subject = _subject(kind, network, user)
+    return Ban(
+        jail, subject, time, until, failures, rule, evidence, BanOrigin(origin), reason
+    )  # fmt: skip

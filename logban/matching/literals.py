@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""The text that a line must contain for an expression to have any chance of matching it.
+
+Searching a block of a quarter of a megabyte for a few literals costs less than one expression
+on each of its lines, so only lines that hold a literal are looked at closely.  That the line
+holds it is part of what "matches" means (see :class:`logban.matching.matcher.Matcher`), so a
+literal is only ever taken from where cutting the date out of a line cannot make it: it is split
+between ``[`` and ``]`` and at two blanks, where a date may have stood.
+"""
+
+from __future__ import annotations
+
+import re
+
+# The parse tree is not public, but it is the only one there is and has kept its form since 3.7.
+# A tree that is not understood yields no literal: slower, never wrong.
+from re import _constants as op  # type: ignore[attr-defined]  # see above
+from re import _parser as tree  # type: ignore[attr-defined]  # see above
+from typing import Any, Final
+
+from logban.matching.compiler import ExpressionError, expand
+
+MIN_LENGTH: Final = 4
+"""A shorter literal stands in too many lines to tell them apart."""
+
+MAX_SETS: Final = 8
+"""Sets that are given of one expression; more of them tell little more."""
+
+_DATE_MAY_HAVE_STOOD = re.compile(r"(?<=\[)(?=\])|  +")
+
+
+def required_literals(text: str) -> tuple[frozenset[bytes], ...]:
+    """Give sets of literals; of each set one at least stands in every line that the text matches.
+
+    The most telling set comes first.  None is given where none is known: every line has to be
+    tried then.
+    """
+    try:
+        parsed = tree.parse(_without_duplicate_names(expand(text)))
+    except (re.error, ExpressionError, OverflowError, RecursionError):
+        return ()
+    if parsed.state.flags & re.IGNORECASE:
+        return ()
+    best = sorted(set(_choices(parsed)), key=_worth, reverse=True)[:MAX_SETS]
+    return tuple(frozenset(literal.encode("ascii") for literal in choice) for choice in best)
+
+
+def _without_duplicate_names(text: str) -> str:
+    """Make groups anonymous: ``regex`` lets two bear one name, ``re`` does not.
+
+    A reference to a name then fails to parse, which costs the literal and nothing else.
+    """
+    return re.sub(r"\(\?P<\w+>", "(", text)
+
+
+def _choices(items: Any) -> list[frozenset[str]]:
+    """Give sets of literals, each of which must be hit, of a sequence of parsed items."""
+    found: list[frozenset[str]] = []
+    run = ""
+
+    def end_run() -> None:
+        nonlocal run
+        pieces = _DATE_MAY_HAVE_STOOD.split(run)
+        found.extend(frozenset({piece}) for piece in pieces if len(piece) >= MIN_LENGTH)
+        run = ""
+
+    for code, argument in items:
+        if code is op.LITERAL and argument < 128:
+            run += chr(argument)
+            continue
+        end_run()
+        if code is op.SUBPATTERN:
+            added_flags, inner = argument[1], argument[3]
+            if not added_flags & re.IGNORECASE:
+                found.extend(_choices(inner))
+        elif code is op.ATOMIC_GROUP:
+            found.extend(_choices(argument))
+        elif code in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT):
+            least, _, inner = argument
+            if least >= 1:
+                found.extend(_choices(inner))
+        elif code is op.BRANCH:
+            branches = [_best(_choices(branch)) for branch in argument[1]]
+            if all(branches):
+                found.append(frozenset().union(*branches))
+    end_run()
+    return found
+
+
+def _best(choices: list[frozenset[str]]) -> frozenset[str]:
+    """Take the most telling set; an empty one if there is none."""
+    return max(choices, key=_worth, default=frozenset())
+
+
+def _worth(choice: frozenset[str]) -> tuple[float, list[str]]:
+    """Rate a set: few literals, the shortest of them long; names settle a draw."""
+    return min(map(len, choice)) / len(choice), sorted(choice)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""logban-server: the daemon as a program, in the foreground, its log on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import logban
+from logban.clock import SystemClock
+from logban.config import load
+from logban.config.problem import Severity
+from logban.config.settings import Configuration
+from logban.control.server import ControlServer
+from logban.daemon import Daemon, World
+from logban.errors import ConfigurationError, LogbanError
+from logban.judging.names import SystemResolver
+from logban.judging.own_addresses import read_own_addresses
+from logban.ledger.store import Store
+from logban.service import DaemonService
+
+log = logging.getLogger("logban")
+
+DATABASE = "logban.sqlite3"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the daemon until it is told to stop, or check the configuration."""
+    options = _read_arguments(arguments)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        configuration = load(options.config)
+        if options.check:
+            return _check(configuration)
+        logging.getLogger().setLevel(configuration.server.loglevel)
+        return asyncio.run(_serve(options, configuration))
+    except LogbanError as error:
+        print(f"logban-server: {error}", file=sys.stderr)  # noqa: T201  # a program's last word
+        return error.exit_code
+
+
+def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="logban-server",
+        description="Follow logs and ban those who attack. Runs in the foreground.",
+    )
+    add = parser.add_argument
+    add("--config", type=Path, default="/etc/logban", metavar="DIR", help="%(default)s")
+    add("--state", type=Path, default="/var/lib/logban", metavar="DIR", help="%(default)s")
+    add(
+        "--socket", type=Path, default="/run/logban/logban.sock", metavar="PATH", help="%(default)s"
+    )
+    add("--check", action="store_true", help="check the configuration and exit (0 good, 78 bad)")
+    add("--version", action="version", version=f"logban {logban.__version__}")
+    return parser.parse_args(arguments)
+
+
+def _check(configuration: Configuration) -> int:
+    """Say what is wrong with the configuration, on stderr; give the exit code."""
+    problems = configuration.problems()
+    for problem in problems:
+        print(f"{problem.severity.value}: {problem}", file=sys.stderr)  # noqa: T201  # asked for
+    broken = any(problem.severity is Severity.ERROR for problem in problems)
+    return ConfigurationError.exit_code if broken else os.EX_OK
+
+
+async def _serve(options: argparse.Namespace, configuration: Configuration) -> int:
+    """Run the daemon and its control socket until a signal says to stop."""
+    for problem in configuration.problems():
+        log.warning("%s", problem)
+    options.state.mkdir(parents=True, exist_ok=True)
+    world = World(SystemClock(), SystemResolver(), read_own_addresses)
+    daemon = Daemon(configuration, Store(options.state / DATABASE), world)
+    service = DaemonService(daemon, lambda: load(options.config))
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(ControlServer(options.socket, service))
+        work = asyncio.create_task(daemon.run())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, work.cancel)
+        loop.add_signal_handler(signal.SIGHUP, lambda: _reload_later(service, reloads))
+        reloads: set[asyncio.Task[None]] = set()
+        log.info("logban %s follows %d jails", logban.__version__, len(configuration.jails))
+        try:
+            await work
+        except asyncio.CancelledError:
+            log.info("stopped; bans stay in force until they end")
+    return os.EX_OK
+
+
+def _reload_later(service: DaemonService, running: set[asyncio.Task[None]]) -> None:
+    """Reload at a signal; keep hold of the task until it is done."""
+    task = asyncio.create_task(_reload(service))
+    running.add(task)
+    task.add_done_callback(running.discard)
+
+
+async def _reload(service: DaemonService) -> None:
+    try:
+        changed = (await service.reload()).changed
+        log.info("reloaded: %s", "; ".join(changed) or "nothing has changed")
+    except LogbanError as error:
+        log.error("not reloaded: %s", error)  # noqa: TRY400  # the sentence says it all
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""The files beside a log: its predecessors, renamed by whatever rotates it."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from logban.sources.book import Identity
+
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".lzma", ".Z", ".zip", ".br")
+_HEAD = 256
+# How often a directory is listed until two listings agree.
+_MOST_LISTINGS = 8
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """A regular file of the directory."""
+
+    path: str
+    identity: Identity
+    modified_ns: int
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return Path(self.path).name
+
+
+@dataclass(frozen=True, slots=True)
+class Elder:
+    """A sibling that was there before a file was opened, and how it began."""
+
+    identity: Identity
+    head: bytes
+
+    def is_same(self, other: Elder) -> bool:
+        """Tell whether that is the same file later on, not one that was given its inode."""
+        return self.identity == other.identity and other.head.startswith(self.head)
+
+
+def neighbours(path: str) -> list[Sibling]:
+    """Give the other regular files of the directory, the oldest first; none if it can't be read.
+
+    A file that is renamed while a directory is being listed may be left out, so it is listed
+    until two listings agree; what any of them showed is given.
+    """
+    directory, name = os.path.split(path)
+    known: dict[Identity, Sibling] = {}
+    last: set[Identity] | None = None
+    for _ in range(_MOST_LISTINGS):
+        listed = {entry.identity: entry for entry in _listing(directory) if entry.name != name}
+        known.update(listed)
+        if last == listed.keys():
+            break
+        last = set(listed)
+    return sorted(known.values(), key=lambda entry: (entry.modified_ns, entry.path))
+
+
+def scheme_of(path: str, sibling: Sibling) -> str | None:
+    """Give what one rule of rotation appends to a log's name, its numbers left out.
+
+    None for a name that doesn't begin with the log's.
+    """
+    name = Path(path).name
+    return _DIGITS.sub("0", sibling.name[len(name) :]) if sibling.name.startswith(name) else None
+
+
+def is_predecessor(path: str, sibling: Sibling, scheme: str | None) -> bool:
+    """Tell by its name whether this can be an older file of the log at ``path``.
+
+    ``scheme`` is :func:`scheme_of` one that is known to be; None where none is known: then any
+    uncompressed name will do that goes on with a number behind the log's.
+    """
+    own = scheme_of(path, sibling)
+    if own is None or own.endswith(COMPRESSED):
+        return False
+    return own == scheme if scheme is not None else "0" in own
+
+
+def elders_of(path: str) -> tuple[Elder, ...]:
+    """Give the files that a later predecessor of the log at ``path`` must not be mistaken for."""
+    return tuple(
+        Elder(entry.identity, head_of(entry.path))
+        for entry in neighbours(path)
+        if is_predecessor(path, entry, None)
+    )
+
+
+def head_of(path: str) -> bytes:
+    """Give a file's first bytes; none if it can't be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError:
+        return b""
+    try:
+        return os.pread(descriptor, _HEAD, 0)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _listing(directory: str) -> list[Sibling]:
+    found = []
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except OSError:
+                    continue  # it was removed meanwhile
+                if stat.S_ISREG(status.st_mode):
+                    found.append(Sibling(entry.path, Identity.of(status), status.st_mtime_ns))
+    except OSError:
+        return []
+    return found

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: MIT
+"""Waking the daemon's loop when something happens to a file, by watchdog.
+
+An event is a hint and nothing more: whoever is woken looks for himself, and looks again every
+second in any case, so an event that is lost costs a second and no line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver, ObservedWatch
+from watchdog.observers.polling import PollingObserver
+
+from logban.sources.book import Identity
+from logban.sources.mounts import Mount, is_shared, read_mounts, type_of
+
+log = logging.getLogger(__name__)
+
+_POLL_EVERY = 1.0
+# The first event wakes at once; then this many seconds go by before the next one does.  It makes
+# a busy log cost an eighth of the time, and nobody waits for a line any longer than that.
+_SPACING = 0.005
+_READ_ONLY = frozenset({"opened", "closed_no_write", "closed"})
+_GROWTH = frozenset({"modified", "attrib"})
+
+
+class Backend(StrEnum):
+    """How changes are to be noticed."""
+
+    AUTO = "auto"
+    INOTIFY = "inotify"
+    POLLING = "polling"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of a directory matters: names, as shell patterns; and how it is to be watched."""
+
+    names: frozenset[str]
+    backend: Backend = Backend.AUTO
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """How a directory is watched (``inotify``, ``polling``, ``rescan``), and why not by inotify."""
+
+    method: str
+    reason: str = ""
+
+
+Wake = Callable[[frozenset[str], bool], None]
+"""Called in the loop with the paths that something happened to, and whether names changed."""
+
+
+class Watcher:
+    """Watches directories; all its methods are for the loop's thread."""
+
+    def __init__(
+        self,
+        wake: Wake,
+        *,
+        mounts: Callable[[], tuple[Mount, ...]] = read_mounts,
+        inotify: Callable[[], BaseObserver] | None = None,
+    ) -> None:
+        self._wake = wake
+        self._mounts = mounts
+        self._make_inotify = inotify if inotify is not None else Observer
+        self._inotify: BaseObserver | None = None
+        self._polling: BaseObserver | None = None
+        self._watched: dict[str, _Watched] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken_at = -_SPACING
+        # What the observers' threads have seen and the loop has not been told yet.
+        self._lock = threading.Lock()
+        self._paths: set[str] = set()
+        self._names_changed = False
+        self._is_arranged = False
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on, wake in this loop; at once, if something has happened already."""
+        with self._lock:
+            self._loop = loop
+            self._is_arranged = bool(self._paths)
+            if self._is_arranged:
+                loop.call_soon(self._arrange)
+
+    def watch(self, wanted: Mapping[str, Wanted]) -> None:
+        """Watch these directories, by their real paths, and no others."""
+        for directory in self._watched.keys() - wanted.keys():
+            self._drop(directory)
+        mounts: tuple[Mount, ...] | None = None
+        for directory, what in wanted.items():
+            watched = self._watched.get(directory)
+            if watched is not None:
+                if watched.backend is what.backend and watched.identity == _identity(directory):
+                    watched.handler.names = _compile(what.names)
+                    continue
+                self._drop(directory)
+            mounts = self._mounts() if mounts is None else mounts
+            self._add(directory, what, type_of(directory, mounts))
+
+    def watching(self, directory: str) -> Watching:
+        """Tell how a directory is watched."""
+        watched = self._watched.get(directory)
+        return watched.how if watched else Watching("rescan", "there is no such directory yet")
+
+    def close(self) -> None:
+        """Stop watching."""
+        for observer in (self._inotify, self._polling):
+            if observer is not None:
+                observer.stop()
+                observer.join()
+        self._inotify = self._polling = None
+        self._watched.clear()
+        with self._lock:
+            self._loop = None
+
+    def _add(self, directory: str, wanted: Wanted, file_system: str) -> None:
+        identity = _identity(directory)
+        if identity is None:
+            return
+        handler = _Handler(_compile(wanted.names), self._notice)
+        how, observer, watch = self._schedule(directory, handler, wanted.backend, file_system)
+        if how.method != "inotify" and wanted.backend is not Backend.POLLING:
+            log.info(
+                "%r is not watched by inotify but by %s: %s", directory, how.method, how.reason
+            )
+        self._watched[directory] = _Watched(wanted.backend, identity, handler, how, observer, watch)
+
+    def _schedule(
+        self, directory: str, handler: _Handler, backend: Backend, file_system: str
+    ) -> tuple[Watching, BaseObserver | None, ObservedWatch | None]:
+        """Choose a way that works, and say why it is not a better one."""
+        if not os.access(directory, os.R_OK):
+            return Watching("rescan", "the directory can't be read"), None, None
+        reason = ""
+        if backend is Backend.POLLING:
+            reason = "the configuration says so"
+        elif backend is Backend.AUTO and is_shared(file_system):
+            reason = f"others may write to a file system of type {file_system} unnoticed"
+        else:
+            try:
+                if self._inotify is None:
+                    self._inotify = _started(self._make_inotify())
+                watch = self._inotify.schedule(handler, directory)
+            except OSError as error:
+                reason = f"inotify can't be had: {error.strerror or error}"
+            else:
+                return Watching("inotify"), self._inotify, watch
+        try:
+            if self._polling is None:
+                self._polling = _started(PollingObserver(timeout=_POLL_EVERY))
+            watch = self._polling.schedule(handler, directory)
+        except OSError as error:
+            reason = f"{reason}; polling can't be had: {error.strerror or error}"
+            return Watching("rescan", reason), None, None
+        return Watching("polling", reason), self._polling, watch
+
+    def _drop(self, directory: str) -> None:
+        watched = self._watched.pop(directory)
+        if watched.observer is not None and watched.watch is not None:
+            watched.observer.unschedule(watched.watch)
+
+    def _notice(self, path: str, names_changed: bool) -> None:
+        """Take note of an event; in an observer's thread."""
+        with self._lock:
+            self._paths.add(path)
+            self._names_changed = self._names_changed or names_changed
+            if self._is_arranged or self._loop is None:
+                return
+            self._is_arranged = True
+            try:
+                self._loop.call_soon_threadsafe(self._arrange)
+            except RuntimeError:  # the loop has been closed
+                self._loop = None
+
+    def _arrange(self) -> None:
+        """Wake now, or when enough time has gone by since the last time."""
+        loop = asyncio.get_running_loop()
+        wait = self._woken_at + _SPACING - loop.time()
+        if wait > 0:
+            loop.call_later(wait, self._deliver)
+        else:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        with self._lock:
+            if self._loop is None:
+                return
+            paths, names_changed = frozenset(self._paths), self._names_changed
+            self._paths.clear()
+            self._names_changed = self._is_arranged = False
+            self._woken_at = self._loop.time()
+        self._wake(paths, names_changed)
+
+
+class _Handler(FileSystemEventHandler):
+    """Picks the events that matter out of those of one directory; in an observer's thread."""
+
+    def __init__(self, names: re.Pattern[str], notice: Callable[[str, bool], None]) -> None:
+        self.names = names
+        self._notice = notice
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Pass an event on, unless somebody has merely read, or the name is none of ours."""
+        kind = event.event_type
+        if kind in _READ_ONLY or (event.is_directory and kind in _GROWTH):
+            return
+        for path in (event.src_path, event.dest_path):
+            if path:
+                text = os.fsdecode(path)
+                if self.names.match(text.rpartition("/")[2]):
+                    self._notice(text, kind not in _GROWTH)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A directory that is being watched."""
+
+    backend: Backend
+    identity: Identity
+    handler: _Handler
+    how: Watching
+    observer: BaseObserver | None
+    watch: ObservedWatch | None
+
+
+def _started(observer: BaseObserver) -> BaseObserver:
+    observer.start()
+    return observer
+
+
+def _compile(names: frozenset[str]) -> re.Pattern[str]:
+    return re.compile("|".join(fnmatch.translate(name) for name in sorted(names)))
+
+
+def _identity(directory: str) -> Identity | None:
+    try:
+        return Identity.of(Path(directory).stat())
+    except OSError:
+        return None

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""logban-client why."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from logban.control import payloads
+from logban.model import Evidence, Subject, SubjectKind
+
+NOW = 1_795_168_800.0
+SCANNER = Subject(SubjectKind.IP, "198.51.100.7")
+HOSTILE = "NOTICE '\x1b]0;owned\x07\u202e\r' failed for '198.51.100.7'"
+EVIDENCE = Evidence(NOW - 13, "wrong-password", HOSTILE, "/var/log/asterisk/messages")
+BAN = payloads.BanView(
+    "asterisk",
+    SCANNER,
+    NOW - 12,
+    NOW + 11520,
+    11520.0,
+    5,
+    "wrong-password",
+    in_force=True,
+    actions=("nftables", "kamailio-htable"),
+)
+
+BANNED = r"""198.51.100.7 is banned in jail asterisk until 2026-11-20 13:12:00 (in 3h 12m)
+  why       wrong-password
+  since     2026-11-20 09:59:48 (12s ago)
+  failures  5
+  in force  nftables, kamailio-htable
+  2026-11-20 09:59:47  wrong-password  /var/log/asterisk/messages
+    NOTICE '\x1b]0;owned\x07\u202e\r' failed for '198.51.100.7'
+
+to lift it:   logban-client unban 198.51.100.7
+to exempt it: logban-client allow add 198.51.100.7
+"""
+
+NOT_BANNED = r"""198.51.100.7 is not banned
+
+it was lifted 15 minutes ago
+
+exempt: 198.51.100.0/24 (jails.d/asterisk.conf:7); it can't be banned
+
+jail kamailio counts 1 of 10 failures within 10m:
+  2026-11-20 09:59:47  wrong-password  /var/log/asterisk/messages
+    NOTICE '\x1b]0;owned\x07\u202e\r' failed for '198.51.100.7'
+
+log lines before 2026-11-20 09:45:00 don't count any more (lifted by hand)
+
+banned before, 1 time:
+  JAIL      FROM                 TO                   ENDED BY  FAILURES  WHY
+  asterisk  2026-11-20 09:43:20  2026-11-20 09:45:00  hand      5         wrong-password
+"""
+
+
+def past(number):
+    time = NOW - 1000 * number
+    return payloads.PastBan(
+        "asterisk", SCANNER, time, time + 600, time + 100, 5, "wrong-password", ended_by="hand"
+    )
+
+
+def test_a_banned_address_is_explained(run, daemon):
+    daemon.known = payloads.Why(NOW, SCANNER, (payloads.ExplainedBan(BAN, (EVIDENCE,)),))
+    result = run("why", "198.51.100.7")
+    assert (result.exit_code, result.stdout) == (0, BANNED)
+    assert daemon.asked == [("why", SCANNER)]
+
+
+def test_an_address_that_is_not_banned_is_explained(run, daemon):
+    daemon.known = payloads.Why(
+        NOW,
+        SCANNER,
+        failures=(payloads.Counting("kamailio", 10, 600.0, (EVIDENCE,)),),
+        exempt=payloads.Exemption("198.51.100.0/24", "jails.d/asterisk.conf:7"),
+        history=(past(1),),
+        floor=NOW - 900,
+        explanation=("it was lifted 15 minutes ago",),
+    )
+    result = run("why", "198.51.100.7")
+    assert (result.exit_code, result.stdout) == (1, NOT_BANNED)
+
+
+def test_an_address_nobody_knows_is_told(run):
+    result = run("why", "203.0.113.1")
+    assert (result.exit_code, result.stdout) == (1, "203.0.113.1 is not banned\n")
+
+
+def test_all_is_given_in_json(run, daemon):
+    daemon.known = payloads.Why(NOW, SCANNER, (payloads.ExplainedBan(BAN, (EVIDENCE,)),))
+    result = run("why", "198.51.100.7", "--json")
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert answer["subject"] == {"kind": "ip", "ip": "198.51.100.7"}
+    assert answer["banned"][0]["ban"]["rule"] == "wrong-password"
+    assert answer["banned"][0]["evidence"][0]["line"] == HOSTILE
+    assert answer["exempt"] is None
+    assert run("why", "203.0.113.1", "--json").exit_code == 0
+
+
+def test_the_newest_of_a_long_history_is_shown(run, daemon):
+    history = (*map(past, range(1, 13)), replace(past(13), ended=None))
+    daemon.known = payloads.Why(NOW, SCANNER, history=history)
+    lines = run("why", "198.51.100.7").stdout.splitlines()
+    assert lines[2] == "banned before, 13 times:"
+    assert lines[4].startswith("  asterisk  2026-11-20 09:43:20")
+    assert lines[-1] == "  and 3 more; --json gives them all"
+    daemon.known = payloads.Why(NOW, SCANNER, history=history[-1:])
+    assert run("why", "198.51.100.7").stdout.splitlines()[3:] == [
+        "  JAIL      FROM                 ENDED BY  FAILURES  WHY",
+        "  asterisk  2026-11-20 06:23:20  hand      5         wrong-password",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("subject", "word"),
+    [
+        (Subject(SubjectKind.USER, user="$(reboot)"), "'user:$(reboot)'"),
+        (Subject(SubjectKind.USER_IP, "203.0.113.9", "a;\x1b[2J b"), r"'a;\x1b[2J b@203.0.113.9'"),
+    ],
+)
+def test_a_hostile_name_means_nothing_to_the_shell_it_is_pasted_into(run, daemon, subject, word):
+    forever = replace(BAN, subject=subject, until=None, remaining=None, in_force=None, actions=())
+    daemon.known = payloads.Why(
+        NOW, subject, (payloads.ExplainedBan(forever), payloads.ExplainedBan(BAN))
+    )
+    shown = run("why", "user:x").stdout
+    assert "is banned in jail asterisk for ever\n" in shown
+    assert shown.endswith(
+        f"\nto lift it:   logban-client unban {word}\n"
+        "to lift it:   logban-client unban 198.51.100.7\n"
+    )

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""A daemon that does nothing but remember what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from logban.control import payloads
+from logban.errors import UnknownName
+from logban.model import Subject, SubjectKind
+
+
+class RecordingService:
+    """A :class:`logban.control.service.Service` with one banned address."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+        self.held = asyncio.Event()
+        self.bans = 1
+
+    def view(self, number: int = 7) -> payloads.BanView:
+        subject = Subject(SubjectKind.IP, f"198.51.{number // 256 % 256}.{number % 256}")
+        return payloads.BanView("asterisk", subject, 100.0, 700.0, 600.0, rule="\x1b[2J\udcff")
+
+    async def ping(self):
+        self.asked.append(("ping",))
+        return payloads.Pong("0.1.0", 1, 0.0, 100.0)
+
+    async def status(self):
+        self.asked.append(("status",))
+        ledger = payloads.LedgerStatus("/var/lib/logban/logban.sqlite3", 1, 2, dirty=False)
+        return payloads.Status("0.1.0", 1, 0.0, 100.0, (), (), (), ledger)
+
+    async def status_jail(self, name):
+        if name != "asterisk":
+            raise UnknownName(f"there is no jail {name!r}")
+        jail = payloads.JailStatus(name, payloads.JailState.RUNNING)
+        return payloads.JailDetail(100.0, jail, (self.view(),))
+
+    async def banned(self, jail, subjects):
+        self.asked.append(("banned", jail, subjects))
+        return payloads.Banned(100.0, tuple(map(self.view, range(self.bans))))
+
+    async def ban(self, subjects, jail, seconds, reason):
+        self.asked.append(("ban", subjects, jail, seconds, reason))
+        return payloads.Placed(100.0, (self.view(),))
+
+    async def unban(self, subjects, jail):
+        self.asked.append(("unban", subjects, jail))
+        return payloads.Lifted(())
+
+    async def allow_add(self, entry, seconds, note):
+        self.asked.append(("allow-add", entry, seconds, note))
+        return payloads.AllowAdded(100.0, payloads.AllowEntry(entry, "hand"))
+
+    async def allow_del(self, entry):
+        self.asked.append(("allow-del", entry))
+        return payloads.AllowRemoved(payloads.AllowEntry(entry, "hand"))
+
+    async def allow_list(self, jail):
+        self.asked.append(("allow-list", jail))
+        return payloads.AllowList(100.0, ())
+
+    async def reload(self):
+        raise RuntimeError("a fault")
+
+    async def why(self, subject):
+        self.asked.append(("why", subject))
+        self.held.set()
+        await asyncio.Event().wait()  # never answers
+
+
+@pytest.fixture
+def service() -> RecordingService:
+    return RecordingService()
+
+
+@pytest.fixture
+def folder():
+    """A folder with a short name (a socket's path has 107 bytes) that every user can enter."""
+    path = Path(tempfile.mkdtemp(prefix="logban-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""The files beside a log, and which of them can be its predecessors."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from logban.sources import siblings
+from logban.sources.book import Identity
+from logban.sources.siblings import (
+    Elder,
+    Sibling,
+    elders_of,
+    head_of,
+    is_predecessor,
+    neighbours,
+    scheme_of,
+)
+
+
+def sibling(name: str) -> Sibling:
+    return Sibling(f"/var/log/{name}", Identity(1, 1), 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [("full.1", ".0"), ("full.20", ".0"), ("full-20261120", "-0"), ("full", ""), ("other", None)],
+)
+def test_scheme(name: str, scheme: str | None) -> None:
+    assert scheme_of("/var/log/full", sibling(name)) == scheme
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "answer"),
+    [
+        ("full.1", None, True),
+        ("full-20261120", None, True),
+        ("full_debug", None, False),
+        ("full.1.gz", None, False),
+        ("messages.1", None, False),
+        ("full.2", ".0", True),
+        ("full-20261120", ".0", False),
+        ("full.bak", ".0", False),
+        ("full.1", "", False),
+    ],
+)
+def test_predecessor(name: str, scheme: str | None, answer: bool) -> None:
+    assert is_predecessor("/var/log/full", sibling(name), scheme) is answer
+
+
+def test_a_log_with_a_number_is_not_its_neighbours_log() -> None:
+    assert not is_predecessor("/var/log/app1.log", sibling("app2.log.1"), ".0")
+
+
+def test_neighbours_are_the_other_regular_files_oldest_first(tmp_path: Path) -> None:
+    for age, name in enumerate(["full", "full.1", "b", "full.2"]):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    (tmp_path / "full.d").mkdir()
+    (tmp_path / "full.link").symlink_to(tmp_path / "full.1")
+    assert [entry.name for entry in neighbours(str(tmp_path / "full"))] == ["full.2", "b", "full.1"]
+
+
+def test_no_neighbours_where_there_is_no_directory(tmp_path: Path) -> None:
+    assert neighbours(str(tmp_path / "none" / "full")) == []
+
+
+def test_a_file_that_is_renamed_while_the_directory_is_listed_is_found(monkeypatch) -> None:
+    one, two = Sibling("/full.1", Identity(1, 1), 1), Sibling("/full.2", Identity(1, 2), 0)
+    listings = iter([[one], [one, two], [one, two]])
+    monkeypatch.setattr(siblings, "_listing", lambda _: next(listings))
+    assert neighbours("/full") == [two, one]
+
+
+def test_a_directory_that_never_stands_still_is_listed_a_few_times(monkeypatch) -> None:
+    listings = iter([[Sibling("/full.1", Identity(1, inode), 1)] for inode in range(100)])
+    monkeypatch.setattr(siblings, "_listing", lambda _: next(listings))
+    assert len(neighbours("/full")) == siblings._MOST_LISTINGS
+
+
+def test_elders(tmp_path: Path) -> None:
+    (tmp_path / "full").write_bytes(b"now")
+    (tmp_path / "full.1").write_bytes(b"then")
+    (tmp_path / "full.2.gz").write_bytes(b"packed")
+    (elder,) = elders_of(str(tmp_path / "full"))
+    assert elder.head == b"then"
+    assert elder.is_same(Elder(elder.identity, b"then and later"))
+    assert not elder.is_same(Elder(elder.identity, b"another, with the inode"))
+    assert not elder.is_same(Elder(Identity(0, 0), b"then"))
+
+
+def test_no_head_where_nothing_can_be_read(tmp_path: Path) -> None:
+    assert head_of(str(tmp_path / "none")) == b""
+    assert head_of(str(tmp_path)) == b""
