@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 # The units and their lengths are fail2ban's (a month is 30.4375 days, a year 365.25), without
@@ -34,7 +35,7 @@ def parse_duration(text: str) -> float:
         seconds += float(number) * _UNITS.get(unit.lower(), 1.0)
         position = found.end()
         parts += 1
-    if not parts or position < len(text):
+    if not parts or position < len(text) or not math.isfinite(seconds):
         raise ValueError(f"{text!r} is no span of time; write for instance 600, 10m, 3h or 1d12h")
     return seconds
 

@@ -42,6 +42,8 @@ def canonical_network(text: str) -> str:
     """
     network = ipaddress.ip_network(text, strict=False)
     if isinstance(network, ipaddress.IPv6Network):
+        if network.network_address.scope_id is not None:
+            raise ValueError(f"{text!r} has a scope, which means nothing on another host")
         mapped = network.network_address.ipv4_mapped
         if mapped is not None and network.prefixlen >= 96:
             network = ipaddress.ip_network((mapped, network.prefixlen - 96), strict=False)
@@ -100,6 +102,8 @@ class Subject:
     @classmethod
     def from_json(cls, value: Mapping[str, str]) -> Subject:
         """Read what :meth:`to_json` wrote; ValueError on anything else."""
+        if not all(isinstance(part, str) for part in value.values()):
+            raise ValueError(f"a subject is made of strings, unlike {dict(value)!r}")
         try:
             kind = SubjectKind(value["kind"])
             match kind:

@@ -10,8 +10,8 @@ import threading
 _JSON = 1 << 4  # NFT_CTX_OUTPUT_JSON of nftables/libnftables.h
 _TERSE = 1 << 11  # NFT_CTX_OUTPUT_TERSE: without the elements of sets
 
-# The library promises nothing about threads, and parts of it (the lexer's tables, the resolver's
-# static buffers) are shared by all its contexts.
+# The library promises nothing about threads, and asks the C library through functions with static
+# buffers (getprotobyname(3) and its like), whichever the context.
 _ONE_AT_A_TIME = threading.Lock()
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -33,6 +33,9 @@ RECONCILE_EVERY: Final = 60.0
 
 END_TOLERANCE: Final = 5.0
 """Seconds by which an end in force may differ from the ledger's before it counts as drift."""
+
+CLOSE_WITHIN: Final = 10.0
+"""Seconds that an action has for its last work when the daemon ends."""
 
 MAX_NOTICES: Final = 1000
 NOTICE_AGE: Final = 86400.0
@@ -99,13 +102,27 @@ class _Worker:
         self._retries += 1
         return float(min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(self._retries - 1, 10)))
 
-    async def _let_go(self, close: Callable[[], None]) -> None:
-        """Close the action and end its thread."""
-        try:
-            await self._call(close)
-        except LogbanError as error:
-            log.warning("[%s] action %s, at its end: %s", self.spec.jail, self.spec.written, error)
-        self._thread.shutdown(wait=False)
+    async def _finish(self, *steps: Callable[[], Awaitable[object]]) -> None:
+        """Do the last work and end the thread; what fails or hangs holds nothing else up."""
+        last_work = asyncio.ensure_future(self._try_each(steps))
+        limit = asyncio.ensure_future(self._clock.sleep(CLOSE_WITHIN))
+        await asyncio.wait((last_work, limit), return_when=asyncio.FIRST_COMPLETED)
+        if not last_work.done():
+            log.warning("[%s] action %s hangs; left alone", self.spec.jail, self.spec.written)
+        for future in (last_work, limit):
+            future.cancel()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _try_each(self, steps: Sequence[Callable[[], Awaitable[object]]]) -> None:
+        for step in steps:
+            try:
+                await step()
+            except LogbanError as error:
+                log.warning(
+                    "[%s] action %s, at its end: %s", self.spec.jail, self.spec.written, error
+                )
+            except Exception:
+                log.exception("[%s] action %s, at its end", self.spec.jail, self.spec.written)
 
     async def _pause(self, seconds: float) -> None:
         """Wait for that long, or until there is something to do."""
@@ -176,16 +193,11 @@ class EnforcerWorker(_Worker):
 
     async def close(self, *, lift: Sequence[Ban] = ()) -> None:
         """End the worker after lifting some bans; what else is in force stays so."""
-        try:
-            pending = list(self._pending.values())
-            self._pending.clear()
-            await self._apply_changes(pending)
-            if lift:
-                await self._call(self._enforcer.lift, lift)
-        except LogbanError as error:
-            log.warning("[%s] action %s, at its end: %s", self.spec.jail, self.spec.written, error)
-        finally:
-            await self._let_go(self._enforcer.close)
+        await self._finish(
+            self._apply_pending,
+            lambda: self._both((), lift),
+            lambda: self._call(self._enforcer.close),
+        )
 
     async def _follow(self) -> None:
         """Pass changes on as they come; return when it is time to compare everything again."""
@@ -196,31 +208,31 @@ class EnforcerWorker(_Worker):
                 self._wake.clear()
                 await self._pause(left)
                 continue
-            changes = list(self._pending.values())
-            self._pending.clear()
-            await self._apply_changes(changes)
+            await self._apply_pending()
             self._well()
 
-    async def _apply_changes(self, changes: Sequence[Change]) -> None:
-        put = [c.ban for c in changes if c.kind in (ChangeKind.BAN, ChangeKind.EXTEND)]
-        taken = [c.ban for c in changes if c.kind in (ChangeKind.LIFT, ChangeKind.EXPIRE)]
-        await self._both(put, taken)
+    async def _apply_pending(self) -> None:
+        changes = dict(self._pending)
+        put = [c.ban for c in changes.values() if not _ends_it(c)]
+        await self._both(put, [c.ban for c in changes.values() if _ends_it(c)])
+        self._settle(changes)
+
+    def _settle(self, done: Mapping[Subject, Change]) -> None:
+        """Drop what has been done from what is pending, unless something newer has come."""
+        for subject, change in done.items():
+            if self._pending.get(subject) is change:
+                del self._pending[subject]
 
     async def _reconcile(self, *, first: bool) -> None:
         """Compare what is in force with what should be, and repair the difference."""
         await self._call(self._enforcer.prepare)
-        # From here on changes are noted again in _pending, so nothing falls between.
-        ended = [
-            change.ban
-            for change in self._pending.values()
-            if change.kind in (ChangeKind.LIFT, ChangeKind.EXPIRE)
-        ]
-        self._pending.clear()
+        # Both are of one moment: what is wanted includes these changes, and no later ones.
+        changes = dict(self._pending)
         wanted = {ban.subject: ban for ban in self._wanted()}
         found = await self._call(self._enforcer.read)
         if found is None:
             missing = list(wanted.values())
-            surplus = ended
+            surplus = [change.ban for change in changes.values() if _ends_it(change)]
         else:
             now = self._clock.now()
             missing = [ban for ban in wanted.values() if _differs(ban, found, now)]
@@ -230,9 +242,13 @@ class EnforcerWorker(_Worker):
                 if subject not in wanted and (end is None or end > now + END_TOLERANCE)
             ]
             if not first:
-                self._note_drift(len(missing), len(surplus))
+                self._note_drift(
+                    sum(ban.subject not in changes for ban in missing),
+                    sum(ban.subject not in changes for ban in surplus),
+                )
         self._held = set(wanted) - {ban.subject for ban in missing}
         await self._both(missing, surplus)
+        self._settle(changes)
         self._well()
 
     async def _both(self, put: Sequence[Ban], taken: Sequence[Ban]) -> None:
@@ -253,6 +269,10 @@ class EnforcerWorker(_Worker):
                 "[%s] %s: repaired drift: %d bans were not in force, %d were that should not be",
                 self.spec.jail, self.spec.written, missing, surplus,
             )  # fmt: skip
+
+
+def _ends_it(change: Change) -> bool:
+    return change.kind in (ChangeKind.LIFT, ChangeKind.EXPIRE)
 
 
 def _differs(ban: Ban, found: Mapping[Subject, float | None], now: float) -> bool:
@@ -315,4 +335,4 @@ class NotifierWorker(_Worker):
 
     async def close(self, *, lift: Sequence[Ban] = ()) -> None:  # noqa: ARG002  # nothing to lift
         """End the worker; what it has not told stays untold."""
-        await self._let_go(self._notifier.close)
+        await self._finish(lambda: self._call(self._notifier.close))

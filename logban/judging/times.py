@@ -71,8 +71,10 @@ class ArrivalTimes:
             "and count as just written"
         )
         quarters = round(self.offset / 900)
-        if quarters and abs(self.offset - quarters * 900) <= TOLERANCE:
-            minutes = int((utc_offset + quarters * 900) // 60)
+        minutes = int((utc_offset + quarters * 900) // 60)
+        near = abs(self.offset - quarters * 900) <= TOLERANCE
+        # From -12 to +14 hours: what zones there are.  The rest is old lines or a wrong clock.
+        if quarters and near and -720 <= minutes <= 840:
             sign = "-" if minutes < 0 else "+"
             zone = f"UTC{sign}{abs(minutes) // 60:02d}{abs(minutes) % 60:02d}"
             sentence += f"; they are probably written in {zone}: set logtimezone = {zone}"

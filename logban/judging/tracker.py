@@ -9,9 +9,9 @@ and counted as dropped.
 from __future__ import annotations
 
 import json
-from bisect import insort
+from bisect import bisect_right, insort
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from logban.model import Evidence, Subject
@@ -52,6 +52,7 @@ class Tracker:
         self._max_subjects = max_subjects
         # In the order of the last failure's arrival, so that the quietest come first.
         self._tracked: dict[Subject, Tracked] = {}
+        self._in_order = True
         self._dirty: set[Subject] = set()
 
     def __len__(self) -> int:
@@ -74,21 +75,21 @@ class Tracker:
         self._tracked[subject] = tracked
         self._dirty.add(subject)
         insort(tracked.times, evidence.time)
+        if len(evidence.line) > MAX_LINE_KEPT:
+            evidence = replace(evidence, line=evidence.line[:MAX_LINE_KEPT])
+        tracked.evidence.append(evidence)
         oldest = tracked.times[-1] - self._findtime
-        while tracked.times[0] <= oldest:
-            del tracked.times[0]
-        if evidence.time > oldest:
-            if len(evidence.line) > MAX_LINE_KEPT:
-                evidence = Evidence(
-                    evidence.time, evidence.rule, evidence.line[:MAX_LINE_KEPT], evidence.source
-                )
-            tracked.evidence.append(evidence)
-            del tracked.evidence[: -self._max_evidence]
+        if tracked.times[0] <= oldest:
+            del tracked.times[: bisect_right(tracked.times, oldest)]
+            tracked.evidence = [item for item in tracked.evidence if item.time > oldest]
+        surplus = len(tracked.evidence) - self._max_evidence
+        if surplus > 0:
+            del tracked.evidence[:surplus]
         if len(tracked.times) >= self._maxretry:
             del self._tracked[subject]
             return tracked
-        if len(self._tracked) > self._max_subjects:
-            self._forget(next(iter(self._tracked)))
+        while len(self._tracked) > self._max_subjects:
+            self._forget(self._quietest())
             self.dropped += 1
         return None
 
@@ -100,15 +101,23 @@ class Tracker:
     def forget_older(self, time: float) -> None:
         """Drop the subjects whose last failure is not after ``time``."""
         while self._tracked:
-            subject = next(iter(self._tracked))
+            subject = self._quietest()
             if self._tracked[subject].times[-1] > time:
                 return
             self._forget(subject)
 
     def restore(self, subject: Subject, tracked: Tracked) -> None:
-        """Take up what an earlier run knew of a subject."""
+        """Take up what an earlier run knew of a subject, in whatever order they come."""
         if tracked.times:
             self._tracked[subject] = tracked
+            self._in_order = False
+
+    def take_over(self, earlier: Tracker) -> None:
+        """Go on where the jail's tracker before this one stops, with what it has not saved yet."""
+        self._tracked.update(earlier._tracked)
+        self._in_order = earlier._in_order
+        self._dirty |= earlier._dirty
+        self.dropped = earlier.dropped
 
     def take_dirty(self) -> dict[Subject, str | None]:
         """Give what has changed since the last call, written down; None for a subject now gone."""
@@ -118,6 +127,13 @@ class Tracker:
             changed[subject] = None if tracked is None else tracked.to_text()
         self._dirty.clear()
         return changed
+
+    def _quietest(self) -> Subject:
+        if not self._in_order:
+            by_time = sorted(self._tracked.items(), key=lambda item: item[1].times[-1])
+            self._tracked = dict(by_time)
+            self._in_order = True
+        return next(iter(self._tracked))
 
     def _forget(self, subject: Subject) -> None:
         del self._tracked[subject]

@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Final
 
 from logban.errors import UsageError
 from logban.judging.exemptions import Exemption
@@ -20,6 +21,8 @@ from logban.ledger.records import MAX_EVIDENCE, Allowed, BanRow, Checkpoint, Sto
 from logban.model import Ban, BanOrigin, Change, ChangeKind, Subject, Verdict
 
 Key = tuple[str, Subject]
+
+_SPARE_ENDS: Final = 1000
 
 
 class Ledger:
@@ -207,3 +210,14 @@ class Ledger:
         if ban.until is not None:
             key = (ban.jail, ban.subject)
             heapq.heappush(self._ends, (ban.until, next(self._order), key))
+            if len(self._ends) > 2 * len(self._active) + _SPARE_ENDS:
+                self._forget_past_ends()
+
+    def _forget_past_ends(self) -> None:
+        """Drop the ends of bans that were extended or lifted since: memory has its bounds."""
+        self._ends = [
+            (ban.until, next(self._order), key)
+            for key, ban in self._active.items()
+            if ban.until is not None
+        ]
+        heapq.heapify(self._ends)

@@ -12,11 +12,12 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from logban.errors import LedgerError
-from logban.ledger.records import Allowed, BanRow, Checkpoint, PastBan, Stored
+from logban.ledger.records import MAX_EVIDENCE, Allowed, BanRow, Checkpoint, PastBan, Stored
 from logban.model import Ban, BanOrigin, Evidence, Position, Subject, SubjectKind
 
 SCHEMA_VERSION: Final = 1
@@ -50,7 +51,7 @@ CREATE TABLE tracked (
     PRIMARY KEY (jail, kind, network, user)
 ) WITHOUT ROWID;
 CREATE TABLE positions (
-    path TEXT NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL,
+    path BLOB NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL,
     offset INTEGER NOT NULL, head BLOB NOT NULL, head_length INTEGER NOT NULL,
     PRIMARY KEY (path, device, inode)
 ) WITHOUT ROWID;
@@ -68,11 +69,17 @@ class Store:
         self.path = path
         self._lock = self._locked(path)
         try:
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
-            self._database.execute("PRAGMA foreign_keys = ON")
-            self._prepare()
+            with ExitStack() as undo:
+                undo.callback(os.close, self._lock)
+                self._database = sqlite3.connect(
+                    path, isolation_level=None, check_same_thread=False
+                )
+                undo.callback(self._database.close)
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute("PRAGMA synchronous = FULL")
+                self._database.execute("PRAGMA foreign_keys = ON")
+                self._prepare()
+                undo.pop_all()
         except sqlite3.Error as error:
             raise LedgerError(
                 f"the ledger {path} can't be opened: {error}; check the directory and its owner, "
@@ -126,7 +133,10 @@ class Store:
                 (jail, _subject(kind, network, user)): state
                 for jail, kind, network, user, state in self._query("SELECT * FROM tracked")
             },
-            positions=tuple(Position(*row) for row in self._query("SELECT * FROM positions")),
+            positions=tuple(
+                Position(os.fsdecode(path), device, inode % 2**64, *rest)
+                for path, device, inode, *rest in self._query("SELECT * FROM positions")
+            ),
         )
 
     def commit(self, checkpoint: Checkpoint) -> None:
@@ -137,7 +147,8 @@ class Store:
                 self._write(checkpoint)
                 self._database.execute("COMMIT")
             except BaseException:
-                self._database.execute("ROLLBACK")
+                if self._database.in_transaction:  # SQLite itself rolls back when the disk is full
+                    self._database.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
             raise LedgerError(f"the ledger {self.path} can't be written: {error}") from error
@@ -161,7 +172,10 @@ class Store:
 
     def purge(self, ended_before: float) -> int:
         """Drop the history of bans that ended before a time; give how many."""
-        cursor = self._database.execute("DELETE FROM bans WHERE ended < ?", (ended_before,))
+        try:
+            cursor = self._database.execute("DELETE FROM bans WHERE ended < ?", (ended_before,))
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {self.path} can't be written: {error}") from error
         return cursor.rowcount
 
     def _evidence(self, ban: int) -> Iterator[Evidence]:
@@ -185,7 +199,7 @@ class Store:
         for entry, item in checkpoint.allowed.items():
             run("DELETE FROM allowed WHERE entry = ?", (entry,))
             if item is not None:
-                values = (item.entry, item.added, item.until, item.note)
+                values = (entry, item.added, item.until, _storable(item.note))
                 run("INSERT INTO allowed VALUES (?, ?, ?, ?)", values)
         gone = [(jail, *_key(who)) for (jail, who), text in checkpoint.tracked.items() if not text]
         kept = [
@@ -195,21 +209,18 @@ class Store:
         many("INSERT OR REPLACE INTO tracked VALUES (?, ?, ?, ?, ?)", kept)
         many(
             "DELETE FROM positions WHERE path = ? AND device = ? AND inode = ?",
-            [(done.path, done.device, done.inode) for done in checkpoint.retired],
+            [_file(done) for done in checkpoint.retired],
         )
         many(
             "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (at.path, at.device, at.inode, at.offset, at.head, at.head_length)
-                for at in checkpoint.positions
-            ],
+            [(*_file(at), at.offset, at.head, at.head_length) for at in checkpoint.positions],
         )
 
     def _write_ban(self, row: BanRow) -> None:
         ban = row.ban
         values = (
             ban.jail, *_key(ban.subject), ban.time, ban.until, ban.failures, ban.rule,
-            ban.origin.value, ban.reason, row.ended, row.ended_by,
+            ban.origin.value, _storable(ban.reason), row.ended, row.ended_by,
         )  # fmt: skip
         (number,) = self._database.execute(
             f"INSERT INTO bans ({_BAN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # columns are a constant
@@ -218,14 +229,36 @@ class Store:
             " ended = excluded.ended, ended_by = excluded.ended_by RETURNING id",
             values,
         ).fetchone()
+        if not ban.evidence:
+            return
         self._database.executemany(
             "INSERT INTO evidence VALUES (?, ?, ?, ?, ?)",
-            [(number, item.time, item.rule, item.line, item.source) for item in ban.evidence],
+            [
+                (number, item.time, item.rule, _storable(item.line), _storable(item.source))
+                for item in ban.evidence
+            ],
+        )
+        # Whoever is banned for ever and does not stop must not fill the disk.
+        self._database.execute(
+            "DELETE FROM evidence WHERE ban = ? AND rowid NOT IN"
+            " (SELECT rowid FROM evidence WHERE ban = ? ORDER BY rowid DESC LIMIT ?)",
+            (number, number, MAX_EVIDENCE),
         )
 
 
 def _key(subject: Subject) -> tuple[str, str, str]:
-    return subject.kind.value, subject.network, subject.user
+    return subject.kind.value, subject.network, _storable(subject.user)
+
+
+def _file(position: Position) -> tuple[bytes, int, int]:
+    """Give what tells a file from others; SQLite's integers have a sign, and inodes have none."""
+    inode = position.inode - 2**64 if position.inode >= 2**63 else position.inode
+    return os.fsencode(position.path), position.device, inode
+
+
+def _storable(text: str) -> str:
+    """Write out the half characters that undecodable bytes become: SQLite refuses them."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _subject(kind: str, network: str, user: str) -> Subject:

@@ -14,12 +14,15 @@ import regex
 
 # An IPv4 address that is not a piece of a longer run of digits and dots: behind a greedy `.*`
 # an unguarded expression would take 8.51.100.7 out of 198.51.100.7.
-_IP4: Final = r"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9])"
+_IP4: Final = r"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\.?[0-9])"
 # RFC 4291, 2.2: eight groups, or fewer of them around one "::".
 _GROUP: Final = r"[0-9A-Fa-f]{1,4}"
 _GROUPS: Final = rf"{_GROUP}(?::{_GROUP}){{0,6}}"
+# Likewise no piece of a longer address (db8::1 of 2001:db8::1), nor of a word (d:: of std::).
 _IP6: Final = (
-    rf"(?<![0-9A-Fa-f])(?:{_GROUP}(?::{_GROUP}){{7}}|(?:{_GROUPS})?::(?:{_GROUPS})?)(?![0-9A-Fa-f])"
+    rf"(?<![0-9A-Za-z])(?<!(?<![0-9A-Za-z]){_GROUP}:)"
+    rf"(?:{_GROUP}(?::{_GROUP}){{7}}|(?:{_GROUPS})?::(?:{_GROUPS})?)"
+    r"(?![0-9A-Za-z])(?!(?:\.[0-9]{1,3}){3})"
 )
 _ADDRESS: Final = rf"\[?(?:(?:::[fF]{{4}}:)?(?P<ip4>{_IP4})|(?P<ip6>{_IP6}))\]?"
 

@@ -35,7 +35,7 @@ _TOKENS: Final = {
     "M": r"(?P<M>[0-5][0-9])",
     "S": r"(?P<S>[0-6][0-9])",
     "f": r"(?P<f>[0-9]{1,9})",
-    "z": r"(?P<z>Z|UTC|GMT|[+-][0-2][0-9]:?[0-5][0-9])",
+    "z": r"(?P<z>Z|UTC|GMT|[+-][0-2][0-9](?::?[0-5][0-9])?)",
     "Z": r"(?P<Z>UTC|GMT|Z)",
     "T": r"(?P<H>[ 0-2]?[0-9]):(?P<M>[0-5][0-9]):(?P<S>[0-6][0-9])",
     "F": r"(?P<Y>[0-9]{4})-(?P<m>[01][0-9])-(?P<d>[0-3][0-9])",
@@ -50,10 +50,13 @@ _EXACT: Final = {
     "H": r"(?P<H>[01][0-9]|2[0-4])",
     "M": r"(?P<M>[0-5][0-9])",
     "S": r"(?P<S>[0-6][0-9])",
-    "z": r"(?P<z>Z|UTC|GMT|[+-][0-2][0-9]:?[0-5][0-9])",
+    "z": r"(?P<z>Z|UTC|GMT|[+-][0-2][0-9](?::?[0-5][0-9])?)",
     "Z": r"(?P<Z>UTC|GMT|Z)",
 }
 _TOKEN: Final = re.compile(r"%(Ex([A-Za-z])|ES|[A-Za-z%])")
+_PARTS: Final = frozenset("YymdjbBHIMSp") | {"epoch"}
+# Escapes and character classes, in which a parenthesis is one; or one that opens a plain group.
+_GROUP: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(\((?!\?))")
 _EPOCH: Final = r"(?P<epoch>[0-9]{10}(?:\.[0-9]{1,6})?)"
 _LONG_EPOCH: Final = r"(?P<epoch>[0-9]{16}|[0-9]{13}|[0-9]{10}(?:\.[0-9]{1,6})?)"
 # {^LN-BEG}: at the line's beginning, behind at most two characters that belong to no word.
@@ -88,17 +91,19 @@ def compile_date_pattern(text: str) -> DatePattern | Defaults:
             return Defaults.BEGINNING
         raise ExpressionError("datepattern: {DATE} inside an expression is not understood")
     body = _tokens_written_out(rest)
-    if body == rest:
-        raise ExpressionError(
-            f"datepattern {text!r} has no date in it: use %Y, %m, %d, %H, %M, %S, EPOCH or {{NONE}}"
-        )
     start = ""
     if body.startswith("^"):
         start, body = "^", body[1:]
     if anchored:
         start = _LINE_BEGIN
     try:
-        own_group = regex.compile(body).groups > len(regex.compile(body).groupindex)
+        plain = regex.compile(body)
+        if plain.groupindex.keys().isdisjoint(_PARTS):
+            raise ExpressionError(
+                f"datepattern {text!r} has no date in it: "
+                "use %Y, %m, %d, %H, %M, %S, EPOCH or {NONE}"
+            )
+        own_group = plain.groups > len(plain.groupindex)
         cut = _first_group_named(body) if own_group else f"(?P<cut>{body})"
         whole = f"{start}(?:{cut})"
         if bounded:
@@ -128,4 +133,7 @@ def _tokens_written_out(text: str) -> str:
 
 def _first_group_named(body: str) -> str:
     """Name the first plain group ``cut``: where a pattern has one, only that is taken out."""
-    return re.sub(r"(?<!\\)\((?!\?)", "(?P<cut>", body, count=1)
+    for found in _GROUP.finditer(body):
+        if found[1]:
+            return f"{body[: found.start()]}(?P<cut>{body[found.end() :]}"
+    return body

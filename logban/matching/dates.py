@@ -10,7 +10,7 @@ Which format a line has never depends on the lines before it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final, Protocol
@@ -31,7 +31,7 @@ _MONTHS: Final = {
     )
 }
 _CLOCK = r"(?P<H>[0-2]?[0-9]):(?P<M>[0-5][0-9]):(?P<S>[0-6][0-9])(?:[.,](?P<f>[0-9]{1,9}))?"
-_ZONE = r"(?:[ ]?(?P<z>Z(?![A-Za-z])|UTC|GMT|[+-][0-2][0-9]:?[0-5][0-9]))?"
+_ZONE = r"(?:[ ]?(?P<z>Z(?![A-Za-z])|UTC|GMT|[+-][0-2][0-9]:?[0-5][0-9](?![0-9])))?"
 _MONTH = r"(?P<b>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 
 # In the order in which they are tried.  Sources: ISO 8601 and RFC 3339 (Asterisk's `dateformat
@@ -41,7 +41,7 @@ _DEFAULT_FORMATS: Final = (
     rf"(?P<Y>[0-9]{{4}})[-/.](?P<m>[01]?[0-9])[-/.](?P<d>[0-3]?[0-9])[T ]{_CLOCK}{_ZONE}",
     (
         rf"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?{_MONTH} [ ]?(?P<d>[0-3]?[0-9]) "
-        rf"(?:(?P<Y>[0-9]{{4}}) )?{_CLOCK}{_ZONE}(?: (?P<Y2>[0-9]{{4}})\b)?"
+        rf"(?:(?P<Y>[0-9]{{4}}) )?{_CLOCK}{_ZONE}(?: (?P<Y2>[0-9]{{4}})(?=[\s\])]|$))?"
     ),
     rf"(?P<d>[0-3]?[0-9])[-/ ]{_MONTH}[-/ ](?P<Y>[0-9]{{4}})[ :]{_CLOCK}{_ZONE}",
     r"(?P<epoch>[0-9]{10}(?:\.[0-9]{1,9})?)\b",
@@ -80,19 +80,24 @@ class _Times:
 
     def __init__(self, zone: tzinfo | None) -> None:
         self._zone = zone
-        self._known: dict[str, float | None] = {}
-        self._hour = 0.0
+        self._known: dict[Hashable, float | None] = {}
+        self._minute = 0.0
 
-    def of(self, text: str, parts: Callable[[], dict[str, str | None]], now: float) -> float | None:
-        """Give the time of a date; None if there is no such day or hour."""
-        hour = now // 3600.0
-        if hour != self._hour or len(self._known) > _CACHED_DATES:
-            # The year of a date without one depends on the clock, and memory has its bounds.
+    def of(
+        self, key: Hashable, parts: Callable[[], dict[str, str | None]], now: float
+    ) -> float | None:
+        """Give the time of a date; None if there is no such day or hour.
+
+        ``key`` stands for the parts: where it is the same, they are.
+        """
+        minute = now // 60.0
+        if minute != self._minute or len(self._known) > _CACHED_DATES:
+            # The year or day of a date without one depends on the clock, and memory has its bounds.
             self._known.clear()
-            self._hour = hour
-        if text not in self._known:
-            self._known[text] = time_of(parts(), now, self._zone)
-        return self._known[text]
+            self._minute = minute
+        if key not in self._known:
+            self._known[key] = time_of(parts(), now, self._zone)
+        return self._known[key]
 
 
 class DefaultDates:
@@ -107,7 +112,7 @@ class DefaultDates:
         ]
         # Ten digits in the middle of a line are a telephone number.
         farther_in = _DEFAULT_FORMATS[:-1] if where is Defaults.ANYWHERE else ()
-        self._anywhere = [re.compile(text, re.ASCII) for text in farther_in]
+        self._anywhere = [re.compile(rf"(?<!\w){text}(?!\w)", re.ASCII) for text in farther_in]
         self._times = _Times(zone)
 
     def read(self, line: str, now: float) -> Dated:
@@ -118,12 +123,12 @@ class DefaultDates:
                 time = self._times.of(found["date"], found.groupdict, now)
                 if time is not None:
                     return Dated(time, line[: found.start("date")] + line[found.end("date") :])
-        for pattern in self._anywhere:
-            found = pattern.search(line)
-            if found is not None:
-                time = self._times.of(found[0], found.groupdict, now)
-                if time is not None:
-                    return Dated(time, line[: found.start()] + line[found.end() :])
+        # Of several the first: what stands behind it may be the peer's own text.
+        anywhere = [found for pattern in self._anywhere if (found := pattern.search(line))]
+        for found in sorted(anywhere, key=lambda found: found.start()):
+            time = self._times.of(found[0], found.groupdict, now)
+            if time is not None:
+                return Dated(time, line[: found.start()] + line[found.end() :])
         return Dated(None, line)
 
 
@@ -142,7 +147,7 @@ class PatternDates:
 
     def read(self, line: str, now: float) -> Dated:
         """Give the time and the line without it; TimeoutError if a pattern takes too long."""
-        for pattern in self._patterns:
+        for number, pattern in enumerate(self._patterns):
             if isinstance(pattern, DefaultDates):
                 dated = pattern.read(line, now)
                 if dated.time is not None:
@@ -152,8 +157,7 @@ class PatternDates:
             if found is None:
                 continue
             start, end = found.span("cut")
-            text = line[start:end]
-            time = self._times.of(text, found.groupdict, now)
+            time = self._times.of((number, found.groups()), found.groupdict, now)
             if time is not None:
                 return Dated(time, line[:start] + line[end:])
         return Dated(None, line)
@@ -187,8 +191,9 @@ def time_of(parts: dict[str, str | None], now: float, zone: tzinfo | None) -> fl
         named = _zone(given.get("z") or given.get("Z"))
         year = _year(given)
         if year is not None and "j" in given:
-            first = datetime(year, 1, 1, *clock)  # noqa: DTZ001  # its zone is given below
-            return _moment(first + timedelta(days=int(given["j"]) - 1), named or zone, now)
+            moment = datetime(year, 1, 1, *clock)  # noqa: DTZ001  # its zone is given below
+            moment += timedelta(days=int(given["j"]) - 1)
+            return _moment(moment, named or zone, now) if moment.year == year else None
         month, day = _month(given), int(given["d"]) if "d" in given else None
         if month is None or day is None:
             return _of_today(clock, named or zone, now)
@@ -213,8 +218,9 @@ def _clock(given: dict[str, str]) -> tuple[int, int, int, int]:
     hour = int(given.get("H", given.get("I", "0")))
     if "p" in given:
         hour = hour % 12 + (12 if given["p"].lower() == "pm" else 0)
-    # A leap second counts as the one before it; a day has no 61st second to put it in.
-    second = min(int(given.get("S", "0")), 59)
+    second = int(given.get("S", "0"))
+    if second == 60:  # a leap second counts as the one before it: datetime has no place for it
+        second = 59
     return hour, int(given.get("M", "0")), second, int(given.get("f", "0")[:6].ljust(6, "0"))
 
 
@@ -238,9 +244,9 @@ def _month(given: dict[str, str]) -> int | None:
 def _zone(text: str | None) -> tzinfo | None:
     if text is None:
         return None
-    if text in ("Z", "UTC", "GMT"):
+    if text.upper() in ("Z", "UTC", "GMT"):
         return UTC
-    digits = text.lstrip("UTCGM").replace(":", "")
+    digits = text.replace(":", "")
     offset = timedelta(hours=int(digits[1:3]), minutes=int(digits[3:5] or "0"))
     return timezone(-offset if digits[0] == "-" else offset)
 

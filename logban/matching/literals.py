@@ -5,7 +5,7 @@ Searching a block of a quarter of a megabyte for a few literals costs less than 
 on each of its lines, so only lines that hold a literal are looked at closely.  That the line
 holds it is part of what "matches" means (see :class:`logban.matching.matcher.Matcher`), so a
 literal is only ever taken from where cutting the date out of a line cannot make it: it is split
-between ``[`` and ``]`` and at two blanks, where a date may have stood.
+between any two characters that belong to no word, where a date may have stood.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ MIN_LENGTH: Final = 4
 MAX_SETS: Final = 8
 """Sets that are given of one expression; more of them tell little more."""
 
-_DATE_MAY_HAVE_STOOD = re.compile(r"(?<=\[)(?=\])|  +")
+_DATE_MAY_HAVE_STOOD = re.compile(r"(?<=\W)(?=\W)", re.ASCII)
+# What ``re`` takes for text in braces may be an approximate match to ``regex``: (?:abc){e<=1}.
+_FUZZY = re.compile(r"(?<!\\)\{[\d<=+,\s]*[eids]")
 
 
 def required_literals(text: str) -> tuple[frozenset[bytes], ...]:
@@ -36,10 +38,11 @@ def required_literals(text: str) -> tuple[frozenset[bytes], ...]:
     tried then.
     """
     try:
-        parsed = tree.parse(_without_duplicate_names(expand(text)))
+        expanded = expand(text)
+        parsed = tree.parse(_without_duplicate_names(expanded))
     except (re.error, ExpressionError, OverflowError, RecursionError):
         return ()
-    if parsed.state.flags & re.IGNORECASE:
+    if parsed.state.flags & re.IGNORECASE or _FUZZY.search(expanded):
         return ()
     best = sorted(set(_choices(parsed)), key=_worth, reverse=True)[:MAX_SETS]
     return tuple(frozenset(literal.encode("ascii") for literal in choice) for choice in best)

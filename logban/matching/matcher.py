@@ -8,7 +8,8 @@ A line is a failure if, in this order,
 3. the rule's failregex is found in that text, or in the part that ``prefregex`` marks as
    ``<F-CONTENT>``; the first rule in the filter's order wins;
 4. no ``ignoreregex`` is found in the text that the failregex saw;
-5. what the rule captured as the address is one.
+5. neither captured anything as ``<F-NOFAIL>`` or ``<F-MLFGAINED>``;
+6. what the rule captured as the address is one.
 
 Step 1 is what makes it fast: blocks are searched for the literals, and only lines that hold them
 are decoded and looked at (see ``gates``).  A faster engine may take the place of the gates and of
@@ -34,6 +35,8 @@ DEFAULT_TIMEOUT: Final = 0.1
 """Seconds that one search may take; a line that needs more is skipped and counted."""
 
 _NO_FIELDS: Final = frozenset({*ADDRESS_GROUPS, "content"})
+# In fail2ban's dialect <F-NOFAIL> and <F-MLFGAINED> mark lines that say that nobody failed.
+_NO_FAILURE: Final = frozenset({"nofail", "mlfgained"})
 
 
 @dataclass(slots=True)
@@ -134,15 +137,17 @@ class Matcher:
             if any(ignore.search(text, timeout=self._timeout) for ignore in self._ignore):
                 self.counters.ignored += 1
                 return None
-            address = _address(rule, found, prefixed)
-            if address is None:
-                self.counters.unaddressed += 1
-                return None
             fields = {name: found[name] for name in rule.fields if found[name] is not None}
             if prefixed is not None:
                 for name in self._prefix_fields:
                     if prefixed[name] is not None:
                         fields.setdefault(name, prefixed[name])
+            if any(fields.get(name) for name in _NO_FAILURE):
+                return None
+            address = _address(rule, found, prefixed)
+            if address is None:
+                self.counters.unaddressed += 1
+                return None
             offset = block.offset + start
             return Failure(address, dated.time, rule.name, fields, line, block.source, offset)
         return None

@@ -28,10 +28,10 @@ from logban.sources.siblings import (
     scheme_of,
 )
 
-# How long an older file is kept open after it last grew: its writer goes on with it until it is
-# told to reopen its log.  Without a successor that has been written to, the old file may well be
-# the log still (a rotation that tells nobody), so it is kept for a day, or, if it was removed and
-# only we keep its space from being freed, for an hour.
+# How long an older file is kept open after it was renamed and last grew: its writer goes on with
+# it until it is told to reopen its log.  Without a successor that has been written to, the old
+# file may well be the log still (a rotation that tells nobody), so it is kept for a day, or, if it
+# was removed and only we keep its space from being freed, for an hour.
 GRACE = 60.0
 _GRACE_UNLINKED = 3600.0
 _GRACE_ALONE = 86400.0
@@ -129,8 +129,6 @@ class FileFollower:
             self._reason = "it is no longer followed"
             self._demote_current()
             return
-        if not self._looked:
-            self._open_saved()
         try:
             status = Path(self.path).stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -140,6 +138,8 @@ class FileFollower:
             self._bar("looked at", error)
         else:
             self._see(status)
+        if not self._looked and self._current is None:
+            self._open_saved()
         # What cannot be opened yet was there all the same: it is no news when it can be.
         if not self._barred:
             self._looked = self._watched = True
@@ -163,7 +163,7 @@ class FileFollower:
             if not reader.drained:
                 return None
         for reader in tuple(self._older):
-            if self._clock.now() - reader.grew_at >= self._grace(reader):
+            if self._clock.now() - reader.quiet_since >= self._grace(reader):
                 block = self._retire(reader)
                 if block is not None:
                     return block
@@ -210,35 +210,38 @@ class FileFollower:
         current = self._open(self.path, from_end=from_end)
         if current is None:
             return
-        if self._last_identity is not None and current.identity != self._last_identity:
+        self._own(current)
+        is_known = not self._looked and current.resumed
+        if not self._looked:
+            self._open_saved()
+        if self._last_identity not in {None, current.identity} and not is_known:
             self.tally.rotations += 1
-            self._open_missed(current.identity)
+            self._open_missed()
         self._become(current)
         self._elders = elders
 
     def _open_saved(self) -> None:
-        """Open what was being read under this name when the daemon stopped, wherever it is now."""
+        """Open what else was read under this name before the daemon stopped, wherever it is."""
         saved = {Identity(entry.device, entry.inode) for entry in self._book.of_path(self.path)}
-        if not saved:
-            return
-        try:
-            is_known = Identity.of(Path(self.path).stat()) in saved
-        except OSError:
-            is_known = False
-        for sibling in neighbours(self.path):
-            if sibling.identity in saved and self._open_older(sibling) and not is_known:
-                self._last_identity = sibling.identity
-                self._last_written_ns = sibling.modified_ns
+        for _ in range(_MOST_WALKS if saved else 0):
+            beside = [entry for entry in neighbours(self.path) if entry.identity in saved]
+            for sibling in beside:
+                # What does not fit is the same file, truncated, or another with its inode; by its
+                # name it may be an older file of this log all the same, and nobody has read it.
+                is_older = is_predecessor(self.path, sibling, None)
+                if self._open_older(sibling, only_to_resume=not is_older):
+                    self._last_identity = sibling.identity
+                    self._last_written_ns = sibling.modified_ns
+            if not any(map(_has_moved, beside)):
+                break
 
-    def _open_missed(self, current: Identity) -> None:
+    def _open_missed(self) -> None:
         """Open the files that had the name between the last look and now."""
         for _ in range(_MOST_WALKS):
             beside = neighbours(self.path)
-            missed = [entry for entry in self._missed(beside) if entry.identity != current]
-            opened = [self._open_older(entry) for entry in missed]
-            self.tally.rotations += sum(opened)
-            # One that was renamed between being listed and being opened has to be found again.
-            if all(opened):
+            missed = self._missed(beside)
+            self.tally.rotations += sum(map(self._open_older, missed))
+            if not any(map(_has_moved, missed)):
                 break
         there = {entry.identity for entry in beside}
         for entry in self._book.of_path(self.path):
@@ -263,13 +266,17 @@ class FileFollower:
         now = Elder(sibling.identity, head_of(sibling.path))
         return any(elder.is_same(now) for elder in self._elders)
 
-    def _open_older(self, sibling: Sibling) -> bool:
-        """Open one that had the name earlier, unless somebody reads it; tell whether it is open."""
+    def _open_older(self, sibling: Sibling, *, only_to_resume: bool = False) -> bool:
+        """Open one that had the name earlier, unless somebody reads it; tell whether it did."""
         if self._book.reader_of(sibling.identity) is not None:
             return False
         reader = self._open(sibling.path, expected=sibling.identity)
+        if reader is not None and only_to_resume and not reader.resumed:
+            reader.close()
+            reader = None
         if reader is not None:
             self._older.append(reader)
+            self._own(reader)
         return reader is not None
 
     def _open(
@@ -308,9 +315,11 @@ class FileFollower:
         saved = self._book.get(identity)
         if (saved is None or not reader.resume(saved)) and from_end:
             reader.skip_to_end()
-        self._book.claim(identity, self.path)
-        self._book.keep(reader.position)
         return reader
+
+    def _own(self, reader: Reader) -> None:
+        self._book.claim(reader.identity, self.path)
+        self._book.keep(reader.position)
 
     def _bar(self, what: str, error: OSError) -> None:
         self._barred = True
@@ -319,6 +328,8 @@ class FileFollower:
     def _demote_current(self) -> None:
         """Take note that a file has the name no longer; it is read on for a while."""
         if self._current is not None:
+            # However long it has been quiet: its writer may be told only now.
+            self._current.quiet_since = self._clock.now()
             self._older.append(self._current)
             self._current = None
 
@@ -361,6 +372,14 @@ class FileFollower:
             return reader.size if reader else 0
         except OSError:
             return 0
+
+
+def _has_moved(sibling: Sibling) -> bool:
+    """Tell whether another file, or none, is at its path now: then it was renamed meanwhile."""
+    try:
+        return Identity.of(Path(sibling.path).stat()) != sibling.identity
+    except OSError:
+        return True
 
 
 def _kind(mode: int) -> str:

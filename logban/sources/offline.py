@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -36,25 +37,35 @@ def read_blocks(stream: IO[bytes], name: str) -> Iterator[Block]:
     """Give all lines of a stream in blocks; the last one gets its LF if it lacks it."""
     rest = b""
     offset = 0
-    while True:
-        try:
-            read = stream.read(BLOCK_SIZE)
-        except OSError as error:  # a directory, a broken gzip file
-            raise UsageError(f"{name}: {error.strerror or error}") from error
+    dropped = 0  # bytes of the unfinished line behind those that are kept
+    while read := _read(stream, name):
+        first = read.find(b"\n")
+        if first < 0:
+            kept = read[: MAX_LINE - len(rest)]
+            rest += kept
+            dropped += len(read) - len(kept)
+            continue
+        if dropped or len(rest) + first > MAX_LINE:
+            line = (rest + read[:first])[:MAX_LINE] + b"\n"
+            yield Block(name, line, offset, live=False, position=_nowhere(name))
+            offset += len(rest) + dropped + first + 1
+            rest, dropped, read = b"", 0, read[first + 1 :]
         data = rest + read
-        if not read and data:
-            data += b"\n"
         end = data.rfind(b"\n") + 1
         if end:
             yield Block(name, data[:end], offset, live=False, position=_nowhere(name))
             offset += end
-        if not read:
-            return
         rest = data[end:]
-        if len(rest) > MAX_LINE:
-            dropped = len(rest) - MAX_LINE
-            rest = rest[:MAX_LINE]
-            offset += dropped
+    if rest:
+        yield Block(name, rest + b"\n", offset, live=False, position=_nowhere(name))
+
+
+def _read(stream: IO[bytes], name: str) -> bytes:
+    try:
+        return stream.read(BLOCK_SIZE)
+    except (OSError, EOFError, zlib.error) as error:  # a directory, a broken gzip file
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise UsageError(f"{name}: {reason or error}") from error
 
 
 def _nowhere(name: str) -> Position:

@@ -30,7 +30,8 @@ class Reader:
     """Reads one descriptor, which it owns; blocks are named after ``path``.
 
     ``live`` says that all of it counts as written while it was being watched.  Every method but
-    ``close`` may raise OSError.  ``drained`` says whether the last ``read`` came to the end.
+    ``close`` may raise OSError.  ``drained`` says whether the last ``read`` came to the end,
+    ``resumed`` whether it goes on from a saved position, ``quiet_since`` when it last grew.
     """
 
     def __init__(
@@ -39,7 +40,8 @@ class Reader:
         status = os.fstat(descriptor)
         self.identity = Identity.of(status)
         self.drained = False
-        self.grew_at = clock.now()
+        self.resumed = False
+        self.quiet_since = clock.now()
         self._descriptor = descriptor
         self._path = path
         self._clock = clock
@@ -92,6 +94,7 @@ class Reader:
         ):
             return False
         self._go_to(position.offset)
+        self.resumed = True
         return True
 
     def skip_to_end(self) -> None:
@@ -252,14 +255,14 @@ class Reader:
         """Go to the beginning of a file that was truncated; what it holds now was written since."""
         self._tally.truncations += 1
         self._found_until = 0
-        self.grew_at = self._clock.now()
+        self.quiet_since = self._clock.now()
         self._go_to(0)
 
     def _note_growth(self, end: int) -> None:
         """Note when there was last more than before: an unfinished line is read again and again."""
         if end > self._end_seen:
             self._end_seen = end
-            self.grew_at = self._clock.now()
+            self.quiet_since = self._clock.now()
 
     def _is_what_it_was(self) -> bool:
         """Compare the fingerprint, for a look that begins further on; False: it was truncated.

@@ -40,8 +40,13 @@ class Elder:
     head: bytes
 
     def is_same(self, other: Elder) -> bool:
-        """Tell whether that is the same file later on, not one that was given its inode."""
-        return self.identity == other.identity and other.head.startswith(self.head)
+        """Tell whether that is the same file later on, not one that was given its inode.
+
+        One that was empty tells nothing: with something in it, it is rather another.
+        """
+        return self.identity == other.identity and (
+            other.head.startswith(self.head) if self.head else not other.head
+        )
 
 
 def neighbours(path: str) -> list[Sibling]:

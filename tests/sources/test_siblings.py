@@ -90,6 +90,9 @@ def test_elders(tmp_path: Path) -> None:
     assert elder.is_same(Elder(elder.identity, b"then and later"))
     assert not elder.is_same(Elder(elder.identity, b"another, with the inode"))
     assert not elder.is_same(Elder(Identity(0, 0), b"then"))
+    empty = Elder(elder.identity, b"")
+    assert empty.is_same(empty)
+    assert not empty.is_same(elder)
 
 
 def test_no_head_where_nothing_can_be_read(tmp_path: Path) -> None:

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+"""Every line once and in order, whatever rotates, truncates, stops and starts in between."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from logban.clock import SystemClock
+from logban.model import Position
+from logban.sources.files import FileSources
+from logban.sources.follower import GRACE, FileFollower
+
+
+class Program:
+    """A program that logs, and all that is done to its log; each line says which file it is in."""
+
+    def __init__(self, bench, chance: random.Random) -> None:
+        self.bench = bench
+        self.chance = chance
+        self.written: dict[int, list[bytes]] = {}
+        self.file = 0
+        self.writers: list[tuple[int, int]] = []
+        self.unfinished: dict[int, bytes] = {}
+        self.reopen()
+
+    def reopen(self) -> None:
+        self.file += 1
+        flags = os.O_WRONLY | os.O_CREAT | self.chance.choice([0, os.O_APPEND])
+        self.writers.append((self.file, os.open(self.bench.path, flags)))
+
+    def log(self, which: int = -1) -> None:
+        """Write some lines, and perhaps a part of one more; ``which``: 0 is the oldest file."""
+        file, writer = self.writers[which]
+        lines = self.written.setdefault(file, [])
+        data = b""
+        for _ in range(self.chance.randrange(1, 6)):
+            line = b"%d:%d %s" % (file, len(lines), b"x" * self.chance.randrange(60))
+            lines.append(line)
+            data += line + b"\n"
+        data = self.unfinished.pop(writer, b"") + data
+        cut = self.chance.choice([len(data), self.chance.randrange(len(data))])
+        os.write(writer, data[:cut])
+        if cut < len(data):
+            self.unfinished[writer] = data[cut:]
+
+    def complete(self, writer: int) -> None:
+        os.write(writer, self.unfinished.pop(writer, b""))
+
+    def rename(self) -> None:
+        """Shift the older files by one, as logrotate does; at most one of them is written to."""
+        if len(self.writers) > 1:
+            self.let_go_of_older()
+            self.log()
+        for number in range(40, 0, -1):
+            older = Path(f"{self.bench.path}.{number}")
+            if older.exists():
+                older.rename(f"{self.bench.path}.{number + 1}")
+        self.bench.rotate(".1")
+        self.reopen()
+
+    def truncate(self) -> None:
+        _, writer = self.writers[-1]
+        self.complete(writer)
+
+    def let_go_of_older(self) -> None:
+        for _, writer in self.writers[:-1]:
+            self.complete(writer)
+            os.close(writer)
+        del self.writers[:-1]
+
+    def close(self) -> None:
+        self.let_go_of_older()
+        self.complete(self.writers[0][1])
+        os.close(self.writers[0][1])
+
+
+class Taker:
+    """A follower that is stopped and resumed, and all that it has given."""
+
+    def __init__(self, bench) -> None:
+        self.bench = bench
+        self.lines: list[bytes] = []
+        self.saved: tuple[Position, ...] = ()
+        self.follower: FileFollower = bench.follow()
+
+    def take(self, blocks: int = 1_000_000, limit: int = 256 * 1024) -> None:
+        for _ in range(blocks):
+            block = self.follower.read(limit)
+            if block is not None:
+                self.lines += block.data[:-1].split(b"\n")
+            if self.follower.drained:
+                break
+
+    def catch_up(self) -> None:
+        self.follower.look()
+        self.take()
+
+    def restart(self) -> None:
+        self.follower = self.bench.restart()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_every_line_once_and_in_order(bench, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311  # it need not be secret
+    program, taker = Program(bench, chance), Taker(bench)
+    taker.catch_up()
+    for _ in range(150):
+        match chance.randrange(12):
+            case 0 | 1 | 2 | 3:
+                program.log()
+            case 4:
+                # A program may go on in the file that was renamed, until it reopens its log.
+                program.log(which=max(-2, -len(program.writers)))
+                program.log()
+            case 5:
+                taker.follower.look()
+                taker.take(chance.randrange(4), chance.choice([100, 300, 256 * 1024]))
+            case 6:
+                taker.catch_up()
+            case 7:
+                taker.restart()
+            case 8:
+                program.rename()
+            case 9:
+                # The first line of a file tells it from others; no one rotates an empty log.
+                program.log()
+                for _ in range(chance.randrange(3)):
+                    program.rename()
+                    program.log()
+            case 10:
+                program.truncate()
+                taker.catch_up()
+                os.truncate(bench.path, 0)
+                program.log()
+            case 11:
+                program.let_go_of_older()
+                taker.catch_up()
+                bench.clock.advance(GRACE)
+                taker.catch_up()
+                for older in list(bench.path.parent.iterdir()):
+                    if older != bench.path and chance.randrange(2):
+                        older.unlink()
+    program.close()
+    taker.catch_up()
+    taker.catch_up()
+    found: dict[int, list[bytes]] = {}
+    for line in taker.lines:
+        found.setdefault(int(line.partition(b":")[0]), []).append(line)
+    assert found == program.written
+
+
+WRITER = """
+import os, sys, time
+path, total, every = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+file, rotations = open(path, "ab", buffering=0), 0
+for number in range(total):
+    file.write(b"%d\\n" % number)
+    if number % every == every - 1:
+        rotations += 1
+        os.rename(path, f"{path}.{rotations}")
+        file.write(b"late %d\\n" % rotations)
+        file = open(path, "ab", buffering=0)
+        if rotations % 4 == 0:
+            time.sleep(0.01)
+"""
+
+
+def test_a_program_that_rotates_faster_than_anyone_looks(tmp_path: Path) -> None:
+    """Renames come in bursts; the reader is stopped and resumed as it goes."""
+    total, every = 30_000, 300
+    lines: list[bytes] = []
+    rows: dict[tuple[str, int, int], Position] = {}
+    log = tmp_path / "log"
+
+    async def take_some(blocks: int, writer: subprocess.Popen[bytes]) -> None:
+        sources = FileSources(clock=SystemClock(), positions=rows.values())
+        sources.follow([str(log)])
+
+        async def rescan() -> None:
+            while True:
+                await asyncio.sleep(0.05)
+                sources.rescan()
+                if writer.poll() is not None and sum(r.lag for r in sources.report()) == 0:
+                    sources.close()
+
+        rescanning = asyncio.create_task(rescan())
+        try:
+            async for block in sources.blocks():
+                lines.extend(block.data[:-1].split(b"\n"))
+                blocks -= 1
+                if not blocks:
+                    break
+        finally:
+            rescanning.cancel()
+            sources.close()
+        for gone in sources.take_retired():
+            rows.pop((gone.path, gone.device, gone.inode), None)
+        for at in sources.take_changed():
+            rows[at.path, at.device, at.inode] = at
+
+    log.touch()
+    sources = FileSources(clock=SystemClock())
+    sources.follow([str(log)])
+    sources.close()
+    rows = {(at.path, at.device, at.inode): at for at in sources.take_changed()}
+    with subprocess.Popen([sys.executable, "-c", WRITER, log, str(total), str(every)]) as writer:
+        chance = random.Random(1)  # noqa: S311  # it need not be secret
+        while writer.poll() is None:
+            asyncio.run(asyncio.wait_for(take_some(chance.randrange(1, 60), writer), 20))
+        asyncio.run(asyncio.wait_for(take_some(1_000_000, writer), 20))
+    assert writer.returncode == 0
+    numbers = [int(line) for line in lines if not line.startswith(b"late")]
+    late = [int(line.split()[1]) for line in lines if line.startswith(b"late")]
+    assert sorted(numbers) == list(range(total))
+    assert sorted(late) == list(range(1, total // every + 1))
+    of_file: dict[int, int] = {}
+    for number in numbers:
+        assert of_file.get(number // every, -1) < number
+        of_file[number // every] = number
