@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 # Debian's packages: the kernel's tools, and what the tests and the benchmark run against.
-APT_RUN  := python3-venv libnftables1 nftables iptables ipset iproute2 whois
+APT_RUN  := python3-venv libnftables1 nftables iptables ipset iproute2 whois netbase
 APT_TEST := $(APT_RUN) fail2ban shellcheck
 
 .DEFAULT_GOAL := help
@@ -28,13 +28,19 @@ $(STAMP): setup.cfg pyproject.toml
 	touch $@
 
 demo: apt-run venv ## show the main job in a network namespace of its own (root)
-	@$(BIN)/python bench/demo.py
+	@$(BIN)/python docs/demo/demo.py
+
+install: apt-run ## put the daemon on this host as a systemd service (root)
+	@PYTHON=$(PYTHON) packaging/install
+
+bench: apt-test venv ## measure logban and its peers in one run
+	$(BIN)/python bench/matcher.py
 
 check: venv ## lint, types, shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	shellcheck packaging/apt-ensure .ci/run
+	shellcheck packaging/apt-ensure packaging/install .ci/run
 
 test: apt-test check ## set up and run every test (root: the tests make network namespaces)
 	$(BIN)/coverage erase

@@ -157,8 +157,9 @@ def dialing(draw: Draw) -> str:
 def rtp_debug(draw: Draw) -> str:
     """A line of RTP debugging."""
     return (
-        f"DEBUG[{draw.number(4000, 32000)}][C-{draw.hex(8)}] res_rtp_asterisk.c: (0x7f{draw.hex(10)})"
-        f" RTP setting address to 192.0.2.{draw.number(1, 254)}:{draw.number(1024, 65535)}"
+        f"DEBUG[{draw.number(4000, 32000)}][C-{draw.hex(8)}] res_rtp_asterisk.c: "
+        f"(0x7f{draw.hex(10)}) RTP setting address to "
+        f"192.0.2.{draw.number(1, 254)}:{draw.number(1024, 65535)}"
     )
 
 
