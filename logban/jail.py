@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Final
 
 from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec
@@ -17,10 +18,14 @@ from logban.judging.exemptions import Exemption
 from logban.judging.judge import Judge, Policy
 from logban.judging.times import ArrivalTimes, LineTimes
 from logban.matching.matcher import Matcher
+from logban.matching.unmatched import Unmatched
 from logban.model import Ban, Block, Change, Subject, Verdict
 from logban.zones import parse_zone
 
 Worker = EnforcerWorker | NotifierWorker
+
+IN_FORCE_WITHIN: Final = 10.0
+"""Seconds that new actions have to take the bans over before the old ones are let go anyway."""
 
 
 class Jail:
@@ -41,6 +46,7 @@ class Jail:
         self.banned_total = 0
         self.sources: dict[str, LineTimes] = {}
         self._times = times
+        self.unmatched = Unmatched()
         self.matcher = None
         if settings.filter is not None:
             self.matcher = Matcher(
@@ -64,6 +70,12 @@ class Jail:
         """The jail's name."""
         return self.settings.name
 
+    def take_over(self, earlier: Jail) -> None:
+        """Go on where this jail was before its settings changed."""
+        self.banned_total = earlier.banned_total
+        self.sources = earlier.sources
+        self.judge.tracker.take_over(earlier.judge.tracker)
+
     def utc_offset(self, now: float) -> float:
         """Give the seconds by which the zone of its log's dates is east of UTC."""
         text = self.settings.time_zone
@@ -79,6 +91,7 @@ class Jail:
         if times is None:
             times = self.sources[block.source] = self._times()
         failures = self.matcher.match(block, now)
+        self.unmatched.look(block, {failure.offset for failure in failures}, now)
         return self.judge.judge(failures, times, live=block.live, now=now)
 
 
@@ -90,20 +103,61 @@ class Actions:
         specs: Iterable[ActionSpec],
         clock: Clock,
         wanted: Callable[[], Iterable[Ban]],
+        earlier: Actions | None = None,
     ) -> None:
-        """Make the actions; ``wanted`` gives the bans that should be in force."""
+        """Make the actions; ``wanted`` gives the bans that should be in force.
+
+        Those of ``earlier`` that are asked for just as they are go on here; see ``replace``.
+        """
         self.workers: list[Worker] = []
+        self._tasks: dict[Worker, asyncio.Task[None]] = {}
+        spare = [] if earlier is None else list(earlier.workers)
         for spec in specs:
-            action = catalogue.build(spec, clock)
-            if isinstance(action, Notifier):
-                self.workers.append(NotifierWorker(spec, action, clock))
+            worker = next((each for each in spare if each.spec == spec), None)
+            if worker is None:
+                worker = _make_worker(spec, clock, wanted)
             else:
-                self.workers.append(EnforcerWorker(spec, action, clock, wanted))
-        self._tasks: list[asyncio.Task[None]] = []
+                spare.remove(worker)
+            self.workers.append(worker)
 
     def start(self) -> None:
         """Let the workers work."""
-        self._tasks = [asyncio.create_task(worker.run()) for worker in self.workers]
+        for worker in self.workers:
+            self._tasks[worker] = asyncio.create_task(worker.run())
+
+    async def replace(self, earlier: Actions, bans: Callable[[], Iterable[Ban]]) -> None:
+        """Start in the place of ``earlier`` ones, and let go of those that are no more.
+
+        What is not kept anywhere any more is lifted, but not before everything new is in force:
+        no ban has a gap.
+        """
+        left = [worker for worker in earlier.workers if worker not in self.workers]
+        await earlier.stop(left)
+        for worker in self.workers:
+            running = earlier.take_task(worker)
+            self._tasks[worker] = running or asyncio.create_task(worker.run())
+        in_force = await self._in_force()
+        places = {catalogue.place_of(worker.spec) for worker in self.workers} - {None}
+        for worker in left:
+            if isinstance(worker, NotifierWorker):
+                await worker.close()
+            elif catalogue.place_of(worker.spec) in places:
+                await worker.close(is_replaced=True)
+            else:
+                await worker.close(lift=list(bans()) if in_force else ())
+
+    def take_task(self, worker: Worker) -> asyncio.Task[None] | None:
+        """Give the running task of a worker away, if there is one."""
+        return self._tasks.pop(worker, None)
+
+    async def _in_force(self) -> bool:
+        """Wait until every enforcer has what it should; tell whether they got there."""
+        try:
+            async with asyncio.timeout(IN_FORCE_WITHIN):
+                await asyncio.gather(*(worker.ready.wait() for worker in self.enforcers()))
+        except TimeoutError:
+            return False
+        return True
 
     def submit(self, changes: Iterable[Change]) -> None:
         """Hand changes of the ledger to every action."""
@@ -119,13 +173,21 @@ class Actions:
         """Give the workers that keep bans in force."""
         return [worker for worker in self.workers if isinstance(worker, EnforcerWorker)]
 
-    async def close(
-        self, *, lift: Sequence[Ban] = (), of: Collection[Worker] = frozenset()
-    ) -> None:
-        """Let go of everything; in the actions ``of``, ``lift`` is taken back, all else stays."""
-        for task in self._tasks:
+    async def stop(self, workers: Iterable[Worker]) -> None:
+        """Let some workers work no longer; they are still to be closed."""
+        tasks = [task for task in map(self.take_task, workers) if task is not None]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(
-            *(worker.close(lift=lift if worker in of else ()) for worker in self.workers)
-        )
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Let go of everything; bans stay in force."""
+        await self.stop(self.workers)
+        await asyncio.gather(*(worker.close() for worker in self.workers))
+
+
+def _make_worker(spec: ActionSpec, clock: Clock, wanted: Callable[[], Iterable[Ban]]) -> Worker:
+    action = catalogue.build(spec, clock)
+    if isinstance(action, Notifier):
+        return NotifierWorker(spec, action, clock)
+    return EnforcerWorker(spec, action, clock, wanted)

@@ -188,6 +188,14 @@ class DaemonService:
             )
         return payloads.Reloaded(tuple(await self._daemon.reload(new)))
 
+    async def unmatched(self, jail: str | None) -> payloads.UnmatchedLines:
+        """Tell which lines look like an attack and matched no rule."""
+        daemon = self._daemon
+        jails = daemon.jails.values() if jail is None else [self._jail(jail)]
+        return payloads.UnmatchedLines(
+            daemon.clock.now(), tuple(_unmatched(each) for each in jails if each.settings.filter)
+        )
+
     async def why(self, subject: Subject) -> payloads.Why:
         """Tell all that is known of a subject."""
         daemon = self._daemon
@@ -244,6 +252,7 @@ class DaemonService:
             reason = "no log file yet: " + ", ".join(sorted(patterns))
         counters = jail.matcher.counters if jail.matcher is not None else None
         tracker = jail.judge.tracker
+        oldest = daemon.clock.now() - settings.findtime
         return payloads.JailStatus(
             name=jail.name,
             state=state,
@@ -251,7 +260,9 @@ class DaemonService:
             filter=settings.filter.name if settings.filter else "",
             files=tuple(report.path for report in following),
             lines=counters.lines if counters else 0,
-            failures=sum(len(known.times) for known in map(tracker.get, tracker) if known),
+            failures=sum(
+                time > oldest for known in map(tracker.get, tracker) if known for time in known.times
+            ),
             failures_total=counters.failures if counters else 0,
             tracked=len(tracker),
             banned=sum(1 for _ in daemon.ledger.active(jail.name)),
@@ -259,6 +270,7 @@ class DaemonService:
             exempted_total=jail.judge.counters.exempted,
             timeouts=counters.timeouts if counters else 0,
             unparsed=counters.unaddressed if counters else 0,
+            unmatched=jail.unmatched.count,
             clock=_clock_of(jail, daemon.clock.now()),
             actions=tuple(
                 payloads.ActionStatus(
@@ -312,12 +324,14 @@ class DaemonService:
 
     def _counting(self, subjects: Iterable[Subject]) -> Iterable[payloads.Counting]:
         for jail in self._daemon.jails.values():
+            settings = jail.settings
+            oldest = self._daemon.clock.now() - settings.findtime
             for subject in subjects:
                 known = jail.judge.tracker.get(subject)
-                if known is not None:
-                    settings = jail.settings
+                counted = [item for item in known.evidence if item.time > oldest] if known else []
+                if counted:
                     yield payloads.Counting(
-                        jail.name, settings.maxretry, settings.findtime, tuple(known.evidence)
+                        jail.name, settings.maxretry, settings.findtime, tuple(counted)
                     )
 
     def _prefixes(self) -> set[int]:
@@ -339,6 +353,18 @@ def _holds(ban: Ban, asked: Subject) -> bool:
     around = ipaddress.ip_network(ban.subject.network)
     inner = ipaddress.ip_network(asked.network)
     return around.version == inner.version and inner.subnet_of(around)  # type: ignore[arg-type]  # of one version
+
+
+def _unmatched(jail: Jail) -> payloads.UnmatchedOfJail:
+    return payloads.UnmatchedOfJail(
+        jail.name,
+        jail.settings.filter.name if jail.settings.filter else "",
+        jail.unmatched.count,
+        tuple(
+            payloads.UnmatchedSample(sample.line, sample.source, sample.count, sample.time)
+            for sample in jail.unmatched.samples
+        ),
+    )
 
 
 def _past(past: PastBan) -> payloads.PastBan:

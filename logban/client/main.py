@@ -15,6 +15,7 @@ COMMANDS = (
     LazyCommand("status", "logban.client.status", "Show how everything is, or one jail."),
     LazyCommand("banned", "logban.client.banned", "List who is banned, or ask whether one is."),
     LazyCommand("why", "logban.client.why", "Explain why an address is banned, or is not."),
+    LazyCommand("unmatched", "logban.client.unmatched", "Show suspicious lines no rule knows."),
     LazyCommand("ban", "logban.client.ban", "Ban an address or a network by hand."),
     LazyCommand("unban", "logban.client.unban", "Lift bans."),
     LazyCommand("allow", "logban.client.allow", "Exempt addresses, networks and names."),

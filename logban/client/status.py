@@ -157,6 +157,12 @@ def _show_jail(detail: JailDetail) -> None:
             ("exempted", str(jail.exempted_total or "")),
             ("timeouts", str(jail.timeouts or "")),
             ("unparsed", str(jail.unparsed or "")),
+            (
+                "unmatched",
+                f"{jail.unmatched}: see logban-client unmatched {jail.name}"
+                if jail.unmatched
+                else "",
+            ),
         )
     )
     if jail.actions:

@@ -145,6 +145,12 @@ COMMANDS: Mapping[str, Command] = {
             "why", False, ("subject",), lambda service, given: service.why(given.subject("subject"))
         ),
         Command(
+            "unmatched",
+            False,
+            ("jail",),
+            lambda service, given: service.unmatched(given.optional_text("jail")),
+        ),
+        Command(
             "allow-list",
             False,
             ("jail",),

@@ -89,7 +89,8 @@ class JailStatus:
     """How a jail is; ``reason`` says why it is not running, with file:line where it has one.
 
     ``failures`` are those that count at this moment, ``unparsed`` the matches whose address could
-    not be read.  ``settings`` is None where the jail's file can't be followed.
+    not be read, ``unmatched`` the lines that look like an attack and matched no rule.  ``settings``
+    is None where the jail's file can't be followed.
     """
 
     name: str
@@ -106,6 +107,7 @@ class JailStatus:
     exempted_total: int = 0
     timeouts: int = 0
     unparsed: int = 0
+    unmatched: int = 0
     clock: LogClock = LogClock()
     actions: tuple[ActionStatus, ...] = ()
     settings: JailSettings | None = None
@@ -287,6 +289,34 @@ class Reloaded:
     """The answer to ``reload``: a sentence for each thing that changed."""
 
     changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedSample:
+    """A line that looks like an attack and matched no rule, and how many there were like it."""
+
+    line: str
+    source: str
+    count: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedOfJail:
+    """How many lines of this kind a jail has seen, and a sample of each shape."""
+
+    jail: str
+    filter: str
+    count: int
+    samples: tuple[UnmatchedSample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedLines:
+    """The answer to ``unmatched``."""
+
+    now: float
+    jails: tuple[UnmatchedOfJail, ...]
 
 
 @dataclass(frozen=True, slots=True)

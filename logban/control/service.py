@@ -18,6 +18,7 @@ from logban.control.payloads import (
     Pong,
     Reloaded,
     Status,
+    UnmatchedLines,
     Why,
 )
 from logban.model import Subject
@@ -82,6 +83,10 @@ class Service(Protocol):
 
     async def reload(self) -> Reloaded:
         """Read the configuration anew; ConfigurationError leaves the running one in place."""
+        ...
+
+    async def unmatched(self, jail: str | None) -> UnmatchedLines:
+        """Tell which lines look like an attack and matched no rule."""
         ...
 
     async def why(self, subject: Subject) -> Why:

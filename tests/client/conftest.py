@@ -223,6 +223,13 @@ class Daemon:
             raise ConfigurationError("jails.d/asterisk.conf:3: no key 'maxrety'\nnothing changed")
         return self.reloaded
 
+    async def unmatched(self, jail):
+        self.asked.append(("unmatched", jail))
+        sample = payloads.UnmatchedSample("login failed for 198.51.100.9\x1b[2J", "/log", 3, 90.0)
+        return payloads.UnmatchedLines(
+            100.0, (payloads.UnmatchedOfJail("asterisk", "asterisk", 3, (sample,)),)
+        )
+
     async def why(self, subject):
         self.asked.append(("why", subject))
         return self.known or payloads.Why(NOW, subject)

@@ -184,14 +184,6 @@ def test_a_reload_tells_what_changed(run, daemon):
     assert json.loads(run("reload", "--json").stdout)["changed"] == []
 
 
-def test_a_reload_tells_which_jails_failed(run, daemon):
-    failed = payloads.FailedJail("sshd", "jails.d/sshd.conf:12: no filter")
-    daemon.reloaded = payloads.Reloaded((), (failed,))
-    result = run("reload")
-    assert result.exit_code == 6
-    assert result.stderr == "failed: sshd: jails.d/sshd.conf:12: no filter\n"
-
-
 def test_ping_is_answered(run):
     result = run("ping")
     assert result.stdout == "pong: logban 0.1.0, process 812, running for 1h\n"

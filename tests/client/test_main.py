@@ -268,7 +268,7 @@ def test_an_answer_of_another_version_is_told(run, daemon):
 
 def test_the_shell_completes_commands():
     complete = BashComplete(cli, {}, "logban-client", "_LOGBAN_CLIENT_COMPLETE").get_completions
-    assert [item.value for item in complete([], "un")] == ["unban"]
+    assert [item.value for item in complete([], "un")] == ["unmatched", "unban"]
     assert [item.value for item in complete(["unban"], "--a")] == ["--all"]
     assert [item.value for item in complete(["--json", "allow"], "")] == ["add", "del", "list"]
     assert complete(["nonsense"], "x") == []

@@ -69,6 +69,13 @@ class RecordingService:
     async def reload(self):
         raise RuntimeError("a fault")
 
+    async def unmatched(self, jail):
+        self.asked.append(("unmatched", jail))
+        sample = payloads.UnmatchedSample("login failed for 198.51.100.9\x1b[2J", "/log", 3, 90.0)
+        return payloads.UnmatchedLines(
+            100.0, (payloads.UnmatchedOfJail("asterisk", "asterisk", 3, (sample,)),)
+        )
+
     async def why(self, subject):
         self.asked.append(("why", subject))
         self.held.set()

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""Lines that look like an attack and matched no rule, counted and sampled.
+
+Lines that differ only in their numbers are one shape, and of each shape the last line is kept.
+Under a flood only the beginning of each block is looked at: what floods in shows there too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Final
+
+from logban.matching.suspects import suspects
+from logban.model import Block
+
+MAX_SHAPES: Final = 50
+"""Shapes that are kept; of more, the one seen longest ago is dropped."""
+
+LOOKED_AT: Final = 32 * 1024
+"""Bytes of a block that are looked at."""
+
+MAX_LINE: Final = 500
+"""Characters of a line that are kept."""
+
+_NUMBERS = re.compile(r"\b(?=[0-9A-Fa-fx]*[0-9])[0-9A-Fa-fx]+\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The last line of a shape, how many there were of it, when the last one came."""
+
+    line: str
+    source: str
+    count: int
+    time: float
+
+
+class Unmatched:
+    """What one jail's filter does not know."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._shapes: dict[str, Sample] = {}
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Give a sample of each shape, the most frequent first."""
+        return tuple(sorted(self._shapes.values(), key=lambda sample: -sample.count))
+
+    def look(self, block: Block, matched: Collection[int], now: float) -> None:
+        """Look through a block; ``matched`` are the offsets in the file of lines that matched."""
+        for start, end in suspects(block.data[:LOOKED_AT]):
+            if block.offset + start in matched:
+                continue
+            self.count += 1
+            line = block.data[start : min(end, start + MAX_LINE)].decode("utf-8", "replace")
+            shape = _NUMBERS.sub("#", line)
+            known = self._shapes.pop(shape, None) or Sample(line, block.source, 0, now)
+            self._shapes[shape] = replace(known, line=line, count=known.count + 1, time=now)
+            if len(self._shapes) > MAX_SHAPES:
+                del self._shapes[next(iter(self._shapes))]

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""What no rule knows is counted, and shown by samples that stay few."""
+
+from __future__ import annotations
+
+from logban.matching.unmatched import LOOKED_AT, MAX_SHAPES, Unmatched
+from logban.model import Block, Position
+
+LINE = b"[Nov 20 10:00:0%d] NOTICE[77] chan_new.c: Login of 2001 failed for 198.51.100.%d\n"
+
+
+def block(data: bytes, offset: int = 0) -> Block:
+    return Block("/log", data, offset, True, Position("/log", 0, 0, 0, b"", 0))
+
+
+def test_lines_that_differ_in_their_numbers_are_one_shape() -> None:
+    unmatched = Unmatched()
+    unmatched.look(block(LINE % (1, 7) + LINE % (2, 8)), (), 5.0)
+    (sample,) = unmatched.samples
+    assert (unmatched.count, sample.count, sample.time) == (2, 2, 5.0)
+    assert sample.line == (LINE % (2, 8)).decode().rstrip("\n")
+    assert sample.source == "/log"
+
+
+def test_matched_lines_are_known_by_their_place_in_the_file() -> None:
+    unmatched = Unmatched()
+    unmatched.look(block(LINE % (1, 7) + LINE % (2, 8), offset=100), {100}, 5.0)
+    assert unmatched.count == 1
+
+
+def test_lines_without_an_address_or_a_word_of_failure_are_of_no_interest() -> None:
+    unmatched = Unmatched()
+    unmatched.look(block(b"login failed\nhello 198.51.100.7\n[10:00:00] failed to open\n"), (), 5.0)
+    assert unmatched.count == 0
+
+
+def test_shapes_are_few_however_many_come() -> None:
+    unmatched = Unmatched()
+    words = [f"{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(2 * MAX_SHAPES)]
+    for word in words:
+        unmatched.look(block(f"{word} failed for 198.51.100.7\n".encode()), (), 5.0)
+    assert unmatched.count == 2 * MAX_SHAPES
+    assert len(unmatched.samples) == MAX_SHAPES
+    assert unmatched.samples[-1].line.startswith(words[-1])
+
+
+def test_of_a_flood_only_the_beginning_is_looked_at() -> None:
+    unmatched = Unmatched()
+    line = LINE % (1, 7)
+    unmatched.look(block(line * (10 * LOOKED_AT // len(line))), (), 5.0)
+    assert 0 < unmatched.count <= LOOKED_AT // len(line) + 1
