@@ -62,6 +62,7 @@ class Jail:
             ipv6_prefix=settings.ipv6_prefix,
             max_evidence=settings.max_matches,
             max_subjects=max_tracked,
+            attempt_fields=settings.filter.attempt if settings.filter else (),
         )
         self.judge = Judge(settings.name, policy, exempt=exempt, floors=floors)
 

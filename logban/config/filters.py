@@ -155,6 +155,7 @@ class _Builder:
             self._expressions("ignoreregex"),
             prefix,
             self._date_patterns(),
+            attempt=tuple(joined(self._lines("attempt")).replace(",", " ").split()),
         )
         if not rules:
             message = f"the filter {definition.name!r} has no failregex"

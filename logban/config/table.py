@@ -187,6 +187,14 @@ MAXLINES: Final = Setting(
     "lines",
     "1",
 )
+ATTEMPT: Final = Setting(
+    "attempt",
+    parsers.text,
+    "",
+    "captured fields that tell the lines of one attempt from those of another, which then count "
+    "once; without it every line counts",
+    allowed="callid, session, port, user, ...",
+)
 _JOURNALMATCH: Final = Setting(
     "journalmatch", parsers.text, "", "fail2ban's; the journal is not read"
 )
@@ -197,6 +205,7 @@ FILTER_SETTINGS: Final[tuple[Setting[str] | Setting[int], ...]] = (
     PREFREGEX,
     DATEPATTERN,
     MAXLINES,
+    ATTEMPT,
     _JOURNALMATCH,
     USEDNS,
 )

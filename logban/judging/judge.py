@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from logban.judging.attempts import Attempts
 from logban.judging.exemptions import Exemption
 from logban.judging.times import LineTimes
 from logban.judging.tracker import Tracker
@@ -17,6 +18,8 @@ class Policy:
     """What a jail holds to be enough: times in seconds, ``bantime`` None for ever.
 
     ``max_evidence`` lines are kept of a subject, ``max_subjects`` subjects are followed at once.
+    ``attempt_fields`` are the captures that tell the lines of one attempt from those of another;
+    without any, every line is an attempt.
     """
 
     maxretry: int
@@ -25,19 +28,22 @@ class Policy:
     ipv6_prefix: int = 64
     max_evidence: int = 10
     max_subjects: int = 100_000
+    attempt_fields: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class JudgeCounters:
     """What became of the failures that a judge was given.
 
-    ``old`` came too late to count, ``floored`` lie before an unban by hand.
+    ``old`` came too late to count, ``floored`` lie before an unban by hand, ``repeated`` are
+    further lines of an attempt that has been counted.
     """
 
     counted: int = 0
     exempted: int = 0
     old: int = 0
     floored: int = 0
+    repeated: int = 0
 
 
 class Judge:
@@ -60,6 +66,7 @@ class Judge:
             max_evidence=policy.max_evidence,
             max_subjects=policy.max_subjects,
         )
+        self._attempts = Attempts(policy.attempt_fields, policy.max_subjects)
         self._policy = policy
         self._exempt = exempt
         self._floors = floors
@@ -81,6 +88,9 @@ class Judge:
                 continue
             if time <= self._floors.get(subject, float("-inf")):
                 self.counters.floored += 1
+                continue
+            if self._attempts.is_repeat(failure, time):
+                self.counters.repeated += 1
                 continue
             verdict = self._count(subject, time, failure)
             if verdict is not None:

@@ -51,7 +51,7 @@ async def look_up(resolver: Resolver, names: Iterable[str]) -> dict[str, frozens
             log.warning(
                 "ignoreip: %s does not resolve (%s); its last known addresses stay exempt",
                 name,
-                answer or type(answer).__name__,
+                str(answer) or type(answer).__name__,
             )
         elif isinstance(answer, BaseException):
             raise answer

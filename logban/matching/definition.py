@@ -30,6 +30,8 @@ class FilterDefinition:
     """All that a filter says; includes, interpolation and tags other than the above are resolved.
 
     ``date_patterns`` is empty where the filter names none: the default formats are tried then.
+    ``attempt`` are the captures that tell one attempt's lines from another's; without any, every
+    line is an attempt.
     """
 
     name: str
@@ -38,3 +40,4 @@ class FilterDefinition:
     ignore: tuple[Expression, ...] = ()
     prefix: Expression | None = None
     date_patterns: tuple[Expression, ...] = ()
+    attempt: tuple[str, ...] = ()

@@ -223,6 +223,8 @@ class FileFollower:
     def _open_saved(self) -> None:
         """Open what else was read under this name before the daemon stopped, wherever it is."""
         saved = {Identity(entry.device, entry.inode) for entry in self._book.of_path(self.path)}
+        resumed: list[Sibling] = []
+        others: list[Sibling] = []
         for _ in range(_MOST_WALKS if saved else 0):
             beside = [entry for entry in neighbours(self.path) if entry.identity in saved]
             for sibling in beside:
@@ -230,10 +232,12 @@ class FileFollower:
                 # name it may be an older file of this log all the same, and nobody has read it.
                 is_older = is_predecessor(self.path, sibling, None)
                 if self._open_older(sibling, only_to_resume=not is_older):
-                    self._last_identity = sibling.identity
-                    self._last_written_ns = sibling.modified_ns
+                    (resumed if self._older[-1].resumed else others).append(sibling)
             if not any(map(_has_moved, beside)):
                 break
+        if resumed or others:
+            last = resumed[-1] if resumed else others[0]
+            self._last_identity, self._last_written_ns = last.identity, last.modified_ns
 
     def _open_missed(self) -> None:
         """Open the files that had the name between the last look and now."""

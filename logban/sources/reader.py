@@ -31,7 +31,8 @@ class Reader:
 
     ``live`` says that all of it counts as written while it was being watched.  Every method but
     ``close`` may raise OSError.  ``drained`` says whether the last ``read`` came to the end,
-    ``resumed`` whether it goes on from a saved position, ``quiet_since`` when it last grew.
+    ``resumed`` whether this is known to be the file of a saved position, ``quiet_since`` when it
+    last grew.
     """
 
     def __init__(
@@ -94,7 +95,8 @@ class Reader:
         ):
             return False
         self._go_to(position.offset)
-        self.resumed = True
+        # At the beginning of a file there is nothing yet to know it by but its inode.
+        self.resumed = position.head_length > 0
         return True
 
     def skip_to_end(self) -> None:

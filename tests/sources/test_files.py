@@ -45,8 +45,9 @@ class Stream:
     async def settle(self) -> None:
         """Let everything that is ready be read, where nothing is expected."""
         waiting = asyncio.ensure_future(self.block())
-        while self.sources._ready:
+        for _ in range(20):
             await asyncio.sleep(0)
+        assert not self.sources._ready
         assert not waiting.done()
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)

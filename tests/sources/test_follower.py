@@ -213,6 +213,16 @@ def test_several_rotations_between_two_looks(bench, between: int) -> None:
     assert follower.tally.rotations == between
 
 
+def test_what_is_not_named_like_the_last_one_is_no_predecessor(bench) -> None:
+    bench.write(b"1\n")
+    follower = bench.follow()
+    bench.lines(follower)
+    bench.path.rename(bench.path.parent / "kept")
+    bench.write(b"copy\n", Path(f"{bench.path}.1"))
+    bench.write(b"2\n")
+    assert bench.lines(follower) == [b"2"]
+
+
 def test_a_predecessor_that_was_given_the_inode_of_an_older_one(bench, monkeypatch) -> None:
     older = Path(f"{bench.path}.1")
     bench.write(b"older\n", older)

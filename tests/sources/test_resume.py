@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from logban.sources import follower as follower_module
 from logban.sources.follower import GRACE, Start
 from logban.sources.report import SourceState
 
@@ -122,6 +123,29 @@ def test_predecessors_that_were_read_to_their_end_are_not_read_again(bench) -> N
     assert bench.lines(bench.restart()) == []
 
 
+def test_predecessors_from_before_the_first_start_are_not_read(bench) -> None:
+    older = Path(f"{bench.path}.5")
+    bench.write(b"older\n", older)
+    os.utime(older, (1, 1))
+    bench.write(b"1\n")
+    bench.lines(bench.follow())
+    bench.rotate()
+    bench.write(b"2\n")
+    assert bench.lines(bench.restart()) == [b"2"]
+
+
+def test_nothing_is_missed_where_the_log_is_known(bench) -> None:
+    bench.write(b"1\n")
+    follower = bench.follow()
+    bench.lines(follower)
+    bench.rotate()
+    bench.write(b"2\n")
+    assert bench.lines(follower) == [b"2"]
+    Path(f"{bench.path}.2").write_bytes(b"1\n")
+    bench.write(b"3\n")
+    assert bench.lines(bench.restart()) == [b"3"]
+
+
 def test_removed_and_made_anew(bench) -> None:
     bench.write(b"1\n" * 100)
     bench.lines(bench.follow())
@@ -138,6 +162,44 @@ def test_the_inode_has_been_given_to_another_file(bench) -> None:
     bench.path.write_bytes(b"2\n" * 200)
     assert bench.path.stat().st_ino == block.position.inode
     assert bench.lines(bench.restart()) == [b"2"] * 200
+
+
+def test_the_inode_has_been_given_to_a_file_that_is_none_of_ours(bench) -> None:
+    bench.write(b"1\n" * 100)
+    (block,) = bench.blocks(bench.follow())
+    other = bench.rotate("_of_another_program")
+    other.write_bytes(b"2\n" * 200)
+    assert other.stat().st_ino == block.position.inode
+    bench.write(b"3\n")
+    assert bench.lines(bench.restart()) == [b"3"]
+
+
+def test_truncated_and_then_renamed(bench) -> None:
+    bench.write(b"1\n" * 100)
+    bench.lines(bench.follow())
+    bench.path.write_bytes(b"2\n")
+    bench.rotate()
+    bench.write(b"3\n")
+    assert bench.lines(bench.restart()) == [b"2", b"3"]
+
+
+def test_renamed_while_its_position_is_looked_for(bench, monkeypatch) -> None:
+    bench.write(b"1\n")
+    bench.lines(bench.follow())
+    bench.write(b"2\n")
+    bench.rotate()
+    bench.write(b"3\n")
+    real, calls = follower_module.neighbours, []
+
+    def neighbours(path: str) -> list[follower_module.Sibling]:
+        found = real(path)
+        calls.append(found)
+        if len(calls) == 1:
+            Path(f"{bench.path}.1").rename(f"{bench.path}.2")
+        return found
+
+    monkeypatch.setattr(follower_module, "neighbours", neighbours)
+    assert bench.lines(bench.restart()) == [b"2", b"3"]
 
 
 def test_truncated(bench) -> None:

@@ -65,10 +65,6 @@ class Program:
         self.bench.rotate(".1")
         self.reopen()
 
-    def truncate(self) -> None:
-        _, writer = self.writers[-1]
-        self.complete(writer)
-
     def let_go_of_older(self) -> None:
         for _, writer in self.writers[:-1]:
             self.complete(writer)
@@ -106,54 +102,83 @@ class Taker:
         self.follower = self.bench.restart()
 
 
+class Story:
+    """What can happen, in any order."""
+
+    def __init__(self, bench, seed: int) -> None:
+        self.bench = bench
+        self.chance = random.Random(seed)  # noqa: S311  # it need not be secret
+        self.program = Program(bench, self.chance)
+        self.taker = Taker(bench)
+        self.taker.catch_up()
+
+    def lines_are_written(self) -> None:
+        self.program.log()
+
+    def late_lines_are_written(self) -> None:
+        """A program may go on in the file that was renamed, until it reopens its log."""
+        self.program.log(which=max(-2, -len(self.program.writers)))
+        self.program.log()
+
+    def some_is_read(self) -> None:
+        self.taker.follower.look()
+        self.taker.take(self.chance.randrange(4), self.chance.choice([100, 300, 256 * 1024]))
+
+    def all_is_read(self) -> None:
+        self.taker.catch_up()
+
+    def the_daemon_restarts(self) -> None:
+        self.taker.restart()
+
+    def the_log_is_renamed(self) -> None:
+        self.program.rename()
+
+    def the_log_is_renamed_again_and_again(self) -> None:
+        self.program.log()
+        for _ in range(self.chance.randrange(3)):
+            self.program.rename()
+            self.program.log()
+
+    def the_log_is_truncated(self) -> None:
+        """Nobody can read what is truncated before he has looked, so he has."""
+        self.program.complete(self.program.writers[-1][1])
+        self.taker.catch_up()
+        os.truncate(self.bench.path, 0)
+        self.program.log()
+
+    def old_files_are_removed(self) -> None:
+        self.program.let_go_of_older()
+        self.taker.catch_up()
+        self.bench.clock.advance(GRACE)
+        self.taker.catch_up()
+        for older in list(self.bench.path.parent.iterdir()):
+            if older != self.bench.path and self.chance.randrange(2):
+                older.unlink()
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_every_line_once_and_in_order(bench, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311  # it need not be secret
-    program, taker = Program(bench, chance), Taker(bench)
-    taker.catch_up()
-    for _ in range(150):
-        match chance.randrange(12):
-            case 0 | 1 | 2 | 3:
-                program.log()
-            case 4:
-                # A program may go on in the file that was renamed, until it reopens its log.
-                program.log(which=max(-2, -len(program.writers)))
-                program.log()
-            case 5:
-                taker.follower.look()
-                taker.take(chance.randrange(4), chance.choice([100, 300, 256 * 1024]))
-            case 6:
-                taker.catch_up()
-            case 7:
-                taker.restart()
-            case 8:
-                program.rename()
-            case 9:
-                # The first line of a file tells it from others; no one rotates an empty log.
-                program.log()
-                for _ in range(chance.randrange(3)):
-                    program.rename()
-                    program.log()
-            case 10:
-                program.truncate()
-                taker.catch_up()
-                os.truncate(bench.path, 0)
-                program.log()
-            case 11:
-                program.let_go_of_older()
-                taker.catch_up()
-                bench.clock.advance(GRACE)
-                taker.catch_up()
-                for older in list(bench.path.parent.iterdir()):
-                    if older != bench.path and chance.randrange(2):
-                        older.unlink()
-    program.close()
-    taker.catch_up()
-    taker.catch_up()
+    story = Story(bench, seed)
+    events = [
+        *[story.lines_are_written] * 4,
+        story.late_lines_are_written,
+        story.some_is_read,
+        story.all_is_read,
+        story.the_daemon_restarts,
+        story.the_log_is_renamed,
+        story.the_log_is_renamed_again_and_again,
+        story.the_log_is_truncated,
+        story.old_files_are_removed,
+    ]
+    for event in story.chance.choices(events, k=150):
+        event()
+    story.program.close()
+    story.taker.catch_up()
+    story.taker.catch_up()
     found: dict[int, list[bytes]] = {}
-    for line in taker.lines:
+    for line in story.taker.lines:
         found.setdefault(int(line.partition(b":")[0]), []).append(line)
-    assert found == program.written
+    assert found == story.program.written
 
 
 WRITER = """

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""Every reason not to ban, from every side."""
+
+from __future__ import annotations
+
+import pytest
+
+from logban.judging.exemption_book import ExemptionBook, is_name
+from logban.judging.exemptions import Exemption
+from logban.model import Subject
+
+
+def subject(text: str) -> Subject:
+    return Subject.parse(text)
+
+
+@pytest.fixture
+def book() -> ExemptionBook:
+    made = ExemptionBook()
+    made.set_jail("a", ["198.51.100.0/24", "office.example.org"], "ignoreip of [a]", own=True)
+    made.set_jail("b", [], "ignoreip of [b]", own=False)
+    return made
+
+
+def reason(book: ExemptionBook, jail: str, text: str) -> tuple[str, str] | None:
+    found = book.exempt(jail, subject(text))
+    return None if found is None else (found.entry, found.origin)
+
+
+def test_a_jails_own(book: ExemptionBook) -> None:
+    assert reason(book, "a", "198.51.100.7") == ("198.51.100.0/24", "ignoreip of [a]")
+    assert reason(book, "b", "198.51.100.7") is None
+    book.forget_jail("a")
+    assert reason(book, "a", "198.51.100.7") is None
+    book.forget_jail("never-there")
+
+
+def test_by_hand_everywhere(book: ExemptionBook) -> None:
+    book.set_everywhere([Exemption("203.0.113.7", "allow add")])
+    for jail in ("a", "b", "of no such name"):
+        assert reason(book, jail, "203.0.113.7") == ("203.0.113.7", "allow add")
+    book.set_everywhere([])
+    assert reason(book, "a", "203.0.113.7") is None
+
+
+def test_the_host_itself_unless_the_jail_says_otherwise(book: ExemptionBook) -> None:
+    assert reason(book, "a", "127.0.0.53") is not None
+    assert reason(book, "a", "::1") is not None
+    book.set_own(["192.0.2.1", "2001:db8:1::1"])
+    assert reason(book, "a", "192.0.2.1") == ("192.0.2.1", "this host's own address")
+    assert reason(book, "a", "127.0.0.1") is not None
+    assert reason(book, "b", "192.0.2.1") is None
+    assert reason(book, "b", "127.0.0.1") is None
+    book.set_own([])
+    assert reason(book, "a", "192.0.2.1") is None
+    book.set_jail("b", [], "ignoreip of [b]", own=True)
+    assert reason(book, "b", "127.0.0.1") is not None
+
+
+def test_a_network_that_holds_an_exempt_address(book: ExemptionBook) -> None:
+    book.set_own(["2001:db8:1::1"])
+    assert book.exempt("a", subject("2001:db8:1::/64")) is not None
+    assert book.exempt("a", subject("2001:db8:1::/48")) is not None
+    assert book.exempt("a", Subject.parse("2001:db8:1::2", ipv6_prefix=128)) is None
+    assert book.exempt("a", subject("2001:db8:2::/64")) is None
+
+
+def test_names_are_what_they_resolved_to_last(book: ExemptionBook) -> None:
+    assert book.names() == {"office.example.org"}
+    assert reason(book, "a", "203.0.113.7") is None
+    assert book.addresses("office.example.org") == frozenset()
+    assert book.set_addresses({"office.example.org": ["203.0.113.7", "2001:db8::7"]})
+    assert reason(book, "a", "203.0.113.7") == ("office.example.org", "ignoreip of [a]")
+    assert reason(book, "a", "2001:db8::7") is not None
+    assert reason(book, "b", "203.0.113.7") is None
+    assert not book.set_addresses({"office.example.org": {"2001:db8::7", "203.0.113.7"}})
+    assert not book.set_addresses({})
+    assert book.set_addresses({"office.example.org": ["203.0.113.8"]})
+    assert reason(book, "a", "203.0.113.7") is None
+    assert book.addresses("office.example.org") == {"203.0.113.8"}
+    book.set_everywhere([Exemption("home.example.org", "allow add")])
+    assert book.names() == {"office.example.org", "home.example.org"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "named"),
+    [("198.51.100.7", False), ("198.51.100.0/24", False), ("::1", False), ("a.example", True)],
+)
+def test_what_is_a_name(entry: str, named: bool) -> None:
+    assert is_name(entry) is named
