@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
+from logban.actions import catalogue
 from logban.clock import Clock
 from logban.config.settings import Configuration, JailSettings
 from logban.durations import format_duration
@@ -30,19 +31,31 @@ from logban.judging.tracker import Tracked
 from logban.ledger.ledger import Ledger
 from logban.ledger.records import Allowed, Checkpoint
 from logban.ledger.store import Store
-from logban.model import Block, Change, ChangeKind, Subject
+from logban.model import Block, Change, ChangeKind, Subject, Verdict
 from logban.sources.files import FileSources
 
 log = logging.getLogger(__name__)
 
+TURNS: Final = 20
+"""Turns of the loop between two blocks: an answer to an admin takes some ten."""
+
+COMMIT_SOONEST: Final = 0.1
 COMMIT_EVERY: Final = 1.0
 RESCAN_EVERY: Final = 1.0
 LOOK_UP_EVERY: Final = 60.0
 TIDY_EVERY: Final = 60.0
-"""Seconds between two rounds of each of the daemon's timers."""
+"""Seconds between two rounds of each of the daemon's timers.
+
+A ban goes to disk sooner than a mere count: until then a crash makes it a new one, which is told
+of again.
+"""
 
 SETTLE_WITHIN: Final = 2.0
 """Seconds that an order by hand waits at the most for the actions to carry it out."""
+
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 60.0
+"""Seconds from a stage's failure to its next start; doubled each time, up to the longest."""
 
 KEEP_HISTORY: Final = 90 * 86400.0
 """Seconds for which bans that are over stay in the database."""
@@ -77,8 +90,10 @@ class Daemon:
         self.sources = FileSources(clock=world.clock, positions=self._stored.positions)
         self._uncommitted = Checkpoint()
         self._committing = asyncio.Lock()
+        self._reloading = asyncio.Lock()
         self._database_thread = ThreadPoolExecutor(1, "ledger")
         self._ends_changed = asyncio.Event()
+        self._to_commit = asyncio.Event()
 
     async def run(self, ready: Callable[[], Awaitable[None]] | None = None) -> None:
         """Work until cancelled; call ``ready`` once everything has been taken up."""
@@ -88,10 +103,11 @@ class Daemon:
         self._restore()
         for actions in self.actions.values():
             actions.start()
-        if ready is not None:
-            await ready()
         try:
+            if ready is not None:
+                await ready()
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._sweep(self.configuration.jails.values()))
                 for stage in (
                     self._read_lines,
                     self._rescan,
@@ -107,7 +123,27 @@ class Daemon:
     # Building
 
     def _build(self, settings: JailSettings) -> None:
-        """Put a jail together and let it follow its files; its actions are not started yet."""
+        """Put a jail together with its actions; those are not started yet."""
+        self._build_jail(settings)
+        self.actions[settings.name] = self._make_actions(settings)
+
+    def _make_actions(self, settings: JailSettings, earlier: Actions | None = None) -> Actions:
+        name = settings.name
+        return Actions(
+            settings.actions,
+            self.clock,
+            lambda: self.ledger.active(name),
+            earlier,
+            self._exempt_anywhere,
+        )
+
+    def _exempt_anywhere(self, subject: Subject) -> str:
+        """Tell by what entry a subject is exempt in any jail; "" if it is in none."""
+        found = (self.exemptions.exempt(jail, subject) for jail in self.jails)
+        return next((exemption.entry for exemption in found if exemption is not None), "")
+
+    def _build_jail(self, settings: JailSettings) -> None:
+        """Put a jail together as far as its verdicts, and let it follow its files."""
         name = settings.name
         self.exemptions.set_jail(
             name, settings.ignore, f"ignoreip of [{name}]", own=settings.ignore_self
@@ -119,7 +155,6 @@ class Daemon:
             match_timeout=self.configuration.server.match_timeout,
             max_tracked=self.configuration.server.max_tracked,
         )
-        self.actions[name] = Actions(settings.actions, self.clock, lambda: self.ledger.active(name))
         for path in settings.log_paths:
             self.sources.follow([path.pattern], backend=settings.backend, start=path.start)
 
@@ -127,11 +162,15 @@ class Daemon:
         """Take up what the database holds from the run before."""
         now = self.clock.now()
         self._submit(self.ledger.restore(self._stored, now), announce=False)
+        self._drop_ended_exemptions(now)
         self._refresh_allowed(now)
+        known = {*self.jails, *self.configuration.failed}
         for (jail, subject), text in self._stored.tracked.items():
             if jail in self.jails:
                 self.jails[jail].judge.tracker.restore(subject, Tracked.from_text(text))
-        known = {*self.jails, *self.configuration.failed}
+        self._uncommitted = Checkpoint(
+            tracked={key: None for key in self._stored.tracked if key[0] not in known}
+        )
         orphans = self.ledger.lift_where(
             lambda ban: ban.jail not in known, now, "its jail is no longer configured"
         )
@@ -139,11 +178,35 @@ class Daemon:
             log.warning("%d bans of jails that are no longer configured have ended", len(orphans))
         self._lift_exempt(now)
 
+    async def _sweep(self, jails: Iterable[JailSettings]) -> None:
+        """Remove the chains and sets that jails of before have left, of the types used in these.
+
+        Where a jail has failed, nobody can tell which are its own; so nothing is removed then.
+        """
+        if self.configuration.failed:
+            return
+        used = _places(self.configuration.jails.values())
+        for kind in sorted({place.type_name for place in _places(jails)}):
+            keep = {place.name for place in used if place.type_name == kind}
+            try:
+                gone = await asyncio.to_thread(catalogue.sweep, kind, keep)
+            except LogbanError as error:
+                log.warning("what earlier jails have left in %s can't be removed: %s", kind, error)
+            except Exception:
+                log.exception("what earlier jails have left in %s can't be removed", kind)
+            else:
+                if gone:
+                    log.info(
+                        "removed what earlier jails have left in %s: %s", kind, ", ".join(gone)
+                    )
+
     # The way of a line
 
     async def _read_lines(self) -> None:
         async for block in self.sources.blocks():
             self._take(block)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
 
     def _take(self, block: Block) -> None:
         """Pass a block through every jail that follows its file, and on to the actions.
@@ -157,11 +220,19 @@ class Daemon:
         for jail in self.jails.values():
             if not any(path.pattern in patterns for path in jail.settings.log_paths):
                 continue
-            for verdict in jail.take(block, now):
+            for verdict in self._judge(jail, block, now):
                 change = self.ledger.decide(verdict, now)
                 if change is not None:
                     changes.append(change)
         self._submit(changes)
+
+    def _judge(self, jail: Jail, block: Block, now: float) -> list[Verdict]:
+        """Give what a jail makes of a block; no text that anybody sends may stop the others."""
+        try:
+            return jail.take(block, now)
+        except Exception:
+            log.exception("[%s] a block of %r at %d is lost", jail.name, block.source, block.offset)
+            return []
 
     def _submit(self, changes: Iterable[Change], *, announce: bool = True) -> None:
         """Hand changes of the ledger on to the actions of their jails."""
@@ -179,6 +250,7 @@ class Daemon:
                 )
         if by_jail:
             self._ends_changed.set()
+            self._to_commit.set()
 
     def _announce(self, change: Change) -> None:
         ban = change.ban
@@ -191,11 +263,14 @@ class Daemon:
         log.info("[%s] %s %s%s", ban.jail, change.kind.value, ban.subject, about)
 
     async def _end_bans(self) -> None:
-        """End each ban when its time is up."""
+        """End each ban, and each exemption by hand, when its time is up."""
         while True:
             self._ends_changed.clear()
-            self._submit(self.ledger.expire(self.clock.now()))
-            end = self.ledger.next_end()
+            now = self.clock.now()
+            self._submit(self.ledger.expire(now))
+            self._drop_ended_exemptions(now)
+            ends = [self.ledger.next_end(), *(each.until for each in self.ledger.allowed.values())]
+            end = min((end for end in ends if end is not None), default=None)
             await self._sleep_until(end, self._ends_changed)
 
     async def _sleep_until(self, moment: float | None, sooner: asyncio.Event) -> None:
@@ -223,7 +298,9 @@ class Daemon:
 
     async def _commit_regularly(self) -> None:
         while True:
-            await self.clock.sleep(COMMIT_EVERY)
+            await self.clock.sleep(COMMIT_SOONEST)
+            await self._sleep_until(self.clock.now() + COMMIT_EVERY, self._to_commit)
+            self._to_commit.clear()
             try:
                 await self.commit()
             except LedgerError as error:
@@ -282,7 +359,6 @@ class Daemon:
                 jail.judge.tidy(now)
             longest = max((jail.settings.findtime for jail in self.jails.values()), default=0.0)
             self.ledger.forget_floors(now - longest)
-            self._drop_ended_exemptions(now)
             await self.in_database(self.store.purge, now - KEEP_HISTORY)
 
     # The admin's orders
@@ -314,6 +390,7 @@ class Daemon:
             self.exemptions.set_addresses(await look_up(self._world.resolver, [allowed.entry]))
         self.ledger.allow(allowed)
         lifted = self._refresh_allowed(self.clock.now())
+        self._ends_changed.set()
         await self.commit()
         return lifted
 
@@ -356,50 +433,42 @@ class Daemon:
 
         Counts go on, bans stay; those of a jail that is gone are lifted.
         """
-        old, self.configuration = self.configuration, new
+        async with self._reloading:
+            old, self.configuration = self.configuration, new
+            logging.getLogger().setLevel(new.server.loglevel)
+            said = [await self._remove(name) for name in _names(old) if name not in new.jails]
+            for name, settings in new.jails.items():
+                if name not in old.jails:
+                    self._build(settings)
+                    self.actions[name].start()
+                    said.append(f"jail {name} is new")
+                elif settings != old.jails[name] or new.server != old.server:
+                    await self._rebuild(settings)
+                    said.append(f"jail {name} has changed")
+            await self._refresh_exemptions()
+            await self._sweep([*old.jails.values(), *new.jails.values()])
+            return said
+
+    async def _remove(self, name: str) -> str:
+        """Lift the bans of a jail that is no more, and let go of it; tell what was done."""
         now = self.clock.now()
-        said = []
-        for name in old.jails.keys() - new.jails.keys():
-            changes = self.ledger.lift_where(lambda ban, name=name: ban.jail == name, now, "reload")  # type: ignore[misc]  # binds the loop's name
-            self._submit(changes)
+        changes = self.ledger.lift_where(lambda ban: ban.jail == name, now, "reload")
+        self._submit(changes)
+        if name in self.jails:
             await self._dismantle(name)
-            said.append(f"jail {name} is gone; {len(changes)} bans lifted")
-        for name, settings in new.jails.items():
-            if name not in old.jails:
-                self._build(settings)
-                self.actions[name].start()
-                said.append(f"jail {name} is new")
-            elif settings != old.jails[name] or new.server != old.server:
-                await self._rebuild(settings)
-                said.append(f"jail {name} has changed")
-        await self._refresh_exemptions()
-        return said
+        return f"jail {name} is gone; {len(changes)} bans lifted"
 
     async def _rebuild(self, settings: JailSettings) -> None:
-        """Put a jail together anew; who was being counted still is."""
-        before = self.jails[settings.name]
-        actions = self.actions[settings.name]
-        keep_actions = settings.actions == before.settings.actions
-        if not keep_actions:
-            kept = {(spec.type_name, spec.parameters.get("name")) for spec in settings.actions}
-            given_up = {
-                worker
-                for worker in actions.workers
-                if (worker.spec.type_name, worker.spec.parameters.get("name")) not in kept
-            }
-            await actions.close(lift=list(self.ledger.active(settings.name)), of=given_up)
+        """Put a jail together anew; who was being counted still is, who is banned stays so."""
+        name = settings.name
+        before, actions = self.jails[name], self.actions[name]
+        self._build_jail(settings)
+        after = self.jails[name]
         self._unfollow(before.settings)
-        self._build(settings)
-        if keep_actions:
-            self.actions[settings.name] = actions
-        else:
-            self.actions[settings.name].start()
-        after = self.jails[settings.name]
-        after.banned_total = before.banned_total
-        for subject in before.judge.tracker:
-            tracked = before.judge.tracker.get(subject)
-            if tracked is not None:
-                after.judge.tracker.restore(subject, tracked)
+        after.take_over(before)
+        if settings.actions != before.settings.actions:
+            self.actions[name] = self._make_actions(settings, earlier=actions)
+            await self.actions[name].replace(actions, lambda: self.ledger.active(name))
 
     async def _dismantle(self, name: str) -> None:
         jail, actions = self.jails.pop(name), self.actions.pop(name)
@@ -408,29 +477,29 @@ class Daemon:
         await actions.close()
 
     def _unfollow(self, settings: JailSettings) -> None:
-        """Stop following the files that no other jail follows."""
-        others = {
-            path.pattern
-            for jail in self.jails.values()
-            if jail.name != settings.name
-            for path in jail.settings.log_paths
+        """Stop following the files that no jail follows any more."""
+        followed = {
+            path.pattern for jail in self.jails.values() for path in jail.settings.log_paths
         }
         self.sources.forget(
-            [path.pattern for path in settings.log_paths if path.pattern not in others]
+            [path.pattern for path in settings.log_paths if path.pattern not in followed]
         )
 
     # Supervision and the end
 
     async def _supervise(self, stage: Callable[[], Awaitable[None]]) -> None:
         """Keep a stage going: an error that nobody foresaw is logged and the stage starts again."""
-        pause = 1.0
+        pause = FIRST_PAUSE
         while True:
+            begun = self.clock.now()
             try:
                 await stage()
             except Exception:
+                if self.clock.now() - begun > LONGEST_PAUSE:  # that was another fault, long ago
+                    pause = FIRST_PAUSE
                 log.exception("%s failed; it starts again in %.0f s", stage.__name__, pause)
             await self.clock.sleep(pause)
-            pause = min(60.0, pause * 2)
+            pause = min(LONGEST_PAUSE, pause * 2)
 
     async def _close(self) -> None:
         self.sources.close()
@@ -441,3 +510,14 @@ class Daemon:
             log.error("at the end: %s", error)  # noqa: TRY400  # the sentence says it all
         self.store.close()
         self._database_thread.shutdown()
+
+
+def _names(configuration: Configuration) -> list[str]:
+    """Name all jails that bans can be of."""
+    return [*configuration.jails, *configuration.failed]
+
+
+def _places(jails: Iterable[JailSettings]) -> set[catalogue.Place]:
+    """Give the places in which these jails keep bans."""
+    places = {catalogue.place_of(spec) for jail in jails for spec in jail.actions}
+    return {place for place in places if place is not None}

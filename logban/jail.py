@@ -10,7 +10,7 @@ from typing import Final
 
 from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec
-from logban.actions.protocols import Notifier
+from logban.actions.protocols import Cautious, Notifier
 from logban.actions.worker import EnforcerWorker, NotifierWorker
 from logban.clock import Clock
 from logban.config.settings import JailSettings
@@ -105,9 +105,11 @@ class Actions:
         clock: Clock,
         wanted: Callable[[], Iterable[Ban]],
         earlier: Actions | None = None,
+        exempt: Callable[[Subject], str] = lambda _: "",
     ) -> None:
         """Make the actions; ``wanted`` gives the bans that should be in force.
 
+        ``exempt`` tells by what entry somebody is exempt in any jail, "" if by none.
         Those of ``earlier`` that are asked for just as they are go on here; see ``replace``.
         """
         self.workers: list[Worker] = []
@@ -116,7 +118,7 @@ class Actions:
         for spec in specs:
             worker = next((each for each in spare if each.spec == spec), None)
             if worker is None:
-                worker = _make_worker(spec, clock, wanted)
+                worker = _make_worker(spec, clock, wanted, exempt)
             else:
                 spare.remove(worker)
             self.workers.append(worker)
@@ -138,11 +140,11 @@ class Actions:
             running = earlier.take_task(worker)
             self._tasks[worker] = running or asyncio.create_task(worker.run())
         in_force = await self._in_force()
-        places = {catalogue.place_of(worker.spec) for worker in self.workers} - {None}
+        targets = {catalogue.target_of(worker.spec) for worker in self.workers} - {None}
         for worker in left:
             if isinstance(worker, NotifierWorker):
                 await worker.close()
-            elif catalogue.place_of(worker.spec) in places:
+            elif catalogue.target_of(worker.spec) in targets:
                 await worker.close(is_replaced=True)
             else:
                 await worker.close(lift=list(bans()) if in_force else ())
@@ -187,8 +189,15 @@ class Actions:
         await asyncio.gather(*(worker.close() for worker in self.workers))
 
 
-def _make_worker(spec: ActionSpec, clock: Clock, wanted: Callable[[], Iterable[Ban]]) -> Worker:
+def _make_worker(
+    spec: ActionSpec,
+    clock: Clock,
+    wanted: Callable[[], Iterable[Ban]],
+    exempt: Callable[[Subject], str],
+) -> Worker:
     action = catalogue.build(spec, clock)
+    if isinstance(action, Cautious):
+        action.exempt_by(exempt)
     if isinstance(action, Notifier):
         return NotifierWorker(spec, action, clock)
     return EnforcerWorker(spec, action, clock, wanted)

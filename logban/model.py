@@ -183,6 +183,9 @@ class Failure:
 
     ``time`` is what the line says; None if it says nothing.  ``offset`` is where the line begins
     in its source.  ``fields`` are the rule's captures by name (``user``, ...), hostile text all.
+    ``kind`` is the filter's word for what failed, "" if it has none.  ``proven`` says that nobody
+    but the address's owner can have caused the line: he answered a challenge, or a connection was
+    set up.  One UDP packet can bear anybody's address.
     """
 
     address: CanonicalAddress
@@ -192,6 +195,8 @@ class Failure:
     line: str
     source: str
     offset: int
+    kind: str = ""
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)

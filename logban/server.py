@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import logban
@@ -77,24 +76,40 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     """Run the daemon and its control socket until a signal says to stop."""
     for problem in configuration.problems():
         log.warning("%s", problem)
-    options.state.mkdir(parents=True, exist_ok=True)
     world = World(SystemClock(), SystemResolver(), read_own_addresses)
-    daemon = Daemon(configuration, Store(options.state / DATABASE), world)
+    daemon = Daemon(configuration, Store(_made(options.state) / DATABASE), world)
     service = DaemonService(daemon, lambda: load(options.config))
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(ControlServer(options.socket, service))
-        work = asyncio.create_task(daemon.run())
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, work.cancel)
-        loop.add_signal_handler(signal.SIGHUP, lambda: _reload_later(service, reloads))
-        reloads: set[asyncio.Task[None]] = set()
-        log.info("logban %s follows %d jails", logban.__version__, len(configuration.jails))
-        try:
-            await work
-        except asyncio.CancelledError:
-            log.info("stopped; bans stay in force until they end")
+    control = ControlServer(options.socket, service)
+    reloads: set[asyncio.Task[None]] = set()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    # Whoever asks is answered from a ledger that is whole: at the start and at the end.
+    work = asyncio.create_task(daemon.run(ready=control.start))
+    loop.add_signal_handler(signal.SIGHUP, lambda: _reload_later(service, reloads))
+    log.info("logban %s follows %d jails", logban.__version__, len(configuration.jails))
+    told = asyncio.create_task(stop.wait())
+    await asyncio.wait((work, told), return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    await control.close()
+    work.cancel()
+    try:
+        await work
+    except asyncio.CancelledError:
+        log.info("stopped; bans stay in force until they end")
     return os.EX_OK
+
+
+def _made(directory: Path) -> Path:
+    """Make the directory for the database if it is not there."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the directory {directory} can't be made: {error.strerror}; give another --state"
+        ) from error
+    return directory
 
 
 def _reload_later(service: DaemonService, running: set[asyncio.Task[None]]) -> None:

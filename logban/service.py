@@ -261,7 +261,9 @@ class DaemonService:
             files=tuple(report.path for report in following),
             lines=counters.lines if counters else 0,
             failures=sum(
-                time > oldest for known in map(tracker.get, tracker) if known for time in known.times
+                sum(time > oldest for time in known.times)
+                for known in map(tracker.get, tracker)
+                if known
             ),
             failures_total=counters.failures if counters else 0,
             tracked=len(tracker),
@@ -301,8 +303,10 @@ class DaemonService:
         """Show a ban, and whether all that is to enforce it says that it does."""
         actions = self._daemon.actions.get(ban.jail)
         enforcers = [] if actions is None else actions.enforcers()
-        in_force = all(worker.holds(ban.subject) for worker in enforcers) if enforcers else None
-        return BanView.of(ban, now, in_force, tuple(worker.spec.written for worker in enforcers))
+        able = [worker for worker in enforcers if worker.takes(ban.subject)]
+        in_force = all(worker.holds(ban.subject) for worker in able) and bool(able)
+        names = tuple(worker.spec.written for worker in able)
+        return BanView.of(ban, now, in_force if enforcers else None, names)
 
     def _entry(self, allowed: Allowed) -> payloads.AllowEntry:
         addresses = sorted(self._daemon.exemptions.addresses(allowed.entry))

@@ -8,8 +8,8 @@ themselves: ``build`` does, for those that a jail uses.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple, cast
 
 from logban.actions.declaration import (
     ActionSpec,
@@ -20,10 +20,18 @@ from logban.actions.declaration import (
 )
 from logban.actions.protocols import Enforcer, Notifier
 from logban.actions.types_firewall import IPTABLES, NFTABLES
+from logban.actions.types_kamailio import KAMAILIO_TYPES
 from logban.actions.types_message import COMMAND, EMAIL
 from logban.clock import Clock
 
-TYPES: tuple[ActionType, ...] = (NFTABLES, IPTABLES, EMAIL, COMMAND)
+TYPES: tuple[ActionType, ...] = (NFTABLES, IPTABLES, EMAIL, COMMAND, *KAMAILIO_TYPES)
+
+
+class Place(NamedTuple):
+    """What one enforcer has for itself outside: the type of action, and the name there."""
+
+    type_name: str
+    name: str
 
 
 def names() -> tuple[str, ...]:
@@ -72,3 +80,31 @@ def build(spec: ActionSpec, clock: Clock) -> Enforcer | Notifier:
     kind, _ = find(spec.type_name)
     builder = cast("Builder", importlib.import_module(kind.module).build)
     return builder(spec, clock)
+
+
+def place_of(spec: ActionSpec) -> Place | None:
+    """Tell where an action keeps bans; None where it has no place that another could take."""
+    kind, _ = find(spec.type_name)
+    if not kind.has_place:
+        return None
+    return Place(spec.type_name, cast("str", spec.parameters["name"]) or spec.jail)
+
+
+def target_of(spec: ActionSpec) -> Place | None:
+    """Tell where a jail's bans are by this action; None where that is nowhere in particular."""
+    kind, _ = find(spec.type_name)
+    if kind.target is not None:
+        return Place(spec.type_name, kind.target(spec))
+    return place_of(spec)
+
+
+def sweep(type_name: str, keep: Collection[str]) -> list[str]:
+    """Remove what enforcers of a type have left outside under other names than these; name it.
+
+    It blocks, and raises ActionError where that can't be done.
+    """
+    kind, _ = find(type_name)
+    remove = cast(
+        "Callable[[Collection[str]], list[str]]", importlib.import_module(kind.module).sweep
+    )
+    return remove(keep)

@@ -16,15 +16,14 @@ import re
 import shlex
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Final, TypeVar
 
 from jinja2 import Template
 
 from logban.actions import process
 from logban.actions.declaration import ActionSpec
 from logban.actions.templates import ARGUMENT, compiled, rendered
-from logban.actions.types_message import COMMAND_EVENTS, optional_of, value_of
 from logban.clock import Clock
 from logban.durations import format_duration
 from logban.errors import ActionError
@@ -57,7 +56,7 @@ class CommandLine:
 
     event: str
     text: str
-    arguments: tuple[tuple[str, Template], ...]
+    arguments: tuple[tuple[str, Template], ...] = field(compare=False)
     """Each argument as it was written, and compiled."""
 
     @classmethod
@@ -106,6 +105,9 @@ class Commands:
     extend: CommandLine | None = None
     start: CommandLine | None = None
     stop: CommandLine | None = None
+
+
+_EVENTS: Final = tuple(event.name for event in fields(Commands))
 
 
 class Command:
@@ -250,13 +252,13 @@ class Command:
 
 def build(spec: ActionSpec, clock: Clock) -> Command:
     """Make the enforcer that a jail asks for."""
-    commands = Commands(*(optional_of(spec, event, CommandLine) for event in COMMAND_EVENTS))
+    commands = Commands(*(spec.optional(event, CommandLine) for event in _EVENTS))
     return Command(
         spec.jail,
         commands,
         clock,
-        timeout=value_of(spec, "timeout", float),
-        restored=value_of(spec, "restored", bool),
+        timeout=spec.value("timeout", float),
+        restored=spec.value("restored", bool),
     )
 
 

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from logban.actions.protocols import Enforcer, Notifier
 from logban.clock import Clock
+from logban.model import Origin
+
+T = TypeVar("T")
 
 
 class ParameterError(ValueError):
@@ -53,7 +56,10 @@ class ActionType:
 
     ``aliases`` are fail2ban's names for it; each may bring defaults of its own, as the text
     that an admin would have written.  ``check`` raises ParameterError where parameters that are
-    right one by one do not go together.
+    right one by one do not go together.  ``has_place`` says that its parameter ``name`` names
+    something outside that belongs to one enforcer alone, and that the module's ``sweep`` removes.
+    ``target`` names where bans are kept in company: an action of the same jail with the same target
+    takes them over.
     """
 
     name: str
@@ -62,6 +68,8 @@ class ActionType:
     doc: str
     aliases: Mapping[str, Mapping[str, str]]
     check: Callable[[ActionSpec], None] | None = None
+    has_place: bool = False
+    target: Callable[[ActionSpec], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,8 @@ class ActionSpec:
 
     ``written`` is the name in the jail file, ``type_name`` the action that it selects,
     ``parameters`` every parameter of that action, parsed, defaults filled in.
-    ``notes`` are sentences for ``check``: what was taken and not followed, and why.
+    ``notes`` are sentences for ``check``: what was taken and not followed, and why.  ``origin``
+    is where it is written, and makes no difference between two of them.
     """
 
     jail: str
@@ -78,6 +87,18 @@ class ActionSpec:
     type_name: str
     parameters: Mapping[str, object]
     notes: tuple[str, ...] = ()
+    origin: Origin | None = field(default=None, compare=False)
+
+    def value(self, parameter: str, kind: type[T]) -> T:
+        """Give a parameter's value, whose type its ``parse`` and its default have settled."""
+        value = self.parameters[parameter]
+        if not isinstance(value, kind):
+            raise TypeError(f"{parameter} of {self.written} is no {kind.__name__}: {value!r}")
+        return value
+
+    def optional(self, parameter: str, kind: type[T]) -> T | None:
+        """Give a parameter's value, or None where the jail does not say."""
+        return None if self.parameters[parameter] is None else self.value(parameter, kind)
 
 
 class Builder(Protocol):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Protocol
 
 from logban.actions import process
-from logban.actions.types_message import Endpoint, Tls, check_private
+from logban.actions.mail_server import Endpoint, Tls, check_private
 from logban.durations import format_duration
 from logban.errors import ActionError
 from logban.text import visible

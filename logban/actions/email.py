@@ -23,15 +23,8 @@ from jinja2 import Template
 
 from logban.actions.declaration import ActionSpec
 from logban.actions.delivery import Delivery, Either, NotAgain, Sendmail, Smtp
+from logban.actions.mail_server import HOSTNAME_TAG, Endpoint, Mta, Tls
 from logban.actions.templates import TEXT, compiled, rendered
-from logban.actions.types_message import (
-    HOSTNAME_TAG,
-    Endpoint,
-    Mta,
-    Tls,
-    optional_of,
-    value_of,
-)
 from logban.actions.whois import Whois
 from logban.clock import Clock
 from logban.durations import format_duration
@@ -196,22 +189,22 @@ class Email:
 def build(spec: ActionSpec, clock: Clock) -> Email:
     """Make the notifier that a jail asks for."""
     hostname = socket.gethostname()
-    source = optional_of(spec, "template", str)
+    source = spec.optional("template", str)
     letter = Letter(
-        name=value_of(spec, "name", str) or spec.jail,
+        name=spec.value("name", str) or spec.jail,
         recipients=tuple(
-            address.replace(HOSTNAME_TAG, hostname) for address in value_of(spec, "dest", tuple)
+            address.replace(HOSTNAME_TAG, hostname) for address in spec.value("dest", tuple)
         ),
-        sender=value_of(spec, "sender", str).replace(HOSTNAME_TAG, hostname),
-        sender_name=value_of(spec, "sendername", str),
-        subject=TEXT.from_string(optional_of(spec, "subject", str) or SUBJECT),
+        sender=spec.value("sender", str).replace(HOSTNAME_TAG, hostname),
+        sender_name=spec.value("sendername", str),
+        subject=TEXT.from_string(spec.optional("subject", str) or SUBJECT),
         body=_default_body() if source is None else TEXT.from_string(source),
-        lines=value_of(spec, "lines", int),
+        lines=spec.value("lines", int),
         hostname=hostname,
     )
-    server = optional_of(spec, "whois_server", Endpoint)
-    whois = Whois(clock, server=server) if value_of(spec, "whois", bool) else None
-    tell = value_of(spec, "tell", frozenset)
+    server = spec.optional("whois_server", Endpoint)
+    whois = Whois(clock, server=server) if spec.value("whois", bool) else None
+    tell = spec.value("tell", frozenset)
     return Email(letter, _delivery(spec, hostname), clock, tell=tell, whois=whois)
 
 
@@ -227,21 +220,21 @@ def check_template(source: str) -> None:
 
 
 def _delivery(spec: ActionSpec, hostname: str) -> Delivery:
-    mta = value_of(spec, "mta", Mta)
-    endpoint = optional_of(spec, "smtp", Endpoint)
-    user = optional_of(spec, "user", str)
-    tls = value_of(spec, "tls", Tls)
-    timeout = value_of(spec, "timeout", float)
-    program = Sendmail(value_of(spec, "sendmail", Path), timeout)
+    mta = spec.value("mta", Mta)
+    endpoint = spec.optional("smtp", Endpoint)
+    user = spec.optional("user", str)
+    tls = spec.value("tls", Tls)
+    timeout = spec.value("timeout", float)
+    program = Sendmail(spec.value("sendmail", Path), timeout)
     server = Smtp(
         endpoint or Endpoint("localhost", 25),
         hostname,
         timeout,
         tls,
-        value_of(spec, "tls_verify", bool),
-        optional_of(spec, "tls_ca", Path),
+        spec.value("tls_verify", bool),
+        spec.optional("tls_ca", Path),
         user,
-        optional_of(spec, "password_file", Path),
+        spec.optional("password_file", Path),
     )
     match mta:
         case Mta.SENDMAIL:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import cast
 
 from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
@@ -14,7 +13,7 @@ from logban.actions.ip_chains import Chains
 from logban.actions.ip_sets import LONGEST, Sets
 from logban.actions.names import identifier
 from logban.actions.networks import sort, subject_named
-from logban.actions.traffic import PortRange, Traffic
+from logban.actions.traffic import Traffic
 from logban.clock import Clock
 from logban.model import Ban, Subject
 
@@ -145,15 +144,12 @@ class Iptables:
 
 def build(spec: ActionSpec, clock: Clock) -> Iptables:
     """Make the enforcer that a jail asks for."""
-    parameters = spec.parameters
     return Iptables(
-        cast("str", parameters["name"]) or spec.jail,
+        spec.value("name", str) or spec.jail,
         Traffic.asked(
-            cast("tuple[int, ...]", parameters["protocol"]),
-            cast("tuple[PortRange, ...]", parameters["port"]),
-            cast("str", parameters["type"]),
+            spec.value("protocol", tuple), spec.value("port", tuple), spec.value("type", str)
         ),
-        cast("int", parameters["size"]),
+        spec.value("size", int),
         clock,
     )
 

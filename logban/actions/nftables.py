@@ -5,14 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
-from typing import cast
 
 from logban.actions import nft_script as script
 from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
 from logban.actions.networks import Prefix, sort, subject_of
 from logban.actions.nft_runner import Library, Runner, open_runner
-from logban.actions.traffic import PortRange, Traffic
+from logban.actions.traffic import Traffic
 from logban.clock import Clock
 from logban.errors import ActionError
 from logban.model import Ban, Subject
@@ -153,16 +152,13 @@ class Nftables:
 
 def build(spec: ActionSpec, clock: Clock) -> Nftables:
     """Make the enforcer that a jail asks for."""
-    parameters = spec.parameters
     return Nftables(
-        cast("str", parameters["name"]) or spec.jail,
+        spec.value("name", str) or spec.jail,
         Traffic.asked(
-            cast("tuple[int, ...]", parameters["protocol"]),
-            cast("tuple[PortRange, ...]", parameters["port"]),
-            cast("str", parameters["type"]),
+            spec.value("protocol", tuple), spec.value("port", tuple), spec.value("type", str)
         ),
-        cast("int", parameters["size"]),
-        Library(cast("str", parameters["library"])),
+        spec.value("size", int),
+        Library(spec.value("library", str)),
         clock,
     )
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What the daemon asks of an action: five verbs of an enforcer, one of a notifier.
 
+What only some enforcers need (Watched, Selective, Remarking, Cautious) stands apart.
+
 The calls block.  Each action has one worker thread of its own, so its calls never overlap and
 never hold up another action.  A call that fails raises ActionError and is made again later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from logban.model import Ban, Change, Subject
@@ -38,6 +40,46 @@ class Enforcer(Protocol):
 
     def close(self) -> None:
         """Let go of sockets and handles; what is in force stays so."""
+        ...
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """An enforcer whose place can lose everything without a sign: it wants to be asked often."""
+
+    check_every: float
+    """Seconds between two calls of ``check``, and at the most from a failure to the next try."""
+
+    def check(self) -> None:
+        """Look, at little cost, whether the place still is what it was; Missing if it is not."""
+        ...
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """An enforcer that can't hold every subject; what it does not take is not handed to it."""
+
+    def takes(self, subject: Subject) -> bool:
+        """Tell whether a ban on this subject can be kept here."""
+        ...
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """An enforcer that has something to tell the admin though it works."""
+
+    @property
+    def notice(self) -> str:
+        """Give a sentence for ``status``; "" if there is none."""
+        ...
+
+
+@runtime_checkable
+class Cautious(Protocol):
+    """An enforcer whose bans can hit others than whom they are on: it asks who is exempt."""
+
+    def exempt_by(self, exempt: Callable[[Subject], str]) -> None:
+        """Take the question: by what entry someone is exempt in any jail, "" if by none."""
         ...
 
 

@@ -68,6 +68,7 @@ NFTABLES = ActionType(
     name="nftables",
     module="logban.actions.nftables",
     doc="drop the packets of banned addresses and networks with nftables",
+    has_place=True,
     parameters=(
         *_COMMON,
         Parameter(
@@ -98,6 +99,7 @@ IPTABLES = ActionType(
     name="iptables",
     module="logban.actions.iptables",
     doc="drop them with one rule in iptables-legacy and one ipset for IPv4 and IPv6 each",
+    has_place=True,
     parameters=(
         *_COMMON,
         *_not_followed(_OWN_PLACE, "chain"),

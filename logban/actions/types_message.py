@@ -8,69 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import stat
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
 
 from logban.actions.declaration import ActionSpec, ActionType, Parameter, ParameterError
+from logban.actions.mail_server import HOSTNAME_TAG, Endpoint, Mta, Tls, check_private
 from logban.durations import parse_duration
 from logban.model import ChangeKind
-
-T = TypeVar("T")
-
-
-class Mta(StrEnum):
-    """How a mail leaves the host."""
-
-    AUTO = "auto"
-    SENDMAIL = "sendmail"
-    SMTP = "smtp"
-
-
-class Tls(StrEnum):
-    """How a connection to an SMTP server is kept from being read."""
-
-    AUTO = "auto"
-    STARTTLS = "starttls"
-    TLS = "tls"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A server: its name or address, and its port (None: the usual one)."""
-
-    host: str
-    port: int | None = None
-
-    @property
-    def is_loopback(self) -> bool:
-        """Say whether what is sent there stays on this host; of names, only localhost does."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-    def __str__(self) -> str:
-        """Write it as it was written."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port is None else f"{host}:{self.port}"
-
-
-def value_of(spec: ActionSpec, name: str, kind: type[T]) -> T:
-    """Give a parameter's value, whose type its ``parse`` and its default have settled."""
-    value = spec.parameters[name]
-    if not isinstance(value, kind):
-        raise TypeError(f"parameter {name} of {spec.written} is no {kind.__name__}: {value!r}")
-    return value
-
-
-def optional_of(spec: ActionSpec, name: str, kind: type[T]) -> T | None:
-    """Give a parameter's value, or None where the jail does not say."""
-    return None if spec.parameters[name] is None else value_of(spec, name, kind)
 
 
 def _text(text: str) -> str:
@@ -140,8 +84,6 @@ _LOCAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9!#$%&'*+/=?^_{}~.-]{0,63}", re.ASCII
 _DOMAIN = re.compile(
     r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[(?:IPv6:)?[0-9A-Fa-f.:]+\]", re.ASCII
 )
-HOSTNAME_TAG = "<fq-hostname>"
-"""fail2ban's word for the host's name, as its own jail.conf writes it into ``sender``."""
 
 
 def _address(text: str) -> str:
@@ -191,14 +133,6 @@ def _password_file(text: str) -> Path:
     return path
 
 
-def check_private(path: Path, mode: int) -> None:
-    """Refuse, with ValueError, a file of that mode that others than its owner can use."""
-    if not stat.S_ISREG(mode):
-        raise ValueError(f"{path} is no file")
-    if stat.S_IMODE(mode) & 0o077:
-        raise ValueError(f"{path} can be used by others than its owner; do: chmod 600 {path}")
-
-
 # jinja2 and the two actions are read only where a jail uses what needs them: hence the imports
 # within functions.
 
@@ -236,8 +170,8 @@ def _command_line(event: str) -> Callable[[str], object]:
 
 def _check_email(spec: ActionSpec) -> None:
     """Raise ParameterError where a password could not be used, or would go out in clear."""
-    user = optional_of(spec, "user", str)
-    endpoint = optional_of(spec, "smtp", Endpoint)
+    user = spec.optional("user", str)
+    endpoint = spec.optional("smtp", Endpoint)
     if user is None:
         return
     if endpoint is None:
@@ -246,7 +180,7 @@ def _check_email(spec: ActionSpec) -> None:
         raise ParameterError("`user` needs a `password_file`", "user")
     if not user.isascii():
         raise ParameterError(f"user {user!r} is not plain ASCII", "user")
-    if value_of(spec, "tls", Tls) is Tls.NONE and not endpoint.is_loopback:
+    if spec.value("tls", Tls) is Tls.NONE and not endpoint.is_loopback:
         raise ParameterError(f"with tls = none the password would go to {endpoint} in clear", "tls")
 
 

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from logban.actions import process
-from logban.actions.types_message import Endpoint
+from logban.actions.mail_server import Endpoint
 from logban.clock import Clock
 from logban.durations import format_duration
 from logban.model import canonical_address

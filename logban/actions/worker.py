@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from logban.actions.declaration import ActionSpec
-from logban.actions.protocols import Enforcer, Notifier
+from logban.actions.faults import Missing
+from logban.actions.protocols import Enforcer, Notifier, Remarking, Selective, Watched
 from logban.clock import Clock
 from logban.errors import LogbanError
 from logban.model import Ban, Change, ChangeKind, Subject
@@ -77,6 +78,7 @@ class _Worker:
         self._error = ""
         self._since = clock.now()
         self._retries = 0
+        self._longest_retry = LONGEST_RETRY
 
     async def _call(self, work: Callable[..., T], *arguments: object) -> T:
         """Do something that blocks in the action's own thread."""
@@ -100,7 +102,7 @@ class _Worker:
             self._state, self._since = "retrying", self._clock.now()
         self._error = str(error) or type(error).__name__
         self._retries += 1
-        return float(min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(self._retries - 1, 10)))
+        return float(min(self._longest_retry, FIRST_RETRY * 2 ** min(self._retries - 1, 10)))
 
     async def _finish(self, *steps: Callable[[], Awaitable[object]]) -> None:
         """Do the last work and end the thread; what fails or hangs holds nothing else up."""
@@ -156,8 +158,14 @@ class EnforcerWorker(_Worker):
         self._pending: dict[Subject, Change] = {}
         self._held: set[Subject] = set()
         self._drift = 0
+        self._is_lost = False
         self._idle = asyncio.Event()
         self.ready = asyncio.Event()
+        self._check_every = RECONCILE_EVERY
+        if isinstance(enforcer, Watched):
+            # Where a restart is noticed within seconds, its end has to be as well.
+            self._check_every = enforcer.check_every
+            self._longest_retry = min(LONGEST_RETRY, max(FIRST_RETRY, enforcer.check_every))
 
     async def settled(self) -> None:
         """Return when all that was submitted is in force."""
@@ -166,14 +174,25 @@ class EnforcerWorker(_Worker):
     def submit(self, changes: Iterable[Change]) -> None:
         """Take over changes of the ledger; the last one of each subject counts."""
         for change in changes:
+            if not self.takes(change.ban.subject):
+                continue
             self._pending[change.ban.subject] = change
+            if change.kind is ChangeKind.BAN:  # of the ban before it nothing is left in force
+                self._held.discard(change.ban.subject)
             self._idle.clear()
         self._wake.set()
 
+    def takes(self, subject: Subject) -> bool:
+        """Tell whether a ban on this subject can be kept here."""
+        return not isinstance(self._enforcer, Selective) or self._enforcer.takes(subject)
+
     def report(self) -> ActionReport:
         """Tell how it does."""
+        said = self._error
+        if not said and isinstance(self._enforcer, Remarking):
+            said = self._enforcer.notice
         return ActionReport(
-            self.spec.written, self.kind, self._state, self._error, self._since, self._retries,
+            self.spec.written, self.kind, self._state, said, self._since, self._retries,
             len(self._held), len(self._pending), self._drift, 0,
         )  # fmt: skip
 
@@ -183,16 +202,33 @@ class EnforcerWorker(_Worker):
 
     async def run(self) -> None:
         """Bring everything into force and keep it there, until cancelled."""
+        is_prepared = False
         while True:
             try:
-                await self._reconcile(first=not self.ready.is_set())
+                await self._reconcile(prepare=not is_prepared)
+                is_prepared = True
                 self.ready.set()
                 await self._follow()
+            except Missing as error:
+                if not is_prepared:  # it was made a moment ago: to hurry would be no use
+                    await self._clock.sleep(self._failed(error))
+                else:
+                    log.warning("[%s] action %s: %s", self.spec.jail, self.spec.written, error)
+                    self._is_lost = True
+                    self._held.clear()
+                is_prepared = False
             except Exception as error:  # noqa: BLE001  # a supervisor: logs, counts, starts over
                 await self._clock.sleep(self._failed(error))
+                is_prepared = False
 
-    async def close(self, *, lift: Sequence[Ban] = ()) -> None:
-        """End the worker after lifting some bans; what else is in force stays so."""
+    async def close(self, *, lift: Sequence[Ban] = (), is_replaced: bool = False) -> None:
+        """End the worker after lifting some bans; what else is in force stays so.
+
+        ``is_replaced`` says that another worker sees to the same place by now: what is pending
+        here is that one's business.
+        """
+        if is_replaced:
+            self._pending.clear()
         await self._finish(
             self._apply_pending,
             lambda: self._both((), lift),
@@ -201,15 +237,25 @@ class EnforcerWorker(_Worker):
 
     async def _follow(self) -> None:
         """Pass changes on as they come; return when it is time to compare everything again."""
-        again = self._clock.now() + RECONCILE_EVERY
-        while (left := again - self._clock.now()) > 0:
+        now = self._clock.now()
+        again, check = now + RECONCILE_EVERY, now + self._check_every
+        while (now := self._clock.now()) < again:
+            if now >= check:
+                await self._check()
+                check = self._clock.now() + self._check_every
+                continue
             if not self._pending:
                 self._idle.set()
                 self._wake.clear()
-                await self._pause(left)
+                await self._pause(min(again, check) - now)
                 continue
             await self._apply_pending()
             self._well()
+
+    async def _check(self) -> None:
+        """Ask an enforcer whose place can lose everything whether it has."""
+        if isinstance(self._enforcer, Watched):
+            await self._call(self._enforcer.check)
 
     async def _apply_pending(self) -> None:
         changes = dict(self._pending)
@@ -223,12 +269,13 @@ class EnforcerWorker(_Worker):
             if self._pending.get(subject) is change:
                 del self._pending[subject]
 
-    async def _reconcile(self, *, first: bool) -> None:
+    async def _reconcile(self, *, prepare: bool) -> None:
         """Compare what is in force with what should be, and repair the difference."""
-        await self._call(self._enforcer.prepare)
+        if prepare:
+            await self._call(self._enforcer.prepare)
         # Both are of one moment: what is wanted includes these changes, and no later ones.
         changes = dict(self._pending)
-        wanted = {ban.subject: ban for ban in self._wanted()}
+        wanted = {ban.subject: ban for ban in self._wanted() if self.takes(ban.subject)}
         found = await self._call(self._enforcer.read)
         if found is None:
             missing = list(wanted.values())
@@ -241,13 +288,16 @@ class EnforcerWorker(_Worker):
                 for subject, end in found.items()
                 if subject not in wanted and (end is None or end > now + END_TOLERANCE)
             ]
-            if not first:
-                self._note_drift(
-                    sum(ban.subject not in changes for ban in missing),
-                    sum(ban.subject not in changes for ban in surplus),
-                )
         self._held = set(wanted) - {ban.subject for ban in missing}
         await self._both(missing, surplus)
+        if self.ready.is_set() and found is not None:
+            # Without its chain a set keeps nothing in force, whatever it holds.
+            absent = wanted if self._is_lost else [ban.subject for ban in missing]
+            self._note_drift(
+                sum(subject not in changes for subject in absent),
+                sum(ban.subject not in changes for ban in surplus),
+            )
+        self._is_lost = False
         self._settle(changes)
         self._well()
 
@@ -333,6 +383,6 @@ class NotifierWorker(_Worker):
                 self._queue.popleft()
             self._well()
 
-    async def close(self, *, lift: Sequence[Ban] = ()) -> None:  # noqa: ARG002  # nothing to lift
+    async def close(self) -> None:
         """End the worker; what it has not told stays untold."""
         await self._finish(lambda: self._call(self._notifier.close))

@@ -8,7 +8,7 @@ refers to.  So what is unknown is an error only where it is near to something kn
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from logban.config import table
@@ -20,10 +20,15 @@ from logban.config.references import References, references
 from logban.config.strays import looks_like_expression
 from logban.config.text import Value
 
-RULE_SECTION: Final = re.compile(r"rule(?:\s+(?P<name>.*\S))?", re.IGNORECASE)
+OWN_SECTION: Final = re.compile(r"(?P<what>rule|quote|json)(?:\s+(?P<name>.*\S))?", re.IGNORECASE)
+"""A section that fail2ban does not know: ``[rule NAME]``, ``[quote NAME]``, ``[json]``."""
 _SECTIONS: Final = ("DEFAULT", "INCLUDES", "Definition", "Init")
 _KEYS: Final = tuple(setting.name for setting in table.FILTER_SETTINGS)
-_RULE_KEYS: Final = tuple(setting.name for setting in table.RULE_SETTINGS)
+_OWN_KEYS: Final = {
+    "rule": tuple(setting.name for setting in table.RULE_SETTINGS),
+    "quote": tuple(setting.name for setting in table.QUOTE_SETTINGS),
+    "json": tuple(setting.name for setting in table.JSON_SETTINGS),
+}
 
 
 def check_keys(tree: Tree, *, lenient: bool) -> Iterator[Problem]:
@@ -31,10 +36,12 @@ def check_keys(tree: Tree, *, lenient: bool) -> Iterator[Problem]:
     referred = references((tree.defaults, *tree.sections.values()), tags=True)
     tell = warning if lenient else error
     for section in tree.sections.values():
-        if RULE_SECTION.fullmatch(section.name):
+        own = OWN_SECTION.fullmatch(section.name)
+        if own is not None:
+            keys = _OWN_KEYS[own["what"].lower()]
             for key, value in section.values.items():
-                if key not in _RULE_KEYS and not _is_variable(key, referred):
-                    hint = _rule_hint(key)
+                if key not in keys and not _is_variable(key, referred):
+                    hint = _hint(key, own["what"].lower(), keys)
                     yield tell(value.origin, f"unknown key {key!r} in [{section.name}]", hint)
         elif section.name == "Definition":
             for key, value in section.values.items():
@@ -64,9 +71,9 @@ def _is_variable(key: str, referred: References) -> bool:
     return key.startswith("_") or "?" in key or referred.include(key)
 
 
-def _rule_hint(key: str) -> str:
-    near = closest(key, _RULE_KEYS)
-    return f"did you mean {near!r}?" if near else f"a rule has {' and '.join(_RULE_KEYS)}"
+def _hint(key: str, what: str, keys: Sequence[str]) -> str:
+    near = closest(key, keys)
+    return f"did you mean {near!r}?" if near else f"a {what} has {' and '.join(keys)}"
 
 
 def _unknown_key(key: str, value: Value, *, lenient: bool) -> Problem:

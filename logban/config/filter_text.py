@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from logban.config.filter_keys import RULE_SECTION
+from logban.config.filter_keys import OWN_SECTION
 from logban.config.interpolation import InterpolationError, interpolate, substitute_tags
 from logban.config.layers import Tree
 from logban.config.parameters import Selection
@@ -55,12 +55,12 @@ class FilterText:
         lines = self._tag(key) if override is None else override
         return None if lines is None else substitute_tags(key, lines, self._tag)
 
-    def of_rule(self, section: str) -> Text | None:
-        """Give the failregex of a ``[rule NAME]`` section."""
-        value = self.tree.sections[section].values.get("failregex")
+    def of_section(self, section: str, key: str) -> Text | None:
+        """Give a key of one of the sections that are logban's own, with its tags resolved."""
+        value = self.tree.sections[section].values.get(key)
         if value is None:
             return None
-        return substitute_tags("failregex", self.interpolated(value, section), self._tag)
+        return substitute_tags(key, self.interpolated(value, section), self._tag)
 
     def interpolated(self, value: Value, section: str) -> Text:
         """Follow the ``%(name)s`` of a value of that section."""
@@ -92,7 +92,7 @@ class FilterText:
         sections = tuple(self.tree.section(each) for each in (_DEFINITION, _INIT))
         others = tuple(each for each in sections if each.name != name)
         own = self.tree.section(name)
-        given = self.given if name == _DEFINITION or RULE_SECTION.fullmatch(name) else {}
+        given = self.given if name == _DEFINITION or OWN_SECTION.fullmatch(name) else {}
         return SectionScope(
             own, self.tree.defaults, self.tree.sections, name, given, others, _BUILT_IN
         )

@@ -8,24 +8,41 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from logban.config import table
-from logban.config.filter_keys import RULE_SECTION, check_keys, check_parameters
+from logban.config.filter_keys import OWN_SECTION, check_keys, check_parameters
 from logban.config.filter_text import FilterText
+from logban.config.ini import Section
 from logban.config.interpolation import InterpolationError
 from logban.config.layers import Tree, listed, read_tree, with_locals
 from logban.config.lint import lint
 from logban.config.parameters import Selection, SelectionError, parse_selections
 from logban.config.problem import Problem, Severity, did_you_mean, error, warning
 from logban.config.strays import judge_stray
-from logban.config.text import Text, TextLine, Value, joined, written
-from logban.matching.compiler import ExpressionError, check_expression
+from logban.config.text import Text, TextLine, joined, written
+from logban.matching.compiler import (
+    ADDRESS_GROUPS,
+    IDENTITY_GROUPS,
+    SINGLE_LINES,
+    ExpressionError,
+    Reading,
+    check_expression,
+)
 from logban.matching.datepattern import compile_date_pattern
-from logban.matching.definition import Expression, FilterDefinition, Rule
+from logban.matching.definition import (
+    Expression,
+    FilterDefinition,
+    JsonText,
+    Quote,
+    Rule,
+)
+from logban.matching.json_text import check_json_text
 from logban.model import Origin
 
-_RULE_NAME: Final = re.compile(r"[\w.\-]+")
+T = TypeVar("T")
+_NAME: Final = re.compile(r"[\w.\-]+")
+_ADDRESSED_GROUPS: Final = (*ADDRESS_GROUPS, "mlfid")
 _KEYS: Final = tuple(setting.name for setting in table.FILTER_SETTINGS)
 
 
@@ -142,12 +159,13 @@ class _Builder:
         self._source = source
         self._text = text
         self._overrides = overrides
+        self._reading = SINGLE_LINES
 
     def build(self) -> FilterDefinition:
         """Read every part."""
+        self._reading = self._how_to_read()
         prefix = self._prefix()
         rules = tuple(self._rules(prefix))
-        self._check_max_lines()
         definition = FilterDefinition(
             self._source.name,
             self._source.tree.origin,
@@ -156,6 +174,9 @@ class _Builder:
             prefix,
             self._date_patterns(),
             attempt=tuple(joined(self._lines("attempt")).replace(",", " ").split()),
+            quotes=tuple(self._quotes()),
+            json=self._json(),
+            reading=self._reading,
         )
         if not rules:
             message = f"the filter {definition.name!r} has no failregex"
@@ -193,60 +214,115 @@ class _Builder:
                 yield rule
         if "failregex" in self._overrides.texts and not self._overrides.keep_rules:
             return
-        for section in self._source.tree.sections.values():
-            named = RULE_SECTION.fullmatch(section.name)
-            if named is None:
-                continue
-            name = named["name"] or ""
-            if not _RULE_NAME.fullmatch(name):
-                message = f"a rule's name is one word, and {name!r} is not"
-                self.problems.append(error(section.origin, message))
-            kind = self._kind(section.values.get("kind"), section.name)
-            for line in self._tried(partial(self._text.of_rule, section.name)):
+        for section, name in self._own_sections("rule"):
+            kind = self._setting(section, table.KIND)
+            proof = self._setting(section, table.PROOF)
+            hearsay = self._setting(section, table.HEARSAY)
+            for line in self._own_lines(section, "failregex"):
                 expression = Expression(line.text, line.origin)
                 if self._is_rule(expression, prefix):
-                    yield Rule(name, expression, kind)
+                    yield Rule(name, expression, kind, proof, hearsay)
+
+    def _quotes(self) -> Iterator[Quote]:
+        for section, name in self._own_sections("quote"):
+            begin = self._own_expression(section, "begin")
+            if begin is None:
+                message = f"[{section.name}] does not say how such a message begins"
+                self.problems.append(error(section.origin, message, "set begin"))
+            else:
+                yield Quote(
+                    name,
+                    begin,
+                    self._own_expression(section, "end"),
+                    self._setting(section, table.QUOTE_SIZE),
+                    self._setting(section, table.QUOTE_LATE),
+                    self._setting(section, table.QUOTE_TWICE),
+                    self._setting(section, table.QUOTE_NEIGHBOURS),
+                )
+
+    def _json(self) -> JsonText | None:
+        section = self._source.tree.sections.get("json")
+        if section is None:
+            return None
+        lines = self._own_lines(section, "text")
+        text = joined(lines)
+        try:
+            check_json_text(text)
+        except ExpressionError as failure:
+            origin = lines[0].origin if lines else section.origin
+            self.problems.append(error(origin, f"text: {text!r} {failure}"))
+            return None
+        return JsonText(text, self._own_expression(section, "begin"))
+
+    def _own_sections(self, what: str) -> Iterator[tuple[Section, str]]:
+        """Give the sections ``[what NAME]``, each with its name, which is one word."""
+        for section in self._source.tree.sections.values():
+            own = OWN_SECTION.fullmatch(section.name)
+            if own is None or own["what"].lower() != what:
+                continue
+            name = own["name"] or ""
+            if not _NAME.fullmatch(name):
+                message = f"a {what}'s name is one word, and {name!r} is not"
+                self.problems.append(error(section.origin, message))
+            yield section, name
+
+    def _own_lines(self, section: Section, key: str) -> Text:
+        return self._tried(partial(self._text.of_section, section.name, key))
+
+    def _own_expression(self, section: Section, key: str) -> Expression | None:
+        """Give a key that is one regular expression; None if it is not set."""
+        lines = self._own_lines(section, key)
+        if not lines:
+            return None
+        if len(lines) > 1:
+            message = f"{key} is one regular expression, and this is a second one"
+            self.problems.append(error(lines[1].origin, message))
+        expression = Expression(lines[0].text, lines[0].origin)
+        self._check(expression, key)
+        return expression
 
     def _is_rule(self, expression: Expression, prefix: Expression | None) -> bool:
-        """Check a failregex; say whether it is one that can be followed line by line.
-
-        With fail2ban's <F-MLFID> a line without an address gets it from another line of the same
-        connection.  Such an expression is left out, and those that name the address stay.
-        """
-        before = prefix.text if prefix else ""
-        needs_address = not _names_address(before)
-        if needs_address and "<F-MLFID>" in before + expression.text:
-            if _names_address(expression.text):
-                return True
-            self._check(expression, "failregex")
-            message = "the expression names no address and is left out"
-            hint = "what other lines of the same connection say is not looked at"
+        """Check a failregex, which need not name an address if the prefix or another line does."""
+        before = self._groups(prefix.text) if prefix else frozenset()
+        unnamed = before.isdisjoint(IDENTITY_GROUPS)
+        self._check(expression, "failregex", needs_address=unnamed)
+        groups = before | self._groups(expression.text)
+        if not groups.isdisjoint(IDENTITY_GROUPS) and groups.isdisjoint(_ADDRESSED_GROUPS):
+            message = "the expression names whoever failed by no address"
+            hint = "such failures are shown by `filter test` only: put <HOST> where the line has it"
             self.problems.append(warning(expression.origin, message, hint))
-            return False
-        self._check(expression, "failregex", needs_address=needs_address)
         return True
 
-    def _kind(self, value: Value | None, section: str) -> str:
-        if value is None:
-            return ""
-        text = joined(self._tried(partial(self._text.interpolated, value, section)))
+    def _groups(self, text: str) -> frozenset[str]:
         try:
-            return table.KIND.parse(text)
+            return check_expression(text, needs_address=False, reading=self._reading)
+        except ExpressionError:
+            return frozenset()  # told of where it is checked
+
+    def _setting(self, section: Section, setting: table.Setting[T]) -> T:
+        value = section.values.get(setting.name)
+        if value is None:
+            return setting.default
+        text = joined(self._tried(partial(self._text.interpolated, value, section.name)))
+        try:
+            return setting.parse(text)
         except ValueError as failure:
-            self.problems.append(error(value.origin, f"kind: {text!r}: {failure}"))
-            return ""
+            hint = f"allowed: {setting.allowed}" if setting.allowed else ""
+            message = f"{setting.name}: {text!r}: {failure}"
+            self.problems.append(error(value.origin, message, hint))
+            return setting.default
 
     def _check(self, expression: Expression, key: str, *, needs_address: bool = False) -> None:
         try:
-            check_expression(expression.text, needs_address=needs_address)
+            check_expression(
+                expression.text, needs_address=needs_address, reading=self._reading
+            )
         except ExpressionError as failure:
             self.problems.append(error(expression.origin, f"{key}: {failure}"))
 
     def _date_patterns(self) -> tuple[Expression, ...]:
         found = tuple(Expression(line.text, line.origin) for line in self._lines("datepattern"))
         for expression in found:
-            if expression.text == "{NONE}":
-                continue
             try:
                 compile_date_pattern(expression.text)
             except ExpressionError as failure:
@@ -254,20 +330,18 @@ class _Builder:
                 self.problems.append(error(expression.origin, f"datepattern: {said}"))
         return found
 
-    def _check_max_lines(self) -> None:
-        lines = self._lines("maxlines")
-        if lines:
-            try:
-                table.MAXLINES.parse(joined(lines))
-            except ValueError as failure:
-                message = f"maxlines: {joined(lines)!r}: {failure}"
-                hint = f"allowed: {table.MAXLINES.allowed}"
-                self.problems.append(error(lines[0].origin, message, hint))
+    def _how_to_read(self) -> Reading:
+        """Say how the expressions are to be read, by ``maxlines`` and ``usedns``."""
+        lines = self._value("maxlines", table.MAXLINES)
+        return Reading(names=self._value("usedns", table.USEDNS) in ("yes", "warn"), lines=lines)
 
-
-def _names_address(text: str) -> bool:
-    try:
-        check_expression(text, needs_address=True)
-    except ExpressionError:
-        return False
-    return True
+    def _value(self, key: str, setting: table.Setting[T]) -> T:
+        lines = self._lines(key)
+        if not lines:
+            return setting.default
+        try:
+            return setting.parse(joined(lines))
+        except ValueError as failure:
+            message = f"{key}: {joined(lines)!r}: {failure}"
+            self.problems.append(error(lines[0].origin, message, f"allowed: {setting.allowed}"))
+            return setting.default

@@ -221,7 +221,7 @@ class _Reader:
                 hint = did_you_mean(failure.parameter, failure.known)
                 self.problems.append(error(origin, str(failure), hint))
             else:
-                found.append(spec)
+                found.append(replace(spec, origin=origin))
                 self.problems.extend(warning(origin, note) for note in spec.notes)
         return tuple(found)
 

@@ -17,6 +17,7 @@ from logban.config.ini import Section
 from logban.config.jail_keys import Mistakes, find_mistakes
 from logban.config.jails import JailReading, built_in, read_jail
 from logban.config.layers import Tree, read_tree
+from logban.config.places import in_others_places, part_by_hand
 from logban.config.problem import Problem, Severity, distinct, error
 from logban.config.server import read_server
 from logban.config.settings import MANUAL, Configuration, JailSettings
@@ -97,6 +98,17 @@ def _read_jails(tree: Tree, library: FilterLibrary, mistakes: Mistakes, outcome:
         else:
             outcome.jails[section.name] = reading.settings
     outcome.jails[MANUAL] = _manual(tree, library, mistakes, outcome)
+    _part_places(outcome)
+
+
+def _part_places(outcome: _Outcome) -> None:
+    """Fail each jail that would keep its bans where another keeps its own."""
+    manual = outcome.jails.pop(MANUAL)
+    for name, problems in in_others_places(outcome.jails).items():
+        outcome.failed[name] = problems
+        del outcome.jails[name]
+    outcome.jails[MANUAL], problems = part_by_hand(manual, outcome.jails)
+    outcome.add(problems)
 
 
 def _manual(

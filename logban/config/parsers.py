@@ -11,6 +11,7 @@ from typing import Final
 from logban.config.problem import did_you_mean
 from logban.config.settings import Backend, LogPath, Start
 from logban.durations import parse_duration
+from logban.matching.definition import Proof
 from logban.model import canonical_address, canonical_network
 
 _TRUE: Final = ("1", "on", "true", "yes")
@@ -39,6 +40,14 @@ def word(written: str) -> str:
     if not re.fullmatch(r"[\w.\-]*", written):
         raise ValueError("it is to be a single word")
     return written
+
+
+def proof(written: str) -> Proof:
+    """Read what shows that an address is the true one."""
+    try:
+        return Proof(written)
+    except ValueError:
+        raise ValueError(f"it is none of {', '.join(Proof)}") from None
 
 
 def boolean(written: str) -> bool:
@@ -126,12 +135,14 @@ def encoding(written: str) -> str:
     """Read a codec's name; ``auto`` is UTF-8."""
     if written.lower() == "auto":
         return "utf-8"
+    ascii_bytes = bytes(range(128)) + rb"\x41"  # no escapes either
     try:
-        ends = "\n".encode(written)
+        same = ascii_bytes.decode(written, "replace") == ascii_bytes.decode("ascii")
+        bytes(range(256)).decode(written, "replace")
     except (LookupError, ValueError):
-        raise ValueError("there is no such encoding") from None
-    if ends != b"\n":
-        raise ValueError("lines in this encoding do not end with a single LF byte")
+        raise ValueError("there is no such encoding of text") from None
+    if not same:
+        raise ValueError("an encoding is needed that has ASCII's characters where ASCII has them")
     return written
 
 
@@ -179,13 +190,6 @@ def nothing(why: str) -> Callable[[str], str]:
         return written
 
     return parse
-
-
-def max_lines(written: str) -> int:
-    """Read how many lines an expression spans, which can only be one."""
-    if whole_number(1)(written) != 1:
-        raise ValueError("an expression sees one line at a time")
-    return 1
 
 
 def log_level(written: str) -> str:

@@ -50,7 +50,7 @@ class JailSettings:
     """
 
     name: str
-    origin: Origin
+    origin: Origin = field(compare=False)  # a comment above it changes nothing
     filter: FilterDefinition | None = None
     log_paths: tuple[LogPath, ...] = ()
     backend: Backend = Backend.AUTO

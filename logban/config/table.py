@@ -13,6 +13,7 @@ from typing import Final, Generic, TypeVar
 
 from logban.config import parsers
 from logban.config.settings import Backend, LogPath
+from logban.matching.definition import Proof
 
 T = TypeVar("T")
 
@@ -181,11 +182,11 @@ DATEPATTERN: Final = Setting(
 )
 MAXLINES: Final = Setting(
     "maxlines",
-    parsers.max_lines,
+    parsers.whole_number(1, 1000),
     1,
-    "lines that one expression spans",
+    "lines that one expression can span; <SKIPLINES> stands for lines in between",
     "lines",
-    "1",
+    "1 to 1000",
 )
 ATTEMPT: Final = Setting(
     "attempt",
@@ -212,8 +213,75 @@ FILTER_SETTINGS: Final[tuple[Setting[str] | Setting[int], ...]] = (
 """What [Definition] of a filter knows; a jail may write the same to override it."""
 
 KIND: Final = Setting("kind", parsers.word, "", "the kind of failure", allowed="a word")
-RULE_SETTINGS: Final = (FAILREGEX, KIND)
+PROOF: Final = Setting(
+    "proof",
+    parsers.proof,
+    Proof.NONE,
+    "what shows that the address is the true one and not made up by whoever sent a packet",
+    allowed="none, response, connection, transport",
+)
+HEARSAY: Final = Setting(
+    "hearsay",
+    parsers.boolean,
+    False,
+    "whether the address is what the peer says of itself, to be believed only if the next failure "
+    "that the same thread logs names it as well",
+    allowed="yes, no",
+)
+RULE_SETTINGS: Final = (FAILREGEX, KIND, PROOF, HEARSAY)
 """What [rule NAME] of a filter knows."""
+
+QUOTE_BEGIN: Final = Setting(
+    "begin", parsers.text, "", "the first line of a message that may hold a peer's line breaks"
+)
+QUOTE_END: Final = Setting(
+    "end", parsers.text, "", "the last line of every such message; not set: it may be any"
+)
+QUOTE_SIZE: Final = Setting(
+    "size",
+    parsers.whole_number(1, 1024 * 1024),
+    8191,
+    "the length of the longest such message with all that stands before it in the line",
+    "bytes",
+    "1 to 1048576",
+)
+QUOTE_LATE: Final = Setting(
+    "late",
+    parsers.boolean,
+    False,
+    "whether the address stands behind the peer's text",
+    allowed="yes, no",
+)
+QUOTE_TWICE: Final = Setting(
+    "twice",
+    parsers.boolean,
+    False,
+    "whether the program logs what can hold line breaks always twice",
+    allowed="yes, no",
+)
+QUOTE_NEIGHBOURS: Final = Setting(
+    "neighbours",
+    parsers.whole_number(0, 1024),
+    0,
+    "how far apart the numbers of the threads are that log such messages; 0: not known",
+    allowed="0 to 1024",
+)
+QUOTE_SETTINGS: Final = (
+    QUOTE_BEGIN,
+    QUOTE_END,
+    QUOTE_SIZE,
+    QUOTE_LATE,
+    QUOTE_TWICE,
+    QUOTE_NEIGHBOURS,
+)
+"""What [quote NAME] of a filter knows."""
+
+JSON_BEGIN: Final = Setting("begin", parsers.text, "", "what may stand before the JSON object")
+JSON_TEXT: Final = Setting(
+    "text", parsers.text, "", "the text that is made of the object: {key}, {key.key}, ..."
+)
+JSON_SETTINGS: Final = (JSON_BEGIN, JSON_TEXT)
+"""What [json] of a filter knows."""
 
 FILTER_PARAMETERS: Final = ("mode", "logtype")
 """What may be handed to a filter that makes no use of it."""

@@ -8,6 +8,8 @@ kin become groups named ``ip4`` and ``ip6``, ``<F-USER>...</F-USER>`` a group na
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 import regex
@@ -22,43 +24,80 @@ _GROUPS: Final = rf"{_GROUP}(?::{_GROUP}){{0,6}}"
 _IP6: Final = (
     rf"(?<![0-9A-Za-z])(?<!(?<![0-9A-Za-z]){_GROUP}:)"
     rf"(?:{_GROUP}(?::{_GROUP}){{7}}|(?:{_GROUPS})?::(?:{_GROUPS})?)"
-    r"(?![0-9A-Za-z])(?!(?:\.[0-9]{1,3}){3})"
+    r"(?![0-9A-Za-z])(?!(?::[0-9]{1,3})?(?:\.[0-9]{1,3}){3})"
 )
 _ADDRESS: Final = rf"\[?(?:(?:::[fF]{{4}}:)?(?P<ip4>{_IP4})|(?P<ip6>{_IP6}))\]?"
 
-# Names are never looked up, so <HOST> stands for an address, as in fail2ban with usedns = no.
+_NAME: Final = r"(?P<dns>[\w\-.^_]*\w)"
+
+# <HOST> stands for an address, as in fail2ban with usedns = no, unless names are asked for.
 _TAGS: Final = {
     "HOST": _ADDRESS,
     "ADDR": _ADDRESS,
     "IP4": rf"(?P<ip4>{_IP4})",
     "IP6": rf"\[?(?P<ip6>{_IP6})\]?",
-    "DNS": r"(?P<dns>[\w\-.^_]*\w)",
+    "DNS": _NAME,
     "CIDR": r"(?P<cidr>[0-9]{1,3})",
     "SUBNET": rf"{_ADDRESS}(?:/(?P<cidr>[0-9]{{1,3}}))?",
     "F-ID/": r"(?P<fid>\S+)",
     "F-PORT/": r"(?P<fport>\w+)",
 }
+_SELF_CLOSED: Final = ("IP4", "IP6", "ADDR", "CIDR", "SUBNET", "DNS")
+_HOST_OR_NAME: Final = rf"(?:{_ADDRESS}|{_NAME})"
 _RENAMED: Final = {"id": "fid", "port": "fport"}
 _TAG: Final = re.compile(r"<(HOST|ADDR|IP4|IP6|DNS|CIDR|SUBNET|SKIPLINES|/?F-[A-Z0-9_]+/?)>")
+# Global flags at the beginning of a group, which mean the group alone: ((?i)abc).
+_GROUP_FLAGS: Final = re.compile(r"(?<!\\)\((?:\?:)?(\(\?[a-z]+)\)")
+# An expression's text in pieces: escaped characters, whole character classes, single characters.
+_PIECE: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
+_BRACES: Final = re.compile(r"\{[0-9]*,?[0-9]*\}")
 
 ADDRESS_GROUPS: Final = ("ip4", "ip6", "host")
 """The groups that may hold the address; ``host`` is how filters wrote it before there were tags."""
+
+
+IDENTITY_GROUPS: Final = (*ADDRESS_GROUPS, "dns", "fid", "mlfid")
+"""The groups that may say who failed: by an address, a name, or another line's."""
 
 
 class ExpressionError(ValueError):
     """A regular expression cannot be used; the message says why, in one sentence."""
 
 
-def expand(text: str) -> str:
-    """Write out the tags of an expression; ExpressionError on one that is not understood."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a filter's expressions are read: over how many lines, with names in place of addresses.
+
+    ``names`` lets <HOST> be a name, ``lines`` makes ^ and $ those of each line.
+    """
+
+    names: bool = False
+    lines: int = 1
+
+
+SINGLE_LINES: Final = Reading()
+
+
+def expand(text: str, reading: Reading = SINGLE_LINES) -> str:
+    """Write out the tags of an expression; ExpressionError on one that is not understood.
+
+    What ``re`` and ``regex`` read differently is written so that both read it as ``re``.
+    """
     opened: list[str] = []
+    skipped = count()
 
     def written_out(found: re.Match[str]) -> str:
         tag = found.group(1)
+        if tag == "HOST" and reading.names:
+            return _HOST_OR_NAME
         if tag in _TAGS:
             return _TAGS[tag]
+        if tag.startswith("F-") and tag[2:].removesuffix("/") in _SELF_CLOSED and tag[-1] == "/":
+            return _TAGS[tag[2:-1]]
         if tag == "SKIPLINES":
-            raise ExpressionError("<SKIPLINES> needs several lines; only single lines are matched")
+            if reading.lines == 1:
+                raise ExpressionError("<SKIPLINES> needs several lines; set maxlines")
+            return rf"\n(?P<skiplines{next(skipped)}>(?:(?:.*\n)*?))"
         if tag.startswith("/"):
             if not opened or opened[-1] != tag[1:]:
                 raise ExpressionError(f"<{tag}> closes a tag that is not open")
@@ -74,17 +113,33 @@ def expand(text: str) -> str:
     expanded = _TAG.sub(written_out, text)
     if opened:
         raise ExpressionError(f"<{opened[-1]}> is never closed; write </{opened[-1]}> behind it")
-    return expanded
+    return _as_in_re(_GROUP_FLAGS.sub(r"\1:", expanded))
 
 
-def compile_expression(text: str) -> regex.Pattern[str]:
+def _as_in_re(text: str) -> str:
+    """Escape what means something to ``regex`` only: {e<=1}, [[:alpha:]]."""
+    pieces = []
+    for found in _PIECE.finditer(text):
+        piece = found[0]
+        if piece == "{" and not _BRACES.match(text, found.start()):
+            piece = r"\{"
+        elif len(piece) > 2 and piece[0] == "[":
+            piece = "[" + re.sub(r"(?<!\\)((?:\\\\)*)\[(?=[:.=])", r"\1\[", piece[1:])
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def compile_expression(text: str, reading: Reading = SINGLE_LINES) -> regex.Pattern[str]:
     """Compile an expression; ExpressionError if it is none.
 
     VERSION0 is the behaviour of Python's own ``re``, for which the filters on the net are written.
     """
-    expanded = expand(text)
+    expanded = expand(text, reading)
+    if not expanded.strip():
+        raise ExpressionError("an empty expression would match every line")
     try:
-        return regex.compile(expanded, regex.VERSION0)
+        multiline = regex.MULTILINE if reading.lines > 1 else 0
+        return regex.compile(expanded, regex.VERSION0 | multiline)
     except regex.error as error:
         place = f" at character {error.pos}" if error.pos is not None else ""
         raise ExpressionError(f"no regular expression: {error.msg}{place}: {expanded}") from error
@@ -92,8 +147,14 @@ def compile_expression(text: str) -> regex.Pattern[str]:
         raise ExpressionError(f"a regular expression too large to compile: {error}") from error
 
 
-def check_expression(text: str, *, needs_address: bool) -> None:
-    """Raise ExpressionError if an expression does not compile, or names no address and has to."""
-    pattern = compile_expression(text)
-    if needs_address and not any(group in pattern.groupindex for group in ADDRESS_GROUPS):
+def check_expression(
+    text: str, *, needs_address: bool, reading: Reading = SINGLE_LINES
+) -> frozenset[str]:
+    """Give an expression's names of groups; ExpressionError if it does not compile.
+
+    Likewise if it names nobody who failed, and has to.
+    """
+    groups = frozenset(compile_expression(text, reading).groupindex)
+    if needs_address and groups.isdisjoint(IDENTITY_GROUPS):
         raise ExpressionError("names no address; put <HOST> where the line has it")
+    return groups

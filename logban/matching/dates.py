@@ -10,19 +10,27 @@ Which format a line has never depends on the lines before it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final, Protocol
 
 import regex
 
-from logban.matching.compiler import ExpressionError
-from logban.matching.datepattern import DatePattern, Defaults, compile_date_pattern
+from logban.matching.datepattern import (
+    DateForm,
+    DatePattern,
+    Defaults,
+    NoDate,
+    compile_date_pattern,
+    default_forms,
+)
+from logban.zones import abbreviation_offset
 
 _DAY: Final = 86400.0
 _CACHED_DATES: Final = 4096
 
+_ZONE: Final = re.compile(r"([A-Z]+)?(?:([+-])([0-9]{2}):?([0-9]{2})?)?")
 _MONTHS: Final = {
     name: number
     for number, name in enumerate(
@@ -30,25 +38,6 @@ _MONTHS: Final = {
         start=1,
     )
 }
-_CLOCK = r"(?P<H>[0-2]?[0-9]):(?P<M>[0-5][0-9]):(?P<S>[0-6][0-9])(?:[.,](?P<f>[0-9]{1,9}))?"
-_ZONE = r"(?:[ ]?(?P<z>Z(?![A-Za-z])|UTC|GMT|[+-][0-2][0-9]:?[0-5][0-9](?![0-9])))?"
-_MONTH = r"(?P<b>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-
-# In the order in which they are tried.  Sources: ISO 8601 and RFC 3339 (Asterisk's `dateformat
-# = %F %T.%3q` and `%FT%T.%3q%z`, syslog's RFC 5424 and rsyslog's file format); RFC 3164, which
-# is Asterisk's default `%b %e %T`; ctime(3); the common log format; seconds since the epoch.
-_DEFAULT_FORMATS: Final = (
-    rf"(?P<Y>[0-9]{{4}})[-/.](?P<m>[01]?[0-9])[-/.](?P<d>[0-3]?[0-9])[T ]{_CLOCK}{_ZONE}",
-    (
-        rf"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?{_MONTH} [ ]?(?P<d>[0-3]?[0-9]) "
-        rf"(?:(?P<Y>[0-9]{{4}}) )?{_CLOCK}{_ZONE}(?: (?P<Y2>[0-9]{{4}})(?=[\s\])]|$))?"
-    ),
-    rf"(?P<d>[0-3]?[0-9])[-/ ]{_MONTH}[-/ ](?P<Y>[0-9]{{4}})[ :]{_CLOCK}{_ZONE}",
-    r"(?P<epoch>[0-9]{10}(?:\.[0-9]{1,9})?)\b",
-)
-# What may stand in front: a byte order mark, a syslog priority (RFC 5424's with its version), a
-# bracket.
-_BEGINNING = r"\ufeff?(?:<[0-9]{1,3}>(?:1 )?)?[\[(]?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +96,9 @@ class DefaultDates:
     """
 
     def __init__(self, zone: tzinfo | None, where: Defaults = Defaults.ANYWHERE) -> None:
-        self._beginnings = [
-            re.compile(f"{_BEGINNING}(?P<date>{text})", re.ASCII) for text in _DEFAULT_FORMATS
-        ]
-        # Ten digits in the middle of a line are a telephone number.
-        farther_in = _DEFAULT_FORMATS[:-1] if where is Defaults.ANYWHERE else ()
-        self._anywhere = [re.compile(rf"(?<!\w){text}(?!\w)", re.ASCII) for text in farther_in]
+        self._beginnings = _in_re(form for form in default_forms() if form.anchored)
+        farther_in = default_forms() if where is Defaults.ANYWHERE else ()
+        self._anywhere = _in_re(form for form in farther_in if not form.anchored)
         self._times = _Times(zone)
 
     def read(self, line: str, now: float) -> Dated:
@@ -120,47 +106,84 @@ class DefaultDates:
         for pattern in self._beginnings:
             found = pattern.match(line)
             if found is not None:
-                time = self._times.of(found["date"], found.groupdict, now)
+                time = self._times.of(found[1], found.groupdict, now)
                 if time is not None:
-                    return Dated(time, line[: found.start("date")] + line[found.end("date") :])
+                    return Dated(time, line[: found.start(1)] + line[found.end(1) :])
         # Of several the first: what stands behind it may be the peer's own text.
         anywhere = [found for pattern in self._anywhere if (found := pattern.search(line))]
         for found in sorted(anywhere, key=lambda found: found.start()):
-            time = self._times.of(found[0], found.groupdict, now)
+            time = self._times.of(found[1], found.groupdict, now)
             if time is not None:
-                return Dated(time, line[: found.start()] + line[found.end() :])
+                return Dated(time, line[: found.start(1)] + line[found.end(1) :])
         return Dated(None, line)
 
 
+def _in_re(forms: Iterable[DateForm]) -> list[re.Pattern[str]]:
+    """Compile our own forms with ``re``: it is faster, and they can't take long."""
+    return [
+        re.compile(form.compiled.pattern, form.compiled.flags & re.IGNORECASE | re.ASCII)
+        for form in forms
+    ]
+
+
 class PatternDates:
-    """Finds dates where a filter's ``datepattern`` says, in the first of them that fits."""
+    """Finds dates where a filter's ``datepattern`` says.
+
+    The first form that can stand in one place only and does counts; else that which is found
+    nearest to the line's beginning, of several the first.
+    """
 
     def __init__(
-        self, patterns: Sequence[DatePattern | Defaults], zone: tzinfo | None, timeout: float
+        self,
+        patterns: Sequence[DatePattern | Defaults | NoDate],
+        zone: tzinfo | None,
+        timeout: float,
     ) -> None:
-        self._patterns = [
-            DefaultDates(zone, pattern) if isinstance(pattern, Defaults) else pattern
-            for pattern in patterns
-        ]
+        self._steps: list[DateForm | DefaultDates | NoDate] = []
+        for pattern in patterns:
+            if isinstance(pattern, Defaults):
+                self._steps.append(DefaultDates(zone, pattern))
+            elif isinstance(pattern, DatePattern):
+                self._steps.extend(pattern.forms)
+            else:
+                self._steps.append(pattern)
         self._times = _Times(zone)
         self._timeout = timeout
 
     def read(self, line: str, now: float) -> Dated:
-        """Give the time and the line without it; TimeoutError if a pattern takes too long."""
-        for number, pattern in enumerate(self._patterns):
-            if isinstance(pattern, DefaultDates):
-                dated = pattern.read(line, now)
-                if dated.time is not None:
+        """Give the time and the line without it; TimeoutError if a pattern takes too long.
+
+        A date that is impossible is cut out as well, and the time is None then.
+        """
+        nearest: tuple[int, Dated] | None = None
+        impossible: Dated | None = None
+        for number, step in enumerate(self._steps):
+            if nearest is not None and nearest[0] <= 1:
+                break
+            if isinstance(step, NoDate):
+                return Dated(None, line)
+            if isinstance(step, DefaultDates):
+                dated = step.read(line, now)
+                if dated.time is not None and nearest is None:
                     return dated
                 continue
-            found: regex.Match[str] | None = pattern.compiled.search(line, timeout=self._timeout)
+            found: regex.Match[str] | None = step.compiled.search(line, timeout=self._timeout)
             if found is None:
                 continue
-            start, end = found.span("cut")
+            start, end = found.span(1)
+            if start == end:
+                return Dated(None, line)
             time = self._times.of((number, found.groups()), found.groupdict, now)
-            if time is not None:
-                return Dated(time, line[:start] + line[end:])
-        return Dated(None, line)
+            dated = Dated(time, line[:start] + line[end:])
+            if time is None:
+                impossible = impossible or dated
+            elif step.anchored:
+                return dated
+            elif nearest is None or found.start() < nearest[0]:
+                nearest = (found.start(), dated)
+        if nearest is not None:
+            return nearest[1]
+        return impossible or Dated(None, line)
 
 
 def date_reader(patterns: Sequence[str], zone: tzinfo | None, timeout: float = 0.1) -> DateReader:
@@ -168,13 +191,12 @@ def date_reader(patterns: Sequence[str], zone: tzinfo | None, timeout: float = 0
 
     ``zone`` is that of dates which name none; None is the C library's (``$TZ``, /etc/localtime).
     """
-    if not patterns:
+    compiled = [compile_date_pattern(text) for text in patterns]
+    if not compiled:
         return DefaultDates(zone)
-    if "{NONE}" in patterns:
-        if len(patterns) > 1:
-            raise ExpressionError("datepattern {NONE} does not go with others")
+    if compiled[0] is NoDate.NONE:
         return NoDates()
-    return PatternDates([compile_date_pattern(text) for text in patterns], zone, timeout)
+    return PatternDates(compiled, zone, timeout)
 
 
 def time_of(parts: dict[str, str | None], now: float, zone: tzinfo | None) -> float | None:
@@ -187,18 +209,18 @@ def time_of(parts: dict[str, str | None], now: float, zone: tzinfo | None) -> fl
     try:
         if "epoch" in given:
             return _epoch(given["epoch"])
+        if "tai" in given:
+            return int(given["tai"][:15], 16) + int(given["tai"][15:], 16) / 1e9
         clock = _clock(given)
         named = _zone(given.get("z") or given.get("Z"))
         year = _year(given)
-        if year is not None and "j" in given:
-            moment = datetime(year, 1, 1, *clock)  # noqa: DTZ001  # its zone is given below
-            moment += timedelta(days=int(given["j"]) - 1)
-            return _moment(moment, named or zone, now) if moment.year == year else None
+        if "j" in given:
+            return _of_day(year, int(given["j"]), clock, named or zone, now)
         month, day = _month(given), int(given["d"]) if "d" in given else None
         if month is None or day is None:
             return _of_today(clock, named or zone, now)
         if year is not None:
-            moment = datetime(year, month, day, *clock)  # noqa: DTZ001
+            moment = datetime(year, month, day, *clock)  # noqa: DTZ001  # its zone is given below
             return _moment(moment, named or zone, now)
         return _without_year(month, day, clock, named or zone, now)
     except (ValueError, OverflowError, OSError):
@@ -208,16 +230,14 @@ def time_of(parts: dict[str, str | None], now: float, zone: tzinfo | None) -> fl
 def _epoch(text: str) -> float:
     value = float(text)
     # Thirteen and sixteen digits are the milli- and microseconds that some programs write.
-    for scale in (1e6, 1e3):
-        if value >= 1e8 * scale * 10:
-            return value / scale
-    return value
+    digits = len(text.partition(".")[0])
+    return value / (1e6 if digits >= 16 else 1e3 if digits >= 13 else 1)
 
 
 def _clock(given: dict[str, str]) -> tuple[int, int, int, int]:
     hour = int(given.get("H", given.get("I", "0")))
-    if "p" in given:
-        hour = hour % 12 + (12 if given["p"].lower() == "pm" else 0)
+    if "H" not in given and "I" in given:
+        hour = hour % 12 + (12 if given.get("p", "").lower() == "pm" else 0)
     second = int(given.get("S", "0"))
     if second == 60:  # a leap second counts as the one before it: datetime has no place for it
         second = 59
@@ -244,11 +264,37 @@ def _month(given: dict[str, str]) -> int | None:
 def _zone(text: str | None) -> tzinfo | None:
     if text is None:
         return None
-    if text.upper() in ("Z", "UTC", "GMT"):
-        return UTC
-    digits = text.replace(":", "")
-    offset = timedelta(hours=int(digits[1:3]), minutes=int(digits[3:5] or "0"))
-    return timezone(-offset if digits[0] == "-" else offset)
+    found = _ZONE.fullmatch(text.upper())
+    if found is None:
+        return None
+    name, sign, hours, minutes = found.groups()
+    offset = timedelta()
+    if name and name != "Z":
+        of_name = abbreviation_offset(name)
+        if of_name is None:
+            return None  # what nobody knows can't be the zone of the line
+        offset = of_name
+    if sign:
+        behind = timedelta(hours=int(hours), minutes=int(minutes or "0"))
+        offset += -behind if sign == "-" else behind
+    return timezone(offset) if offset else UTC
+
+
+def _of_day(
+    year: int | None,
+    number: int,
+    clock: tuple[int, int, int, int],
+    zone: tzinfo | None,
+    now: float,
+) -> float | None:
+    """Give the time of a day by its number in the year."""
+    this_year = datetime.fromtimestamp(now + _DAY, zone).year
+    for each in (this_year, this_year - 1) if year is None else (year,):
+        moment = datetime(each, 1, 1, *clock) + timedelta(days=number - 1)  # noqa: DTZ001  # its zone is given below
+        time = _moment(moment, zone, now) if moment.year == each else None
+        if year is not None or (time is not None and time <= now + _DAY):
+            return time
+    return None
 
 
 def _moment(local: datetime, zone: tzinfo | None, now: float) -> float:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
+from logban.matching.compiler import SINGLE_LINES, Reading
 from logban.model import Origin
 
 
@@ -16,13 +18,63 @@ class Expression:
     origin: Origin
 
 
+class Proof(StrEnum):
+    """What shows that a rule's lines name the true source: one UDP packet can bear any address.
+
+    ``RESPONSE``: the peer answered a challenge, which only reaches the true source.
+    ``CONNECTION``: the protocol runs over a connection, whose handshake reaches only the true
+    source.  ``TRANSPORT``: so it is if the transport that the line names is a connection.
+    """
+
+    NONE = "none"
+    RESPONSE = "response"
+    CONNECTION = "connection"
+    TRANSPORT = "transport"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One failregex: its name, and the kind of failure that it reports ("" where nobody said)."""
+    """One failregex: its name, and the kind of failure that it reports ("" where nobody said).
+
+    ``hearsay`` says that the address is one that the peer told; it is believed only if the next
+    failure of the same thread names it too.
+    """
 
     name: str
     expression: Expression
     kind: str = ""
+    proof: Proof = Proof.NONE
+    hearsay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A message that may hold line breaks of the peer's, and thereby lines of his making.
+
+    ``begin`` is found in its first line, ``end`` in its last one (None: that may look like
+    anything); the whole message has at most ``size`` bytes.  ``late``: the address stands behind
+    the peer's text.  ``twice``: what holds line breaks is always logged twice.  ``neighbours``:
+    the messages are of a pool of threads, whose numbers are no farther apart than that.
+    """
+
+    name: str
+    begin: Expression
+    end: Expression | None
+    size: int
+    late: bool = False
+    twice: bool = False
+    neighbours: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """How a line that is a JSON object is turned into the text that the expressions are for.
+
+    ``begin`` is what may stand before the object; ``text`` names values of it: ``{logmsg.level}``.
+    """
+
+    text: str
+    begin: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +83,7 @@ class FilterDefinition:
 
     ``date_patterns`` is empty where the filter names none: the default formats are tried then.
     ``attempt`` are the captures that tell one attempt's lines from another's; without any, every
-    line is an attempt.
+    line is an attempt.  ``reading`` is how all expressions but those of quotes are read.
     """
 
     name: str
@@ -40,4 +92,7 @@ class FilterDefinition:
     ignore: tuple[Expression, ...] = ()
     prefix: Expression | None = None
     date_patterns: tuple[Expression, ...] = ()
+    quotes: tuple[Quote, ...] = ()
+    json: JsonText | None = None
     attempt: tuple[str, ...] = ()
+    reading: Reading = SINGLE_LINES

@@ -23,19 +23,22 @@ from logban.matching.compiler import ExpressionError, expand
 MIN_LENGTH: Final = 4
 """A shorter literal stands in too many lines to tell them apart."""
 
-MAX_SETS: Final = 8
+MAX_SETS: Final = 16
 """Sets that are given of one expression; more of them tell little more."""
 
 _DATE_MAY_HAVE_STOOD = re.compile(r"(?<=\W)(?=\W)", re.ASCII)
+# JSON puts a backslash before these two.  What joins two of its values to a text is not in it.
+_NOT_IN_JSON = re.compile(r'["\\]')
+_JOINT = re.compile(r"^\W+|\W+$", re.ASCII)
 # What ``re`` takes for text in braces may be an approximate match to ``regex``: (?:abc){e<=1}.
 _FUZZY = re.compile(r"(?<!\\)\{[\d<=+,\s]*[eids]")
 
 
-def required_literals(text: str) -> tuple[frozenset[bytes], ...]:
+def required_literals(text: str, *, json: bool = False) -> tuple[frozenset[bytes], ...]:
     """Give sets of literals; of each set one at least stands in every line that the text matches.
 
     The most telling set comes first.  None is given where none is known: every line has to be
-    tried then.
+    tried then.  ``json`` says that the text may stand in a line as a JSON string.
     """
     try:
         expanded = expand(text)
@@ -44,16 +47,19 @@ def required_literals(text: str) -> tuple[frozenset[bytes], ...]:
         return ()
     if parsed.state.flags & re.IGNORECASE or _FUZZY.search(expanded):
         return ()
-    best = sorted(set(_choices(parsed)), key=_worth, reverse=True)[:MAX_SETS]
+    choices = set(_choices(parsed))
+    if json:
+        choices = set(filter(None, map(_unescaped, choices)))
+    best = sorted(choices, key=_worth, reverse=True)[:MAX_SETS]
     return tuple(frozenset(literal.encode("ascii") for literal in choice) for choice in best)
 
 
 def _without_duplicate_names(text: str) -> str:
     """Make groups anonymous: ``regex`` lets two bear one name, ``re`` does not.
 
-    A reference to a name then fails to parse, which costs the literal and nothing else.
+    A reference to a name stands for any text then.
     """
-    return re.sub(r"\(\?P<\w+>", "(", text)
+    return re.sub(r"\(\?P=\w+\)", "(?:.*)", re.sub(r"\(\?P<\w+>", "(", text))
 
 
 def _choices(items: Any) -> list[frozenset[str]]:
@@ -76,6 +82,8 @@ def _choices(items: Any) -> list[frozenset[str]]:
             added_flags, inner = argument[1], argument[3]
             if not added_flags & re.IGNORECASE:
                 found.extend(_choices(inner))
+        elif code is op.ASSERT and argument[0] > 0:  # what a look ahead finds is there as well
+            found.extend(_choices(argument[1]))
         elif code is op.ATOMIC_GROUP:
             found.extend(_choices(argument))
         elif code in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT):
@@ -88,6 +96,15 @@ def _choices(items: Any) -> list[frozenset[str]]:
                 found.append(frozenset().union(*branches))
     end_run()
     return found
+
+
+def _unescaped(choice: frozenset[str]) -> frozenset[str]:
+    """Give the same for a line in which the text is made of JSON strings; nothing if too short."""
+    found = frozenset(
+        max((_JOINT.sub("", piece) for piece in _NOT_IN_JSON.split(literal)), key=len)
+        for literal in choice
+    )
+    return found if all(len(literal) >= MIN_LENGTH for literal in found) else frozenset()
 
 
 def _best(choices: list[frozenset[str]]) -> frozenset[str]:

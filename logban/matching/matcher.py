@@ -8,8 +8,10 @@ A line is a failure if, in this order,
 3. the rule's failregex is found in that text, or in the part that ``prefregex`` marks as
    ``<F-CONTENT>``; the first rule in the filter's order wins;
 4. no ``ignoreregex`` is found in the text that the failregex saw;
-5. neither captured anything as ``<F-NOFAIL>`` or ``<F-MLFGAINED>``;
-6. what the rule captured as the address is one.
+5. neither captured anything as ``<F-NOFAIL>``, ``<F-MLFGAINED>`` or ``<F-AMBIGUOUS>``;
+6. what the rule captured as the address is one;
+7. the line is the program's own, and not a peer's text in a message of several lines, as far as
+   the filter knows of such messages (see ``quotes``).
 
 Step 1 is what makes it fast: blocks are searched for the literals, and only lines that hold them
 are decoded and looked at (see ``gates``).  A faster engine may take the place of the gates and of
@@ -18,23 +20,44 @@ the searches behind them, never of this definition.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final
 
 import regex
 
+from logban.matching.captures import Host, Joined, join, joined_groups
 from logban.matching.compiler import ADDRESS_GROUPS, compile_expression
 from logban.matching.dates import date_reader
-from logban.matching.definition import FilterDefinition
-from logban.matching.gates import Gates
+from logban.matching.definition import (
+    Expression,
+    FilterDefinition,
+    Proof,
+    Quote,
+    Rule,
+)
+from logban.matching.gates import Gates, LiteralSets
+from logban.matching.hearsay import Hearsay
+from logban.matching.json_text import JsonReader
 from logban.matching.literals import required_literals
-from logban.model import Block, CanonicalAddress, Failure, canonical_address
+from logban.matching.multiline import BufferedLine, LineBuffer, time_of
+from logban.matching.named import MAX_NAMED, NamedFailure
+from logban.matching.quotes import Opened, QuoteGuard, SeenLine
+from logban.matching.sessions import Sessions
+from logban.model import Block, Failure, canonical_address
 
 DEFAULT_TIMEOUT: Final = 0.1
 """Seconds that one search may take; a line that needs more is skipped and counted."""
 
-_NO_FIELDS: Final = frozenset({*ADDRESS_GROUPS, "content"})
+_Candidate = tuple[int, int, Sequence[int], Sequence[int]]
+# Start and end of a line, the rules and the quotes' beginnings worth trying, the quotes' ends.
+
+_NO_FIELDS: Final = frozenset({*ADDRESS_GROUPS, "content", "thread", "ambiguous"})
+_HOST_GROUPS: Final = (*ADDRESS_GROUPS, "dns", "fid")
+# Transports that begin with a handshake, which only a true source can complete.
+_CONNECTIONS: Final = frozenset({"tcp", "tls", "ws", "wss", "sctp"})
 # In fail2ban's dialect <F-NOFAIL> and <F-MLFGAINED> mark lines that say that nobody failed.
 _NO_FAILURE: Final = frozenset({"nofail", "mlfgained"})
 
@@ -44,7 +67,8 @@ class MatchCounters:
     """What became of the lines that a matcher has seen.
 
     ``timeouts`` are lines skipped because an expression took too long, ``ignored`` those that an
-    ignoreregex took back, ``unaddressed`` those whose captured address is none.
+    ignoreregex took back, ``unaddressed`` those whose captured address is none, ``ambiguous``
+    those that could name two addresses, ``doubtful`` those that may be a peer's invention.
     """
 
     lines: int = 0
@@ -52,6 +76,8 @@ class MatchCounters:
     ignored: int = 0
     timeouts: int = 0
     unaddressed: int = 0
+    ambiguous: int = 0
+    doubtful: int = 0
     last_timeout: str = ""
 
 
@@ -60,7 +86,40 @@ class _CompiledRule:
     name: str
     pattern: regex.Pattern[str]
     fields: tuple[str, ...]
+    host_groups: tuple[str, ...]
+    joined: tuple[Joined, ...]
+    kind: str
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class _CompiledQuote:
+    quote: Quote
+    begin: regex.Pattern[str]
+    end: regex.Pattern[str] | None
     address_groups: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Text:
+    """A line's text without its date, and what of it the rules see."""
+
+    time: float | None
+    line: str
+    bare: str
+    prefixed: regex.Match[str] | None
+    content: str | None
+    unpacked: bool
+
+
+@dataclass(slots=True)
+class _Source:
+    """What has to be remembered of the lines of one source."""
+
+    buffer: LineBuffer
+    guard: QuoteGuard = field(default_factory=QuoteGuard)
+    hearsay: Hearsay = field(default_factory=Hearsay)
+    sessions: Sessions = field(default_factory=Sessions)
 
 
 class Matcher:
@@ -85,72 +144,307 @@ class Matcher:
         self._encoding = encoding
         patterns = tuple(expression.text for expression in definition.date_patterns)
         self._dates = date_reader(patterns if dated else ("{NONE}",), zone, timeout)
-        self._prefix = compile_expression(definition.prefix.text) if definition.prefix else None
+        how = definition.reading
+        self._max_lines = how.lines
+        prefix = definition.prefix
+        self._prefix = compile_expression(prefix.text, how) if prefix else None
         self._prefix_fields = _fields(self._prefix) if self._prefix else ()
-        self._ignore = [compile_expression(expression.text) for expression in definition.ignore]
+        self._ignore = [compile_expression(each.text, how) for each in definition.ignore]
         self._rules = [
-            _compiled(rule.name, compile_expression(rule.expression.text), self._prefix)
+            _compiled(rule, compile_expression(rule.expression.text, how), self._prefix)
             for rule in definition.rules
         ]
-        of_prefix = required_literals(definition.prefix.text) if definition.prefix else ()
-        self._gates = Gates(
-            [required_literals(rule.expression.text) or of_prefix for rule in definition.rules]
-        )
-        self.ungated_rules = [self._rules[number].name for number in self._gates.ungated]
+        self._named: deque[NamedFailure] = deque(maxlen=MAX_NAMED)
+        self._json = JsonReader(definition.json, timeout) if definition.json else None
+        self._quotes = [_compiled_quote(quote) for quote in definition.quotes]
+        self._hearsay_rules = {rule.name for rule in definition.rules if rule.hearsay}
+        self._sources: dict[str, _Source] = {}
+        self._make_gates(definition)
+        self._ends = [each for each in self._quotes if each.end is not None]
+        self.ungated_rules = [
+            self._rules[number].name for number in self._gates.ungated if number < len(self._rules)
+        ]
+
+    def _make_gates(self, definition: FilterDefinition) -> None:
+        """Make the gates: one for the rules and quotes' beginnings, one for quotes' ends."""
+        json = definition.json is not None
+
+        def literals(expression: Expression) -> LiteralSets:
+            return required_literals(expression.text, json=json)
+
+        of_prefix = literals(definition.prefix) if definition.prefix else ()
+        required = [literals(rule.expression) or of_prefix for rule in definition.rules]
+        self._begins = range(len(required), len(required) + len(definition.quotes))
+        # A quote's lines are no JSON, but what is asked for of the rules as well costs nothing.
+        required += [
+            tuple({*literals(quote.begin), *required_literals(quote.begin.text)})
+            for quote in definition.quotes
+        ]
+        self._gates = Gates(required)
+        ends = [required_literals(quote.end.text) for quote in definition.quotes if quote.end]
+        self._end_gates = Gates(ends) if ends else None
 
     def match(self, block: Block, now: float) -> list[Failure]:
-        """Give the failures in a block, in its order; ``now`` lends the year to dates without."""
-        data = block.data
-        self.counters.lines += data.count(b"\n")
-        failures = []
-        for start, end, rules in self._gates.candidates(data):
+        """Give the failures in a block; ``now`` lends the year to dates without.
+
+        They come in the block's order, but for those of earlier lines that had been held back.
+        """
+        self.counters.lines += block.data.count(b"\n")
+        source = self._sources.get(block.source)
+        if source is None:
+            source = self._sources[block.source] = _Source(LineBuffer(self._max_lines))
+        if self._max_lines > 1:
+            return self._match_lines(block, source, now)
+        source.guard.begin_block(block.data, block.offset, now)
+        failures: list[Failure] = []
+        for start, end, numbers, ends in self._candidates(block.data, source.guard):
+            if not numbers and not source.guard.is_open:
+                continue
             try:
-                failure = self._judge_line(data[start:end], rules, block, start, now)
+                text = self._read(block.data[start:end], now)
+                failure = self._judge(text, numbers, block, start, now)
+                if self._quotes or self._hearsay_rules:
+                    opened, ended = self._quoted(text, numbers, ends)
+                    failures += self._believed(
+                        source, text, failure, (block.offset + start, opened, ended)
+                    )
+                elif failure is not None:
+                    failures.append(failure)
             except TimeoutError:
                 self.counters.timeouts += 1
                 self.counters.last_timeout = f"{block.source}, byte {block.offset + start}"
-                continue
-            if failure is not None:
-                failures.append(failure)
-        self.counters.failures += len(failures)
+        source.guard.end_block()
+        self._count(failures)
         return failures
 
-    def _judge_line(
-        self, raw: bytes, rules: list[int], block: Block, start: int, now: float
+    def take_named(self) -> list[NamedFailure]:
+        """Give the failures of hosts without an address since this was last asked."""
+        named = list(self._named)
+        self._named.clear()
+        return named
+
+    def _match_lines(self, block: Block, source: _Source, now: float) -> list[Failure]:
+        """Give the failures in a block by expressions that span several lines."""
+        failures: list[Failure] = []
+        start = 0
+        while (end := block.data.find(b"\n", start)) >= 0:
+            try:
+                line = block.data[start:end].decode(self._encoding, "replace").removesuffix("\r")
+                dated = self._dates.read(line, now)
+                seen = source.buffer.add(BufferedLine(line, dated.text, dated.time))
+                failure = self._judge_lines(seen, source, block, start, now)
+                if failure is not None:
+                    failures.append(failure)
+            except TimeoutError:
+                self.counters.timeouts += 1
+                self.counters.last_timeout = f"{block.source}, byte {block.offset + start}"
+            start = end + 1
+        self._count(failures)
+        return failures
+
+    def _judge_lines(
+        self, seen: str, source: _Source, block: Block, start: int, now: float
     ) -> Failure | None:
-        """Give the failure that a line is, if it is one; TimeoutError if that takes too long."""
-        line = raw.decode(self._encoding, "replace").removesuffix("\r")
-        dated = self._dates.read(line, now)
-        text = dated.text
-        prefixed: regex.Match[str] | None = None
-        if self._prefix is not None:
-            prefixed = self._prefix.search(text, timeout=self._timeout)
-            if prefixed is None:
-                return None
-            if "content" in self._prefix.groupindex:
-                text = prefixed["content"] or ""
-        for number in rules:
-            rule = self._rules[number]
-            found: regex.Match[str] | None = rule.pattern.search(text, timeout=self._timeout)
+        """Give the failure that the last lines are, if they are one."""
+        prefixed, content = self._prefixed(seen)
+        if content is None:
+            return None
+        shift = prefixed.start("content") if prefixed is not None and content is not seen else 0
+        for rule in self._rules:
+            found: regex.Match[str] | None = rule.pattern.search(content, timeout=self._timeout)
             if found is None:
                 continue
-            if any(ignore.search(text, timeout=self._timeout) for ignore in self._ignore):
+            lines = source.buffer.take(found, shift)
+            matched = "".join(f"{each.text}\n" for each in lines)
+            if any(ignore.search(matched, timeout=self._timeout) for ignore in self._ignore):
                 self.counters.ignored += 1
                 return None
-            fields = {name: found[name] for name in rule.fields if found[name] is not None}
-            if prefixed is not None:
-                for name in self._prefix_fields:
-                    if prefixed[name] is not None:
-                        fields.setdefault(name, prefixed[name])
-            if any(fields.get(name) for name in _NO_FAILURE):
-                return None
-            address = _address(rule, found, prefixed)
-            if address is None:
-                self.counters.unaddressed += 1
-                return None
-            offset = block.offset + start
-            return Failure(address, dated.time, rule.name, fields, line, block.source, offset)
+            whole = "\n".join(each.line for each in lines)
+            text = _Text(time_of(lines), whole, matched, prefixed, content, unpacked=False)
+            return self._failure(rule, found, text, (block.source, block.offset + start), now)
         return None
+
+    def flush(self, now: float | None = None) -> list[Failure]:
+        """Give the failures held back of which nothing more will be learned.
+
+        ``now`` is the time: sources that have not been quiet for a while are left alone.  Without
+        it, all of them have come to their end.
+        """
+        failures = []
+        for source in self._sources.values():
+            failures += source.guard.flush(now)
+            if now is None:
+                source.hearsay.close()
+        self._count(failures)
+        return failures
+
+    @property
+    def is_holding(self) -> bool:
+        """Say whether there is anything to flush."""
+        return any(source.guard.is_open for source in self._sources.values())
+
+    def _count(self, failures: Sequence[Failure]) -> None:
+        self.counters.failures += len(failures)
+        for source in self._sources.values():
+            self.counters.doubtful += source.guard.doubtful
+            self.counters.ambiguous += source.hearsay.unconfirmed
+            source.guard.doubtful = source.hearsay.unconfirmed = 0
+
+    def _candidates(self, data: bytes, guard: QuoteGuard) -> list[_Candidate]:
+        """Give each line that some rule or quote asks for, in order.
+
+        Ends of quotes are only looked for where there may be a beginning.
+        """
+        found: list[_Candidate] = [(*each, ()) for each in self._gates.candidates(data)]
+        first = self._begins.start
+        if self._end_gates is None or not (
+            guard.is_open or any(numbers[-1] >= first for _, _, numbers, _ in found)
+        ):
+            return found
+        lines = {each[0]: each for each in found}
+        for start, end, ends in self._end_gates.candidates(data):
+            numbers = lines[start][2] if start in lines else ()
+            lines[start] = start, end, numbers, ends
+        return [lines[start] for start in sorted(lines)]
+
+    def _believed(
+        self,
+        source: _Source,
+        text: _Text,
+        failure: Failure | None,
+        place: tuple[int, tuple[Opened, ...], tuple[str, ...]],
+    ) -> list[Failure]:
+        """Give what a line makes believable: its own failure, or earlier ones, or both."""
+        if text.content is None and not source.guard.is_open:
+            return []
+        thread = self._thread(text)
+        told = None
+        if failure is not None and failure.rule in self._hearsay_rules:
+            source.hearsay.hear(failure, thread)
+            failure = None
+        elif failure is not None:
+            told = source.hearsay.confirmed_by(failure, thread)
+        start, opened, ends = place
+        headed = text.content is not None
+        believed = source.guard.take(SeenLine(start, headed, thread, failure, opened, ends))
+        if told is not None:
+            if believed and believed[-1] is failure:
+                believed.insert(len(believed) - 1, told)
+            else:
+                source.hearsay.unconfirmed += 1
+        return believed
+
+    def _read(self, raw: bytes, now: float) -> _Text:
+        """Take a line apart; its content is None where the rules have nothing to see."""
+        line = raw.decode(self._encoding, "replace").removesuffix("\r")
+        unpacked = self._json.read(line) if self._json is not None else None
+        dated = self._dates.read(line if unpacked is None else unpacked, now)
+        # Expressions see the line's end, as in fail2ban: some ask for a blank behind everything.
+        prefixed, content = self._prefixed(dated.text + "\n")
+        return _Text(dated.time, line, dated.text, prefixed, content, unpacked is not None)
+
+    def _prefixed(self, text: str) -> tuple[regex.Match[str] | None, str | None]:
+        """Give what prefregex finds, and what the rules see; that is None if it finds nothing."""
+        if self._prefix is None:
+            return None, text
+        prefixed = self._prefix.search(text, timeout=self._timeout)
+        if prefixed is None:
+            return None, None
+        if "content" in self._prefix.groupindex and prefixed["content"]:
+            return prefixed, prefixed["content"] + "\n"
+        return prefixed, text
+
+    def _judge(
+        self, text: _Text, numbers: Sequence[int], block: Block, start: int, now: float
+    ) -> Failure | None:
+        """Give the failure that a line is, if it is one; TimeoutError if that takes too long."""
+        content = text.content
+        if content is None:
+            return None
+        for number in numbers:
+            if number >= len(self._rules):
+                break
+            rule = self._rules[number]
+            found: regex.Match[str] | None = rule.pattern.search(content, timeout=self._timeout)
+            if found is None:
+                continue
+            if any(ignore.search(content, timeout=self._timeout) for ignore in self._ignore):
+                self.counters.ignored += 1
+                return None
+            return self._failure(rule, found, text, (block.source, block.offset + start), now)
+        return None
+
+    def _failure(
+        self,
+        rule: _CompiledRule,
+        found: regex.Match[str],
+        text: _Text,
+        place: tuple[str, int],
+        now: float,
+    ) -> Failure | None:
+        """Make a failure of what a rule found; None if it says that there is none to report."""
+        if "ambiguous" in rule.pattern.groupindex and found["ambiguous"]:
+            self.counters.ambiguous += 1
+            return None
+        values = found.group(0, 0, *rule.fields)
+        fields = {
+            name: value
+            for name, value in zip(rule.fields, values[2:], strict=True)
+            if value is not None
+        }
+        if text.prefixed is not None:
+            for name in self._prefix_fields:
+                if text.prefixed[name] is not None:
+                    fields.setdefault(name, text.prefixed[name])
+        if found.end() == len(found.string):
+            fields = {name: value.removesuffix("\n") for name, value in fields.items()}
+        join(fields, rule.joined)
+        host, line = _host(rule, found, text.prefixed), text.line
+        if "mlfid" in fields:
+            sessions = self._sources[place[0]].sessions
+            time = now if text.time is None else text.time
+            merged = sessions.merge(fields["mlfid"], host, fields, line, time)
+            if merged is None:
+                return None
+            host, fields, line = merged.host, merged.fields, "\n".join(merged.lines)
+        elif any(map(fields.get, _NO_FAILURE)):
+            return None
+        if host.address is None:
+            self.counters.unaddressed += 1
+            if host.name is not None:
+                named = (host.name, text.time, rule.name, fields, line, *place, rule.kind)
+                self._named.append(NamedFailure(*named))
+            return None
+        proven = _is_proven(rule.proof, fields)
+        return Failure(host.address, text.time, rule.name, fields, line, *place, rule.kind, proven)
+
+    def _thread(self, text: _Text) -> str | None:
+        if text.prefixed is None or "thread" not in text.prefixed.re.groupindex:
+            return None
+        thread: str | None = text.prefixed["thread"]
+        return thread
+
+    def _quoted(
+        self, text: _Text, numbers: Sequence[int], ends: Sequence[int]
+    ) -> tuple[tuple[Opened, ...], tuple[str, ...]]:
+        """Say which messages of several lines a line may begin, and which it may end."""
+        # A JSON string holds no line breaks: what is in it is one line.
+        if text.unpacked or not (ends or (numbers and numbers[-1] >= self._begins.start)):
+            return (), ()
+        opened = []
+        for number in numbers:
+            if number in self._begins:
+                quote = self._quotes[number - self._begins.start]
+                found = quote.begin.search(text.bare, timeout=self._timeout)
+                if found is not None:
+                    opened.append(Opened(quote.quote, _first_address(quote, found)))
+        candidates = (self._ends[number] for number in ends)
+        ended = tuple(
+            each.quote.name
+            for each in candidates
+            if each.end is not None and each.end.search(text.bare, timeout=self._timeout)
+        )
+        return tuple(opened), ended
 
 
 def _fields(pattern: regex.Pattern[str]) -> tuple[str, ...]:
@@ -158,26 +452,47 @@ def _fields(pattern: regex.Pattern[str]) -> tuple[str, ...]:
 
 
 def _compiled(
-    name: str, pattern: regex.Pattern[str], prefix: regex.Pattern[str] | None
+    rule: Rule, pattern: regex.Pattern[str], prefix: regex.Pattern[str] | None
 ) -> _CompiledRule:
     """Note which groups a rule has; its address may stand in the prefix instead."""
     has = pattern.groupindex
-    if not any(group in has for group in ADDRESS_GROUPS) and prefix is not None:
+    if not any(group in has for group in _HOST_GROUPS) and prefix is not None:
         has = prefix.groupindex
-    groups = tuple(group for group in ADDRESS_GROUPS if group in has)
-    return _CompiledRule(name, pattern, _fields(pattern), groups)
+    groups = tuple(group for group in _HOST_GROUPS if group in has)
+    fields = _fields(pattern)
+    joined = joined_groups((*fields, *(_fields(prefix) if prefix is not None else ())))
+    return _CompiledRule(rule.name, pattern, fields, groups, joined, rule.kind, rule.proof)
 
 
-def _address(
-    rule: _CompiledRule, found: regex.Match[str], prefixed: regex.Match[str] | None
-) -> CanonicalAddress | None:
-    """Give the address that a rule captured, or None if what it captured is no address."""
-    for group in rule.address_groups:
-        holder = found if group in rule.pattern.groupindex else prefixed
-        text = holder[group] if holder is not None else None
-        if text:
+def _compiled_quote(quote: Quote) -> _CompiledQuote:
+    begin = compile_expression(quote.begin.text)
+    groups = tuple(group for group in ADDRESS_GROUPS if group in begin.groupindex)
+    end = compile_expression(quote.end.text) if quote.end is not None else None
+    return _CompiledQuote(quote, begin, end, groups)
+
+
+def _is_proven(proof: Proof, fields: Mapping[str, str]) -> bool:
+    if proof is Proof.TRANSPORT:
+        return fields.get("transport", "").lower() in _CONNECTIONS
+    return proof is not Proof.NONE
+
+
+def _first_address(quote: _CompiledQuote, found: regex.Match[str]) -> str | None:
+    """Give the address that the beginning of a message names; None if it names none."""
+    for group in quote.address_groups:
+        if found[group]:
             try:
-                return canonical_address(text.strip("[]"))
+                return canonical_address(found[group].strip("[]"))
             except ValueError:
                 return None
     return None
+
+
+def _host(rule: _CompiledRule, found: regex.Match[str], prefixed: regex.Match[str] | None) -> Host:
+    """Give whom a rule names; what it captured as an address and is none counts as a name."""
+    for group in rule.host_groups:
+        holder = found if group in rule.pattern.groupindex else prefixed
+        text = holder[group] if holder is not None else None
+        if text:
+            return Host.of(text.removesuffix("\n"))
+    return Host()

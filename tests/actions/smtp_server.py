@@ -83,13 +83,14 @@ async def serve(options: argparse.Namespace) -> None:
 
     loop = asyncio.get_running_loop()
     tls = context if options.at_once else None
-    server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=tls)
+    server = await loop.create_server(protocol, "127.0.0.1", options.port, ssl=tls)
     tell({"port": server.sockets[0].getsockname()[1]})
     await server.serve_forever()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0, help="0: any that is free")
     parser.add_argument("--cert")
     parser.add_argument("--key")
     parser.add_argument("--at-once", action="store_true", help="TLS from the first byte")

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logban.actions.command import Command, CommandLine, Commands, _values, build
 from logban.actions import catalogue
+from logban.actions.command import Command, CommandLine, Commands, _values, build
 from logban.actions.declaration import ActionSpec, ParameterError
 from logban.actions.protocols import Enforcer
 from logban.errors import ActionError

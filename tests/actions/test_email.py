@@ -29,9 +29,10 @@ from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec, ParameterError
 from logban.actions.delivery import Delivery, Either, NotAgain, Sendmail, Smtp
 from logban.actions.email import SUBJECT, Email, Letter, _default_body, build
+from logban.actions.mail_server import Endpoint, Tls
 from logban.actions.protocols import Notifier
 from logban.actions.templates import TEXT
-from logban.actions.types_message import EMAIL, Endpoint, Tls
+from logban.actions.types_message import EMAIL
 from logban.actions.whois import Whois
 from logban.errors import ActionError
 from logban.model import Ban, BanOrigin, Change, ChangeKind, Evidence, Subject, SubjectKind

@@ -13,15 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logban.actions.declaration import ActionSpec, ActionType
-from logban.actions.types_message import (
-    COMMAND,
-    EMAIL,
-    Endpoint,
-    Mta,
-    Tls,
-    optional_of,
-    value_of,
-)
+from logban.actions.mail_server import Endpoint, Mta, Tls
+from logban.actions.types_message import COMMAND, EMAIL
 from logban.model import ChangeKind
 
 
@@ -285,8 +278,8 @@ def test_a_command_line_is_read_at_once() -> None:
 
 
 def test_a_value_of_another_type_than_it_was_declared_with_is_a_fault_of_ours() -> None:
-    assert value_of(spec({"lines": 3}), "lines", int) == 3
-    assert optional_of(spec({"user": None}), "user", str) is None
-    assert optional_of(spec({"user": "x"}), "user", str) == "x"
+    assert spec({"lines": 3}).value("lines", int) == 3
+    assert spec({"user": None}).optional("user", str) is None
+    assert spec({"user": "x"}).optional("user", str) == "x"
     with pytest.raises(TypeError, match="lines of email is no int"):
-        value_of(spec({"lines": "3"}), "lines", int)
+        spec({"lines": "3"}).value("lines", int)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logban.actions.types_message import Endpoint
+from logban.actions.mail_server import Endpoint
 from logban.actions.whois import Whois
 from logban.testing.clock import FakeClock
 

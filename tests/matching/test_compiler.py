@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -101,7 +102,8 @@ def test_a_greedy_expression_takes_the_whole_address(
 
 def test_every_tag_has_its_group() -> None:
     found = compile_expression(
-        "^<F-USER>.*</F-USER>@<DNS> <HOST>/<CIDR> <F-ID/> <F-PORT/> <F-CODE/> <F-ALT_USER>.</F-ALT_USER>$"
+        "^<F-USER>.*</F-USER>@<DNS> <HOST>/<CIDR> <F-ID/> <F-PORT/> <F-CODE/>"
+        " <F-ALT_USER>.</F-ALT_USER>$"
     ).fullmatch("bob@a.example.org 198.51.100.7/32 id-7 5060 4x x")
     assert found is not None
     assert found.groupdict() == {
@@ -153,7 +155,5 @@ def test_a_failregex_names_an_address() -> None:
 
 @given(st.text(r"a<>F-/HOSTUR(?P)[]{}\d+*.|^$e1", max_size=30))
 def test_any_text_compiles_or_is_refused(text: str) -> None:
-    try:
+    with suppress(ExpressionError):
         compile_expression(text)
-    except ExpressionError as error:
-        assert str(error)

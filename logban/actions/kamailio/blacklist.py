@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: MIT
+"""What secfilter of one Kamailio holds, for all actions that have entries there.
+
+Before Kamailio 6.1 an entry can be taken out only by ``secfilter.reload``, which drops all that
+was not in the database: then everything else, also what others have added, is put back.  So one
+object keeps the entries of all jails and lists, and reloads at most every ten seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from logban.actions.faults import Missing
+from logban.actions.kamailio.binrpc import Control
+from logban.actions.kamailio.calls import methods, texts, up_since
+from logban.actions.kamailio.lists import Color, Entry, Kind
+from logban.actions.kamailio.prefixes import is_hit
+from logban.actions.kamailio.rpc import (
+    ANSWER_WITHIN,
+    Call,
+    Method,
+    Refused,
+    Rpc,
+    Unavailable,
+    Unexpected,
+    call,
+)
+from logban.actions.kamailio.transports import RpcAddress, open_rpc
+from logban.clock import Clock
+from logban.errors import ActionError
+
+log = logging.getLogger(__name__)
+
+RELOAD_EVERY: Final = 10.0
+"""Seconds between two reloads: each leaves a gap of some 50 ms for a thousand entries."""
+
+_ITEM: Final = re.compile(r"\s*\d{4,} -> (.*)")
+_ONGOING: Final = "ongoing reload"
+
+
+@dataclass(frozen=True, slots=True)
+class BlacklistSettings:
+    """Where Kamailio is."""
+
+    address: RpcAddress
+    control: Path
+    timeout: float = ANSWER_WITHIN
+    reply: Path | None = None
+
+
+class Blacklist:
+    """All entries that logban wants in one Kamailio's secfilter, by who wants them."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        connect: Callable[[], Rpc],
+        control: Callable[[], Rpc],
+    ) -> None:
+        self._clock = clock
+        self._connect = connect
+        self._control = control
+        self._lock = threading.RLock()  # actions have a thread each
+        self._rpc: Rpc | None = None
+        self._wanted: dict[str, set[Entry]] = {}
+        self._present: set[Entry] = set()
+        self._surplus: set[Entry] = set()
+        self._others: set[Entry] = set()
+        self._is_emptied = False
+        self._known: set[str] = set()
+        self._read_kinds: set[Kind] = set()
+        self._since = ""
+        self._reloaded = -RELOAD_EVERY
+        self._can_delete = False
+
+    def prepare(self, owner: str) -> None:
+        """See that secfilter is there, and whether its entries can be deleted one by one."""
+        with self._lock:
+            if self._rpc is not None:
+                self._rpc.close()
+            self._rpc = rpc = self._connect()
+            known = methods(rpc)
+            if Method.SECFILTER_ADD_BL not in known:
+                raise ActionError(
+                    "Kamailio has not loaded its module secfilter: write loadmodule "
+                    '"secfilter.so" and its db_url into kamailio.cfg and restart it'
+                )
+            self._can_delete = Method.SECFILTER_DEL_BL in known
+            self._look(rpc)
+            self._known.add(owner)
+            self._wanted.setdefault(owner, set())
+
+    def put(self, owner: str, entries: Collection[Entry]) -> None:
+        """Add entries that are not there yet."""
+        with self._lock:
+            self._wanted.setdefault(owner, set()).update(entries)
+            self._surplus.difference_update(entries)
+            self._find_earlier(entries)
+            self._add(entry for entry in entries if entry not in self._present)
+
+    def replace(self, owner: str, entries: Collection[Entry]) -> None:
+        """Let an owner want these and no others, and add what is not there any more."""
+        with self._lock:
+            before = self._wanted.get(owner, set())
+            self._wanted[owner] = before | set(entries)
+            self._surplus.difference_update(entries)
+            self.read(owner)
+            self._add(entry for entry in entries if entry not in self._present)
+            self.take(owner, before.difference(entries))
+
+    def take(self, owner: str, entries: Collection[Entry]) -> None:
+        """Take entries out that nobody else wants: at once, or with the next reload."""
+        with self._lock:
+            self._wanted.setdefault(owner, set()).difference_update(entries)
+            wanted = self._all_wanted()
+            gone = {each for each in entries if each in self._present and each not in wanted}
+            if self._can_delete:
+                self._delete(gone)
+            else:
+                self._surplus |= gone
+                self._reload_if_due()
+
+    def read(self, owner: str) -> set[Entry] | None:
+        """Tell which of an owner's entries are there; None where that can't be read."""
+        with self._lock:
+            wanted = self._wanted.get(owner, set())
+            kinds = {entry.kind for entry in wanted} or {Kind.IP}
+            found = self._print(kinds)
+            if found is None:
+                return None
+            self._present -= {each for each in self._present if each.kind in kinds}
+            self._present |= found & (self._all_wanted() | self._surplus)
+            return found & wanted
+
+    def check(self, owner: str) -> bool:
+        """Do a reload that is due; tell whether an owner's entries can still be there."""
+        with self._lock:
+            self._look(self._opened())
+            if owner not in self._known:
+                self._known.add(owner)
+                return False
+            self._reload_if_due()
+            return True
+
+    def close(self, owner: str) -> None:
+        """Forget an owner; the last one lets go of the sockets."""
+        with self._lock:
+            self._known.discard(owner)
+            if not self._known and self._rpc is not None:
+                self._rpc.close()
+                self._rpc = None
+
+    def _opened(self) -> Rpc:
+        if self._rpc is None:
+            raise Missing("secfilter has not been looked for yet")
+        return self._rpc
+
+    def _all_wanted(self) -> set[Entry]:
+        return {entry for entries in self._wanted.values() for entry in entries}
+
+    def _look(self, rpc: Rpc) -> None:
+        """Notice a restart: nothing is there any more, and every owner has to be told."""
+        since = up_since(rpc)
+        if since != self._since:
+            self._since = since
+            self._present.clear()
+            self._surplus.clear()
+            self._others.clear()
+            self._is_emptied = False
+            self._known.clear()
+            self._read_kinds.clear()
+
+    def _find_earlier(self, entries: Iterable[Entry]) -> None:
+        """Note what is there from a run before, once for each kind: secfilter takes doubles."""
+        kinds = {entry.kind for entry in entries} - self._read_kinds
+        found = self._print(kinds) if kinds else None
+        if found is not None:
+            self._read_kinds |= kinds
+            self._present |= found & self._all_wanted()
+
+    def _add(self, entries: Iterable[Entry]) -> None:
+        added = list(dict.fromkeys(entries))
+        requests = [entry.added() for entry in added]
+        answers = self._opened().call_many(requests)
+        for entry, request, answer in zip(added, requests, answers, strict=True):
+            if isinstance(answer, Refused):
+                raise answer
+            if not isinstance(answer, str) or "inserted" not in answer:
+                raise Unexpected(request, answer)
+            self._present.add(entry)
+
+    def _delete(self, entries: Iterable[Entry]) -> None:
+        """Delete by beginnings, then put back what began like it and is still wanted."""
+        gone = list(entries)
+        kinds = {each.kind for each in gone}
+        before = self._print(kinds) if gone else None
+        requests = [each.deleted() for each in gone]
+        for request, answer in zip(requests, self._opened().call_many(requests), strict=True):
+            if isinstance(answer, Refused):
+                raise answer
+            if not isinstance(answer, str):
+                raise Unexpected(request, answer)
+        hit = {
+            each
+            for each in (self._present | (before or set())) - set(gone)
+            for one in gone
+            if each.color is one.color and each.kind is one.kind and is_hit(one.value, each.value)
+        }
+        self._present -= hit | set(gone)
+        self._add(hit)
+        self._present &= self._all_wanted()
+
+    def _reload_if_due(self) -> None:
+        if not self._surplus and not self._is_emptied:
+            return
+        if self._clock.now() - self._reloaded >= RELOAD_EVERY:
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Reload, and add what is wanted and what others had added; done whole or again."""
+        rpc = self._opened()
+        if not self._is_emptied:
+            before = self._print(set(Kind)) or set()
+            self._others |= before - self._present - self._surplus
+        self._reloaded = self._clock.now()
+        answer = rpc.call_many([Call(Method.SECFILTER_RELOAD)])[0]
+        if isinstance(answer, Refused):
+            if answer.text == _ONGOING:
+                return
+            raise answer
+        if not isinstance(answer, str) or "reloaded" not in answer:
+            raise Unexpected(Call(Method.SECFILTER_RELOAD), answer)
+        self._is_emptied = True
+        self._present.clear()
+        stored = self._print(set(Kind)) or set()
+        wanted = self._all_wanted()
+        self._add(wanted - stored)
+        self._present |= wanted & stored
+        self._add_back(self._others - stored - wanted)
+        self._present &= wanted
+        self._surplus.clear()
+        self._others.clear()
+        self._is_emptied = False
+
+    def _add_back(self, entries: Iterable[Entry]) -> None:
+        """Add what was there by others' hands, as far as it can be written at all."""
+        for entry in entries:
+            try:
+                self._add([Entry.parse(entry.kind, entry.value, entry.color)])
+            except ValueError as error:
+                log.warning("an entry of secfilter, %s, is lost by its reload: %s", entry, error)
+
+    def _print(self, kinds: Collection[Kind]) -> set[Entry] | None:
+        """Read lists; None where Kamailio tells them by no road."""
+        try:
+            return print_lists(self._opened(), self._control, kinds)
+        except Unavailable as error:
+            log.debug("secfilter's lists can't be read: %s", error)
+            return None
+
+
+def print_lists(rpc: Rpc, control: Callable[[], Rpc], kinds: Collection[Kind]) -> set[Entry]:
+    """Read secfilter's lists: by JSON-RPC from Kamailio 5.7 on, before by ctl."""
+    found: set[Entry] = set()
+    for kind in kinds:
+        # Without a parameter, secfilter.print ends the whole of Kamailio 5.6.3.
+        lines = texts(call(rpc, Method.SECFILTER_PRINT, kind.value))
+        if not any(lines):
+            other = control()
+            try:
+                lines = texts(call(other, Method.SECFILTER_PRINT, kind.value))
+            finally:
+                other.close()
+        found |= read_print(lines, kind)
+    return found
+
+
+def read_print(lines: Iterable[str], kind: Kind) -> set[Entry]:
+    """Read what ``secfilter.print`` writes for people."""
+    color = Color.BLACK
+    found = set()
+    for line in lines:
+        if "Whitelisted" in line:
+            color = Color.WHITE
+        elif "Blacklisted" in line:
+            color = Color.BLACK
+        elif (item := _ITEM.fullmatch(line)) is not None and item[1]:
+            found.add(Entry(color, kind, item[1]))
+    return found
+
+
+_blacklists: dict[RpcAddress, Blacklist] = {}
+_making = threading.Lock()
+
+
+def shared(settings: BlacklistSettings, clock: Clock) -> Blacklist:
+    """Give the one object for a Kamailio: its reload concerns every action's entries."""
+    with _making:
+        if settings.address not in _blacklists:
+            _blacklists[settings.address] = Blacklist(
+                clock,
+                lambda: open_rpc(settings.address, timeout=settings.timeout, reply=settings.reply),
+                lambda: Control(str(settings.control), timeout=settings.timeout),
+            )
+        return _blacklists[settings.address]

@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: MIT
+"""The ``kamailio-htable`` action: bans as entries of an htable, each with its own end.
+
+Every jail marks its entries with a number of its own, so that several jails, the stock
+configuration's pike rule and logban can have one table: an entry with another mark is never
+changed or deleted.  What is wanted there as well stays with it while it lasts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from logban.actions.declaration import ActionSpec
+from logban.actions.faults import Missing
+from logban.actions.kamailio import calls
+from logban.actions.kamailio.calls import Item
+from logban.actions.kamailio.expiry import Ends
+from logban.actions.kamailio.rpc import Call, Rpc
+from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
+from logban.clock import Clock
+from logban.errors import ActionError
+from logban.model import Ban, Subject, SubjectKind
+
+log = logging.getLogger(__name__)
+
+CHECK_EVERY: Final = 2.0
+"""Seconds between two looks at the canary, and the longest wait after a failure."""
+
+_LISTED: Final = 1500  # entries of a dump that fit into a datagram, with some room
+_CANARY_SECONDS: Final = 600
+_NEARLY: Final = 2.0  # seconds: Kamailio's clock ticks in whole ones
+_FOR_EVER: Final = math.inf
+
+
+class Keys(Protocol):
+    """How subjects are written as keys."""
+
+    def key_of(self, subject: Subject) -> str | None:
+        """Give the key of a subject; None for one that the table can't hold."""
+        ...
+
+    def subject_of(self, key: str) -> Subject | None:
+        """Give the subject of a key; None for what is none."""
+        ...
+
+
+class AddressKeys:
+    """Addresses as ``$si`` has them: compressed, in lower case."""
+
+    def key_of(self, subject: Subject) -> str | None:
+        """Give the address; an htable finds whole keys, so it can't hold a network."""
+        return subject.network if subject.kind is SubjectKind.IP else None
+
+    def subject_of(self, key: str) -> Subject | None:
+        """Give the address as a subject."""
+        try:
+            subject = Subject.from_json({"kind": "ip", "ip": key})
+        except ValueError:
+            return None
+        return subject if subject.network == key else None
+
+
+def mark_of(jail: str) -> int:
+    """Give the value of a jail's entries: 31 bits of which the first is set."""
+    digest = hashlib.sha256(f"logban:{jail}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:4], "big") & 0x3FFF_FFFF | 0x4000_0000
+
+
+def _is_mark(value: int | str) -> bool:
+    return isinstance(value, int) and value >= 0x4000_0000
+
+
+@dataclass(frozen=True, slots=True)
+class TableSettings:
+    """What of Kamailio is used, and how; ``must_outlast`` says that autoexpire is a limit."""
+
+    jail: str
+    table: str
+    address: RpcAddress
+    timeout: float
+    reply: Path | None = None
+    must_outlast: bool = False
+
+
+class Htable:
+    """Keeps bans in one table of one Kamailio."""
+
+    check_every = CHECK_EVERY
+
+    def __init__(
+        self,
+        settings: TableSettings,
+        keys: Keys,
+        clock: Clock,
+        connect: Callable[[], Rpc] | None = None,
+    ) -> None:
+        """``connect`` makes the RPC client, where it is not to be the one of the settings."""
+        self._settings = settings
+        self._keys = keys
+        self._clock = clock
+        self._connect = connect or self._open
+        self._rpc: Rpc | None = None
+        self._mark = mark_of(settings.jail)
+        self._canary = f"logban:canary:{self._mark:x}"
+        self._ends = Ends()
+        self._autoexpire = 0
+        self._claims: dict[str, float] = {}
+        self._yielded: set[str] = set()
+        self._listed: set[str] | None = None
+        self._refused: set[str] = set()
+
+    @property
+    def notice(self) -> str:
+        """Tell of bans that this table can't hold; "" if there are none."""
+        if not self._refused:
+            return ""
+        some = ", ".join(sorted(self._refused)[:3])
+        more = f" and {len(self._refused) - 3} more" if len(self._refused) > 3 else ""
+        return (
+            f"an htable holds single addresses, so {some}{more} can't be banned there; "
+            "write ipv6_prefix = 128 in the jail to ban single IPv6 addresses"
+        )
+
+    def takes(self, subject: Subject) -> bool:
+        """Tell whether the table can hold a subject."""
+        is_taken = self._keys.key_of(subject) is not None
+        if not is_taken and subject.kind is SubjectKind.NET:
+            self._refused.add(str(subject))
+            while len(self._refused) > 100:
+                self._refused.pop()
+        return is_taken
+
+    def prepare(self) -> None:
+        """Find the table, see that its entries end, and set the canary."""
+        self.close()
+        self._rpc = rpc = self._connect()
+        table = calls.find_table(rpc, self._settings.table)
+        if table.autoexpire <= 0:
+            raise ActionError(
+                f"the htable {table.name!r} has no autoexpire, so no ban in it would ever end: "
+                f"write autoexpire=86400; into its modparam in kamailio.cfg and restart it"
+            )
+        self._autoexpire = table.autoexpire
+        self._set_canary(rpc)
+        self._listed = self._list(rpc, table)
+
+    def apply(self, bans: Sequence[Ban]) -> None:
+        """Set the entries with what the bans have left."""
+        now = self._clock.now()
+        wanted: dict[str, float] = {}
+        for ban in bans:
+            key = self._keys.key_of(ban.subject)
+            if key is None or ban.remaining(now) == 0:
+                continue
+            wanted[key] = _FOR_EVER if ban.until is None else ban.until
+        too_long = self._leave_out_too_long(wanted, now)
+        self._claims.update(wanted)
+        self._set(wanted, now)
+        if too_long:
+            raise ActionError(
+                f"the htable {self._settings.table!r} has autoexpire={self._autoexpire}, which is "
+                f"shorter than {len(too_long)} of the bans ({too_long[0]}): what kamailio.cfg "
+                "writes into the table would cut them short. Raise autoexpire, or shorten bantime"
+            )
+
+    def lift(self, bans: Sequence[Ban]) -> None:
+        """Delete the entries that bear this jail's mark."""
+        keys = [key for ban in bans if (key := self._keys.key_of(ban.subject)) is not None]
+        for key in keys:
+            self._claims.pop(key, None)
+            self._yielded.discard(key)
+        found = self._get(keys)
+        own = [key for key, item in found.items() if item.value == self._mark]
+        self._do([calls.delete(self._settings.table, key) for key in own])
+        if self._listed is not None:
+            self._listed.difference_update(keys)
+
+    def read(self) -> Mapping[Subject, float | None]:
+        """Tell what is in the table for this jail; Missing where the canary is gone."""
+        self._look_for_canary()
+        keys = dict.fromkeys((*self._claims, *(self._listed or ())))
+        found: dict[Subject, float | None] = {}
+        for key, item in self._get(list(keys)).items():
+            subject = self._keys.subject_of(key)
+            if subject is None:
+                continue
+            claim = self._claims.get(key)
+            end = self._end_of(item, claim)
+            if item.value == self._mark:
+                found[subject] = None if end == _FOR_EVER else end
+            elif claim is not None and (end >= claim - _NEARLY or not _is_mark(item.value)):
+                found[subject] = None if claim == _FOR_EVER else claim
+        return found
+
+    def check(self) -> None:
+        """See that the canary is there, and put in what others' entries don't hold any more."""
+        self._look_for_canary()
+        now = self._clock.now()
+        yielded = {key: self._claims[key] for key in self._yielded if self._claims[key] > now}
+        if yielded:
+            self._set(yielded, now)
+
+    def close(self) -> None:
+        """Let go of the socket; the bans stay in force."""
+        rpc, self._rpc = self._rpc, None
+        if rpc is not None:
+            rpc.close()
+
+    def _open(self) -> Rpc:
+        settings = self._settings
+        return open_rpc(settings.address, timeout=settings.timeout, reply=settings.reply)
+
+    def _opened(self) -> Rpc:
+        if self._rpc is None:
+            raise Missing(f"the htable {self._settings.table!r} has not been looked for yet")
+        return self._rpc
+
+    def _leave_out_too_long(self, wanted: dict[str, float], now: float) -> list[str]:
+        if not self._settings.must_outlast:
+            return []
+        too_long = [
+            key
+            for key, end in wanted.items()
+            if end != _FOR_EVER and end - now > self._autoexpire + _NEARLY
+        ]
+        for key in too_long:
+            del wanted[key]
+        return too_long
+
+    def _set(self, wanted: Mapping[str, float], now: float) -> None:
+        """Set entries where others don't hold them already."""
+        table = self._settings.table
+        found = self._get(wanted)
+        requests = []
+        for key, end in wanted.items():
+            item = found.get(key)
+            # Another jail's entry that lasts as long does for both; a stranger's is left alone in
+            # any case, and check() sees to it when it has ended.
+            if item is not None and item.value != self._mark:
+                is_enough = self._end_of(item, end) >= end - _NEARLY
+                if is_enough or not _is_mark(item.value):
+                    self._yielded.add(key)
+                    continue
+            self._yielded.discard(key)
+            seconds = _CANARY_SECONDS if end == _FOR_EVER else math.ceil(end - now)
+            requests.append(calls.put(table, key, self._mark, seconds))
+            if end == _FOR_EVER or seconds > calls.LONGEST_TTL:
+                requests.append(calls.keep(table, key))
+        self._do(requests)
+
+    def _get(self, keys: Iterable[str]) -> dict[str, Item]:
+        asked = list(keys)
+        requests = [calls.get(self._settings.table, key) for key in asked]
+        answers = self._opened().call_many(requests)
+        found = {}
+        for key, request, answer in zip(asked, requests, answers, strict=True):
+            item = calls.item_of(request, answer)
+            if item is not None:
+                found[key] = item
+        return found
+
+    def _do(self, requests: Sequence[Call]) -> None:
+        calls.require_done(requests, self._opened().call_many(requests))
+
+    def _end_of(self, item: Item, expected: float | None) -> float:
+        try:
+            end = self._ends.read(item.expire, expected)
+        except ValueError as error:
+            raise ActionError(
+                f"Kamailio tells the end of an entry as {item.expire[:40]!r}"
+            ) from error
+        return _FOR_EVER if end is None else end
+
+    def _set_canary(self, rpc: Rpc) -> None:
+        """Set an entry that never ends; on the way learn which zone Kamailio's clock shows."""
+        table = self._settings.table
+        requests = [calls.put(table, self._canary, self._mark, _CANARY_SECONDS)]
+        calls.require_done(requests, rpc.call_many(requests))
+        end = self._clock.now() + _CANARY_SECONDS
+        look = calls.get(table, self._canary)
+        item = calls.item_of(look, rpc.call_many([look])[0])
+        if item is None:
+            raise ActionError(
+                f"an entry set in the htable {table!r} is not there a moment later; does something "
+                "in kamailio.cfg delete it?"
+            )
+        with suppress(ValueError):  # of a clock that is set otherwise ends are read as they stand
+            self._ends.calibrate(item.expire, end)
+        requests = [calls.keep(table, self._canary)]
+        calls.require_done(requests, rpc.call_many(requests))
+
+    def _look_for_canary(self) -> None:
+        if not self._get([self._canary]):
+            raise Missing(
+                f"the htable {self._settings.table!r} has lost its entries: Kamailio was restarted "
+                "or the table was flushed"
+            )
+
+    def _list(self, rpc: Rpc, table: calls.Table) -> set[str] | None:
+        """List this jail's entries of an earlier run; None where they can't be listed."""
+        source = rpc if table.entries <= _LISTED else self._fifo()
+        if source is None:
+            log.warning(
+                "[%s] the htable %s has %d entries, too many to be listed by datagram, and there "
+                "is no FIFO beside its socket: what an earlier run has left ends by itself",
+                *(self._settings.jail, table.name, table.entries),
+            )
+            return None
+        entries = calls.dump(source, table.name)
+        return {key for key, value in entries if value == self._mark} - {self._canary}
+
+    def _fifo(self) -> Rpc | None:
+        """Give a way for long answers: the socket itself, or the FIFO that lies beside it."""
+        address = self._settings.address
+        if address.way is not Way.DATAGRAM:
+            return self._opened()
+        beside = Path(address.target).with_suffix(".fifo")
+        if not beside.is_fifo():
+            return None
+        return open_rpc(RpcAddress(Way.FIFO, str(beside)), timeout=max(5.0, self._settings.timeout))
+
+
+def build(spec: ActionSpec, clock: Clock) -> Htable:
+    """Make the enforcer that a jail asks for."""
+    settings = TableSettings(
+        spec.jail,
+        spec.value("table", str),
+        spec.value("socket", RpcAddress),
+        spec.value("timeout", float),
+        spec.optional("reply", Path),
+    )
+    return Htable(settings, AddressKeys(), clock)

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""The ``kamailio-secfilter`` action: bans on the blacklist of Kamailio's module secfilter.
+
+It is for sites that use the module already: an entry hits all that begins like it.  A ban that
+would hit an exempt address is not taken, and every ban that hits others is named in ``status``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from logban.actions.declaration import ActionSpec
+from logban.actions.faults import Missing
+from logban.actions.kamailio.blacklist import Blacklist, BlacklistSettings, shared
+from logban.actions.kamailio.lists import Entry, Kind
+from logban.actions.kamailio.prefixes import siblings_of
+from logban.actions.kamailio.transports import RpcAddress
+from logban.clock import Clock
+from logban.model import Ban, Subject, SubjectKind
+
+CHECK_EVERY: Final = 2.0
+_REMARKS: Final = 100  # bans that are remembered to be named in ``status``
+
+
+class Secfilter:
+    """Keeps the bans of one jail on a blacklist that it shares with others."""
+
+    check_every = CHECK_EVERY
+
+    def __init__(self, jail: str, kind: Kind, blacklist: Blacklist, clock: Clock) -> None:
+        self._owner = f"jail {jail}"
+        self._kind = kind
+        self._blacklist = blacklist
+        self._clock = clock
+        self._ends: dict[Entry, float | None] = {}
+        self._exempt: Callable[[Subject], str] = lambda _: ""
+        self._refused = _Remarks()
+        self._wide = _Remarks()
+
+    @property
+    def notice(self) -> str:
+        """Name the bans that hit others, and those that were not taken because of that."""
+        said = []
+        if refused := self._refused.last():
+            who, why = refused
+            said.append(f"{len(self._refused)} bans can't be kept by secfilter: {who} {why}")
+        if wide := self._wide.last():
+            who, whom = wide
+            said.append(
+                f"{len(self._wide)} bans hit others too, because secfilter compares beginnings: "
+                f"{who} hits {whom}"
+            )
+        return "; ".join([*said, "kamailio-htable bans exactly whom it is to"]) if said else ""
+
+    def exempt_by(self, exempt: Callable[[Subject], str]) -> None:
+        """Take the question who is exempt, by any jail's list."""
+        self._exempt = exempt
+
+    def takes(self, subject: Subject) -> bool:
+        """Tell whether a ban on a subject hits nobody who is exempt."""
+        if self._kind is Kind.USER:
+            return subject.kind is SubjectKind.USER and _is_entry(subject.user)
+        if subject.kind is not SubjectKind.IP:
+            if subject.kind is SubjectKind.NET:
+                self._refused.add(str(subject), "is a network, which it does not know")
+            return False
+        siblings = siblings_of(subject.network)
+        for network in siblings.networks:
+            entry = self._exempt(Subject.parse(network, ipv6_prefix=128))
+            if entry:
+                why = f"would hit {network} as well, which is exempt ({entry})"
+                self._refused.add(subject.network, why)
+                return False
+        self._refused.drop(subject.network)
+        return True
+
+    def prepare(self) -> None:
+        """See that secfilter is there."""
+        self._blacklist.prepare(self._owner)
+
+    def apply(self, bans: Sequence[Ban]) -> None:
+        """Put those on the blacklist that are not over."""
+        now = self._clock.now()
+        put = {
+            Entry.of_ban(self._kind, ban.subject): ban.until
+            for ban in bans
+            if self._is_ours(ban) and ban.remaining(now) != 0
+        }
+        self._ends.update(put)
+        self._blacklist.put(self._owner, put)
+        if self._kind is Kind.IP:
+            for entry in put:
+                siblings = siblings_of(entry.value)
+                if siblings:
+                    self._wide.add(entry.value, str(siblings))
+
+    def lift(self, bans: Sequence[Ban]) -> None:
+        """Take them off, at the latest with the next reload."""
+        taken = [Entry.of_ban(self._kind, ban.subject) for ban in bans if self._is_ours(ban)]
+        for entry in taken:
+            self._ends.pop(entry, None)
+            self._wide.drop(entry.value)
+        self._blacklist.take(self._owner, taken)
+
+    def read(self) -> Mapping[Subject, float | None] | None:
+        """Tell what of ours is there; None where secfilter's lists can't be read.
+
+        The ends are logban's own: secfilter knows none.
+        """
+        present = self._blacklist.read(self._owner)
+        if present is None:
+            return None
+        return {entry.subject(): end for entry, end in self._ends.items() if entry in present}
+
+    def check(self) -> None:
+        """Do the reload that is due; Missing where Kamailio was restarted."""
+        if not self._blacklist.check(self._owner):
+            raise Missing("secfilter has lost its entries: Kamailio was restarted")
+
+    def close(self) -> None:
+        """Let go of the sockets; the entries stay."""
+        self._blacklist.close(self._owner)
+
+    def _is_ours(self, ban: Ban) -> bool:
+        kind = SubjectKind.USER if self._kind is Kind.USER else SubjectKind.IP
+        return ban.subject.kind is kind and (kind is SubjectKind.IP or _is_entry(ban.subject.user))
+
+
+def _is_entry(user: str) -> bool:
+    try:
+        Entry.parse(Kind.USER, user)
+    except ValueError:
+        return False
+    return True
+
+
+class _Remarks:
+    """What is to be told of bans, the newest last; asked by the loop, written by the action."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said: OrderedDict[str, str] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._said)
+
+    def add(self, who: str, what: str) -> None:
+        with self._lock:
+            self._said[who] = what
+            self._said.move_to_end(who)
+            while len(self._said) > _REMARKS:
+                self._said.popitem(last=False)
+
+    def drop(self, who: str) -> None:
+        with self._lock:
+            self._said.pop(who, None)
+
+    def last(self) -> tuple[str, str] | None:
+        with self._lock:
+            return next(reversed(self._said.items())) if self._said else None
+
+
+def blacklist_of(spec: ActionSpec, clock: Clock) -> Blacklist:
+    """Give the blacklist of the Kamailio that an action names, one for all actions."""
+    return shared(
+        BlacklistSettings(
+            spec.value("socket", RpcAddress),
+            spec.value("ctl", Path),
+            spec.value("timeout", float),
+            spec.optional("reply", Path),
+        ),
+        clock,
+    )
+
+
+def build(spec: ActionSpec, clock: Clock) -> Secfilter:
+    """Make the enforcer that a jail asks for."""
+    kind = Kind(spec.value("type", str))
+    return Secfilter(spec.jail, kind, blacklist_of(spec, clock), clock)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Failures whose address is what the peer said of itself, such as the address of a Contact.
+
+It may be anybody's.  Where the program goes on to log whose message it was, the thread's next
+failure names the true address; if that is the same, both lines are right.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from logban.model import Failure
+
+MAX_WAITING: Final = 64
+"""Threads of one source whose next failure is waited for; the longest wait is given up first."""
+
+NEAR: Final = 4096
+"""Bytes behind which the thread's next failure has nothing to do with this one any more."""
+
+
+class Hearsay:
+    """What was told in one source and is not confirmed yet."""
+
+    def __init__(self) -> None:
+        self.unconfirmed = 0
+        self._waiting: dict[str, Failure] = {}
+
+    def hear(self, failure: Failure, thread: str | None) -> None:
+        """Keep a failure until the thread's next one."""
+        if thread is None:
+            self.unconfirmed += 1
+            return
+        if self._waiting.pop(thread, None) is not None:
+            self.unconfirmed += 1
+        self._waiting[thread] = failure
+        if len(self._waiting) > MAX_WAITING:
+            del self._waiting[next(iter(self._waiting))]
+            self.unconfirmed += 1
+
+    def confirmed_by(self, failure: Failure, thread: str | None) -> Failure | None:
+        """Give what a thread's next failure confirms; what it does not is given up."""
+        told = self._waiting.pop(thread, None) if thread is not None else None
+        if told is None:
+            return None
+        if told.address == failure.address and 0 < failure.offset - told.offset <= NEAR:
+            return told
+        self.unconfirmed += 1
+        return None
+
+    def close(self) -> None:
+        """Give up all that is waiting."""
+        self.unconfirmed += len(self._waiting)
+        self._waiting.clear()

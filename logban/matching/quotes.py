@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: MIT
+"""Messages of several lines: which of their lines the program wrote, and which the peer.
+
+Some messages hold text of the peer's with its line breaks, so that he can make lines which look
+as if they were the program's own.  Such a message is written in one piece and has a greatest
+length.  Its first line opens a *window* of that many bytes.  In a window
+
+- a line whose thread was seen outside of all windows is the program's own, and the message has
+  ended before it: no peer is told the numbers of the program's threads;
+- a failure of the first line's own address is believed, whoever wrote it: that peer did fail;
+- any other failure is held back, until the window is over or the thread is seen outside of one.
+
+What is held back turns out to be doubtful, and is counted as that, if
+
+- all messages of the kind end in a known way, and such an end comes in a line that is not surely
+  the program's own, or the message was cut just where a line break of the peer's was;
+- the program writes all messages of the kind twice, and the line came twice;
+- neither can be told of the kind, and the thread is not seen outside of a window either.
+
+A ``late`` quote has the address behind the peer's text.  Then the first line itself may end where
+the peer chose, and its own failure is held back in the same way.
+
+Nothing of this depends on where one block ends and the next begins.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from logban.matching.definition import Quote
+from logban.model import Failure
+
+MAX_THREADS: Final = 4096
+"""Threads that are remembered of one source; the one longest unseen is forgotten first."""
+
+MAX_HELD: Final = 1024
+"""Failures of one source that are held back; beyond that the oldest is given up as doubtful."""
+
+QUIET_AFTER: Final = 1.0
+"""Seconds without a line after which no message is still being written."""
+
+GIVEN_UP_AFTER: Final = 30.0
+"""Seconds without a line after which nothing is waited for any more."""
+
+_LF: Final = 0x0A
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a line begins: a message that may hold more lines, and the address that it names."""
+
+    quote: Quote
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenLine:
+    """A line of interest: where it begins, its thread, and what it may be.
+
+    ``headed`` says that it begins as the program's lines do; ``ends`` names the quotes whose
+    end it may be.
+    """
+
+    start: int
+    headed: bool
+    thread: str | None
+    failure: Failure | None
+    opened: tuple[Opened, ...] = ()
+    ends: Collection[str] = ()
+
+
+@dataclass(slots=True, eq=False)
+class _Window:
+    """What may be one message; those of one kind, address and thread are kept as one."""
+
+    quote: Quote
+    address: str | None
+    thread: str | None
+    until: int = 0
+    cuts: deque[int] = field(default_factory=deque)
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """A failure held back: by which windows, and until where each of them reached then."""
+
+    failure: Failure
+    thread: str | None
+    windows: dict[_Window, int]
+    needs_thread: bool = False
+
+
+class QuoteGuard:
+    """Decides which failures of one source are believed."""
+
+    def __init__(self) -> None:
+        self.doubtful = 0
+        self._windows: dict[tuple[str, str | None, str | None], _Window] = {}
+        self._threads: dict[str, None] = {}
+        self._held: deque[_Held] = deque()
+        self._twice: dict[str, _Held | None] = {}
+        # Nothing changes by mere progress before this offset.
+        self._due = 0
+        self._data = b""
+        self._offset = 0
+        self._seen_at = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether some window is open, or something held back."""
+        return bool(self._windows or self._held)
+
+    def begin_block(self, data: bytes, offset: int, now: float) -> None:
+        """Take up the next block; one that lies before the last one's end is of another file."""
+        if offset < self._offset + len(self._data):
+            self._windows.clear()
+            self._give_up(self._held)
+        self._data, self._offset, self._seen_at = data, offset, now
+
+    def end_block(self) -> None:
+        """Look for what has to be found in this block, for the next ones won't show it again."""
+        self._check_cuts(self._offset + len(self._data))
+
+    def take(self, line: SeenLine) -> list[Failure]:
+        """Give the failures that this line makes believable, in their order."""
+        believed = self._advance(line.start) if self.is_open and line.start >= self._due else []
+        trusted = line.headed and line.thread is not None and line.thread in self._threads
+        if line.headed and line.thread is not None and (trusted or not self._windows):
+            believed += self._learn(line.thread)
+            if self._windows or self._held:
+                believed += self._close(lambda window, _: not window.quote.twice)
+            trusted = True
+        held = line.failure is not None and any(opened.quote.late for opened in line.opened)
+        doubted: dict[_Window, int] = {}
+        strange: list[_Window] = []
+        if self._windows and not trusted:
+            strange = self._strange(line)
+            self._note_end(line, strange)
+            if line.failure is not None:
+                for window in strange:
+                    if window.address != line.failure.address or window.quote.late:
+                        doubted[window] = window.until
+        for opened in line.opened:
+            window = self._open(opened, line)
+            if held and opened.quote.late:
+                doubted[window] = window.until
+        if line.failure is not None:
+            if any(window.quote.name in line.ends for window in doubted if window in strange):
+                self.doubtful += 1
+            elif doubted:
+                self._hold(_Held(line.failure, line.thread, doubted))
+            else:
+                believed.append(line.failure)
+        return believed
+
+    def flush(self, now: float | None) -> list[Failure]:
+        """Give what is believable once the source has been quiet; None: it has come to its end."""
+        quiet = float("inf") if now is None else now - self._seen_at
+        if not self.is_open or quiet < QUIET_AFTER:
+            return []
+        believed = self._advance(None)
+        if quiet >= GIVEN_UP_AFTER:
+            self._give_up(self._held)
+        return believed
+
+    def _strange(self, line: SeenLine) -> list[_Window]:
+        """Give the windows in which a line, whose thread is not known, may be the peer's."""
+
+        def is_near(window: _Window) -> bool:
+            reach = window.quote.neighbours
+            if not (reach and line.thread):
+                return False
+            number = int(line.thread[:18])
+            known = (*self._threads, window.thread or "")
+            return any(abs(int(each[:18]) - number) <= reach for each in known if each)
+
+        return [
+            window
+            for window in self._windows.values()
+            if line.thread is None
+            or not line.headed
+            or (line.thread != window.thread and not is_near(window))
+        ]
+
+    def _note_end(self, line: SeenLine, strange: Iterable[_Window]) -> None:
+        """Give up what stands in a message that may have its end in this line."""
+        ended = [window for window in strange if window.quote.name in line.ends]
+        if ended:
+            self._give_up(
+                held
+                for held in self._held
+                if any(held.windows.get(window, 0) > line.start for window in ended)
+            )
+
+    def _hold(self, held: _Held) -> None:
+        if any(window.quote.twice for window in held.windows):
+            text = held.failure.line
+            if text in self._twice:
+                first = self._twice[text]
+                self._give_up([] if first is None else [first])
+                self._twice[text] = None
+                self.doubtful += 1
+                return
+            self._twice[text] = held
+        if len(self._held) >= MAX_HELD:
+            self._give_up([self._held[0]])
+        self._held.append(held)
+        self._due = min(self._due, *held.windows.values())
+
+    def _open(self, opened: Opened, line: SeenLine) -> _Window:
+        key = (opened.quote.name, opened.address, line.thread)
+        due = self._due if self.is_open else None
+        window = self._windows.get(key)
+        if window is None:
+            window = self._windows[key] = _Window(opened.quote, opened.address, line.thread)
+        window.until = line.start + opened.quote.size * (2 if opened.quote.twice else 1)
+        if opened.quote.end is not None:
+            window.cuts.append(window.until)
+        self._due = window.until if due is None else min(due, window.until)
+        return window
+
+    def _learn(self, thread: str) -> list[Failure]:
+        """Know a thread from now on; give what was held back for want of that."""
+        known = thread in self._threads
+        self._threads.pop(thread, None)
+        self._threads[thread] = None
+        if known or not self._held:
+            return []
+        if len(self._threads) > MAX_THREADS:
+            del self._threads[next(iter(self._threads))]
+        return self._release(held for held in self._held if held.thread == thread)
+
+    def _advance(self, position: int | None) -> list[Failure]:
+        """Close the windows that are over at a position (None: all); give what that releases."""
+        self._check_cuts(position)
+        return self._close(lambda _, until: position is None or until <= position)
+
+    def _close(self, is_over: Callable[[_Window, int], bool]) -> list[Failure]:
+        for key, window in list(self._windows.items()):
+            if is_over(window, window.until):
+                del self._windows[key]
+        free = []
+        for held in self._held:
+            for window, until in list(held.windows.items()):
+                if is_over(window, until):
+                    del held.windows[window]
+                    quote = window.quote
+                    held.needs_thread |= quote.end is None and not quote.twice
+            if not held.windows and not held.needs_thread:
+                free.append(held)
+        believed = self._release(free)
+        if not any(window.quote.twice for window in self._windows.values()):
+            self._twice.clear()
+        untils = [window.until for window in self._windows.values()]
+        untils += [until for held in self._held for until in held.windows.values()]
+        self._due = min(untils, default=0)
+        return believed
+
+    def _check_cuts(self, position: int | None) -> None:
+        """Give up what stands in a message that was cut just behind a line break of the peer's.
+
+        The program cuts a message that is too long, and then it has not the end that it should.
+        """
+        end = self._offset + len(self._data)
+        reached = end if position is None else min(end, position)
+        for window in self._windows.values():
+            while window.cuts and window.cuts[0] <= reached:
+                cut = window.cuts.popleft()
+                index = cut - 1 - self._offset
+                if index >= 0 and self._data[index] == _LF:
+                    self._give_up(
+                        held
+                        for held in self._held
+                        if held.windows.get(window, 0) >= cut and held.failure.offset < cut
+                    )
+
+    def _release(self, those: Iterable[_Held]) -> list[Failure]:
+        free = set(those)
+        if not free:
+            return []
+        believed = [held.failure for held in self._held if held in free]
+        self._held = deque(held for held in self._held if held not in free)
+        return believed
+
+    def _give_up(self, those: Iterable[_Held]) -> None:
+        self.doubtful += len(self._release(those))

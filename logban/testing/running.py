@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""A real ``logban-server`` in a namespace of the tests', and the real ``logban-client`` for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+from logban.client.connection import ask
+from logban.control.protocol import Request
+from logban.errors import DaemonNotRunning, TryAgain
+from logban.testing.namespaces import Namespace
+
+T = TypeVar("T")
+Answer = dict[str, "object"]
+
+_IP = shutil.which("ip") or "/usr/sbin/ip"
+_BIN = Path(sys.executable).parent
+_POLL = 0.01
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a run of a program ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Answer:
+        """Give its output as the object that it is."""
+        return cast("Answer", json.loads(self.out))
+
+
+class RunningServer:
+    """A daemon with a configuration directory, a state and a socket of its own under one folder.
+
+    It is started, stopped, killed and started again as often as a test likes; all that it logs is
+    in ``log``.
+    """
+
+    def __init__(self, namespace: Namespace, directory: Path) -> None:
+        self.namespace = namespace
+        self.config = directory / "etc"
+        self.state = directory / "state"
+        self.socket = directory / "s"  # short, for a socket's path may have 107 bytes
+        self.log_file = directory / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        for part in ("jails.d", "filters.d"):
+            (self.config / part).mkdir(parents=True)
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        if self._process is None:
+            raise RuntimeError("it has not been started")
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """All that it has logged so far, over all its runs."""
+        return self.log_file.read_text("utf-8") if self.log_file.exists() else ""
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the configuration."""
+        path = self.config / name
+        path.write_text(text, "utf-8")
+        return path
+
+    def start(self) -> None:
+        """Start it, and return when it answers at its socket; RuntimeError if it ends instead."""
+        self.launch()
+        self.wait(self._answers, 20)
+
+    def launch(self) -> None:
+        """Start it and return at once."""
+        command = [
+            *(_IP, "netns", "exec", self.namespace.name),
+            *(str(_BIN / "logban-server"), "--config", str(self.config)),
+            *("--state", str(self.state), "--socket", str(self.socket)),
+        ]
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment()
+            )
+
+    def stop(self) -> int:
+        """Tell it to stop and give its exit code; killed if it does not get there in 20 s."""
+        return self.signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self.signal(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Stop it and start it again."""
+        self.stop()
+        self.start()
+
+    def signal(self, number: signal.Signals) -> int:
+        """Send it a signal that ends it and give the exit code, negative for a signal."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        try:
+            return process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def hang_up(self) -> None:
+        """Send it SIGHUP: it is to read its configuration anew."""
+        os.kill(self.pid, signal.SIGHUP)
+
+    def ask(self, command: str, **arguments: object) -> Answer:
+        """Ask at the socket directly; LogbanError where the daemon refuses."""
+        return ask(self.socket, Request(command, arguments))
+
+    def client(self, *words: str, given: str | None = None) -> Finished:
+        """Run logban-client."""
+        command = [str(_BIN / "logban-client"), "--socket", str(self.socket)]
+        command += ["--config", str(self.config), *words]
+        done = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            input=given,
+            env=_environment(),
+            timeout=60,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    def check(self) -> Finished:
+        """Run ``logban-server --check`` on the configuration."""
+        command = [str(_BIN / "logban-server"), "--check", "--config", str(self.config)]
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, env=_environment(), timeout=60
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    def jail(self, name: str) -> Answer:
+        """Give what ``status`` says of a jail."""
+        return cast("Answer", self.ask("status", jail=name)["jail"])
+
+    def bans(self) -> dict[str, Answer]:
+        """Give the bans in force, by what they are on."""
+        bans = cast("list[Answer]", self.ask("banned")["bans"])
+        found = {}
+        for ban in bans:
+            subject = cast("dict[str, str]", ban["subject"])
+            found[subject.get("ip") or subject["net"]] = ban
+        return found
+
+    def ban_of(self, subject: str, seconds: float = 10) -> Answer:
+        """Wait until a subject is banned and every enforcer says so; give the ban."""
+
+        def look() -> Answer | None:
+            ban = self.bans().get(subject)
+            return ban if ban is not None and ban["in_force"] is not False else None
+
+        return self.wait(look, seconds)
+
+    def wait(self, look: Callable[[], T | None], seconds: float = 10) -> T:
+        """Look again and again until there is something to be seen; give that."""
+        deadline = time.monotonic() + seconds
+        while True:
+            seen = look()
+            if seen:
+                return seen
+            if self._process is not None and self._process.poll() is not None:
+                raise RuntimeError(f"logban-server has ended:\n{self.log[-4000:]}")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not within {seconds} s; its log:\n{self.log[-4000:]}")
+            time.sleep(_POLL)
+
+    def _answers(self) -> bool:
+        try:
+            self.ask("ping")
+        except (DaemonNotRunning, TryAgain):
+            return False
+        return True
+
+
+def _environment() -> dict[str, str]:
+    environment = {"PATH": os.environ["PATH"], "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+    kept = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+    return environment | {name: os.environ[name] for name in kept if name in os.environ}

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""What others break is repaired; what jails of before have left is cleared away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from logban.testing.lines import LogFile
+from logban.testing.namespaces import BAD, BAD6, NEIGHBOUR, Network
+from logban.testing.running import RunningServer
+
+Jail = Callable[..., None]
+OTHER = "203.0.113.50"
+
+
+def ban_three(server: RunningServer, log: LogFile) -> None:
+    for address in (BAD, BAD6, OTHER):
+        log.fail(address, 5)
+    server.wait(lambda: [ban["in_force"] for ban in server.bans().values()] == [True] * 3)
+
+
+@pytest.mark.parametrize(
+    ("action", "breaks"),
+    [
+        ("nftables", ["nft flush ruleset"]),
+        ("nftables", ["nft delete table inet logban"]),
+        (
+            "nftables",
+            ["nft flush chain inet logban pbx-drop", "nft delete set inet logban pbx-ipv4"],
+        ),
+        (
+            "iptables",
+            [
+                "iptables-legacy -t raw -F",
+                "iptables-legacy -t raw -X",
+                "ipset destroy logban-pbx-4",
+            ],
+        ),
+    ],
+)
+def test_the_next_ban_brings_all_back(
+    action: str,
+    breaks: list[str],
+    network: Network,
+    server: RunningServer,
+    log: LogFile,
+    jail: Jail,
+) -> None:
+    jail(action=action)
+    server.start()
+    ban_three(server, log)
+    for command in breaks:
+        network.host.run(command.split())
+    assert network.arrives(BAD)
+    log.fail(NEIGHBOUR, 5)
+    server.wait(lambda: "3 bans were not in force" in server.log)
+    server.ban_of(NEIGHBOUR)
+    for source in (BAD, BAD6, NEIGHBOUR):
+        assert not network.arrives(source)
+    actions = server.jail("pbx")["actions"]
+    assert actions[0]["state"] == "ok"  # type: ignore[index]  # JSON
+    assert actions[0]["in_force"] == 4  # type: ignore[index]  # JSON
+
+
+@pytest.mark.parametrize(
+    ("action", "breaks"),
+    [
+        ("nftables", "nft flush ruleset"),
+        ("nftables", f"nft delete element inet logban pbx-ipv4 {{ {BAD} }}"),
+        ("nftables", "nft flush chain inet logban pbx-drop"),
+        ("iptables", "iptables-legacy -t raw -D PREROUTING -j logban-pbx"),
+        ("iptables", "iptables-legacy -t raw -F logban-pbx"),
+        ("iptables", f"ipset del logban-pbx-4 {BAD}"),
+    ],
+)
+def test_a_start_repairs(
+    action: str, breaks: str, network: Network, server: RunningServer, log: LogFile, jail: Jail
+) -> None:
+    jail(action=action)
+    server.start()
+    ban_three(server, log)
+    network.host.run(breaks.split())
+    assert network.arrives(BAD)
+    server.restart()
+    assert network.is_dropped_within(BAD, 5)
+    assert not network.arrives(BAD6)
+
+
+def test_nobody_elses_rules_are_touched(
+    network: Network, server: RunningServer, log: LogFile, jail: Jail
+) -> None:
+    theirs = "table inet admin { set people { type ipv4_addr; elements = { 192.0.2.1 } }; }\n"
+    network.host.run(["nft", "-f", "-"], theirs)
+    network.host.run(["ipset", "create", "people", "hash:ip"])
+    network.host.run(["iptables-legacy", "-t", "raw", "-N", "people"])
+    before = network.host.run(["nft", "list", "table", "inet", "admin"])
+    jail(action="nftables\n  iptables")
+    server.start()
+    ban_three(server, log)
+    assert server.client("unban", "--all").code == 0
+    server.restart()
+    assert network.host.run(["nft", "list", "table", "inet", "admin"]) == before
+    assert "people" in network.host.run(["ipset", "list", "-name"]).split()
+    assert "-N people" in network.host.run(["iptables-legacy", "-t", "raw", "-S"])
+
+
+def test_what_a_jail_of_before_has_left_is_removed(
+    network: Network, server: RunningServer, log: LogFile, jail: Jail
+) -> None:
+    jail("old", action="nftables\n  iptables[name=OLD]")
+    jail("kept", maxretry="50", action="nftables[name=KEPT]\n  iptables")
+    server.start()
+    log.fail(BAD, 5)
+    server.ban_of(BAD)
+    assert not network.arrives(BAD)
+    server.stop()
+    server.write("jails.d/old.conf", "")
+    server.write("jails.d/broken.conf", "[broken]\nenabled = perhaps\n")
+    server.start()
+    host = network.host
+    # As long as a jail is broken, nobody knows what it calls its own.
+    assert "old-drop" in host.run(["nft", "list", "ruleset"])
+    server.stop()
+    server.write("jails.d/broken.conf", "")
+    server.start()
+    server.wait(lambda: server.log.count("removed what earlier jails have left in") == 2)
+    ruleset = host.run(["nft", "list", "ruleset"])
+    assert "old-" not in ruleset
+    assert "KEPT-drop" in ruleset
+    chains = host.run(["iptables-legacy", "-t", "raw", "-S"])
+    sets = host.run(["ipset", "list", "-name"]).split()
+    assert "logban-OLD" not in chains
+    assert "logban-kept" in chains
+    assert sorted(sets) == ["logban-kept-4", "logban-kept-6"]
+    assert server.bans() == {}
+    assert network.arrives(BAD)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""What a stop, a crash and a start do not change."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from logban.testing.lines import LogFile
+from logban.testing.namespaces import BAD, NEIGHBOUR, Network
+from logban.testing.running import RunningServer
+
+Jail = Callable[..., None]
+COUNTED, INNOCENT = "203.0.113.50", "203.0.113.51"
+
+
+@pytest.mark.parametrize("action", ["nftables", "iptables"])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_bans_and_counts_go_on(
+    end: signal.Signals,
+    action: str,
+    network: Network,
+    server: RunningServer,
+    log: LogFile,
+    jail: Jail,
+    post,
+    nothing_arrives: Callable[..., object],
+) -> None:
+    jail(action=f"{action}\n  sendmail[smtp={post.place}]")
+    server.start()
+    log.fail(BAD, 5)
+    ban = server.ban_of(BAD)
+    assert BAD in post.next()[1]["Subject"]
+    server.wait(lambda: not server.ask("status")["ledger"]["dirty"])  # type: ignore[index]  # JSON
+    with nothing_arrives(BAD):  # type: ignore[attr-defined]  # a context manager
+        for address in (COUNTED, INNOCENT):
+            log.fail(address, 3)
+        server.wait(lambda: server.jail("pbx")["failures"] == 6)
+        server.signal(end)  # what came since the last commit is read again, and counted once
+        log.fail(COUNTED)
+        server.start()
+        log.fail(INNOCENT)
+        log.fail(COUNTED)
+        again = server.ban_of(COUNTED)
+        server.restart()
+    assert again["failures"] == 5
+    assert server.jail("pbx")["failures"] == 4  # those of the innocent
+    assert server.jail("pbx")["banned"] == 2
+    assert server.bans()[BAD]["until"] == ban["until"]
+    assert COUNTED in post.next()[1]["Subject"]
+    server.stop()
+    with pytest.raises(queue.Empty):
+        post.next(0)
+    assert not network.arrives(BAD)
+
+
+def test_a_ban_ends_though_the_daemon_is_dead(
+    network: Network, server: RunningServer, log: LogFile, jail: Jail
+) -> None:
+    jail(bantime="2")
+    server.start()
+    log.fail(BAD, 5)
+    until = float(str(server.ban_of(BAD)["until"]))
+    server.kill()
+    assert not network.arrives(BAD)
+    assert network.arrives_within(BAD, 4)
+    assert until - 0.1 < time.time() < until + 1.5
+    server.start()
+    assert server.bans() == {}
+
+
+def test_a_changed_bantime_is_for_new_bans(
+    network: Network, server: RunningServer, log: LogFile, jail: Jail
+) -> None:
+    jail()
+    server.start()
+    log.fail(BAD, 5)
+    before = server.ban_of(BAD)
+    server.stop()
+    jail(bantime="60")
+    server.start()
+    assert server.ban_of(BAD)["until"] == before["until"]
+    log.fail(NEIGHBOUR, 5)
+    new = server.ban_of(NEIGHBOUR)
+    assert float(str(new["until"])) - float(str(new["time"])) == 60
+    assert not network.arrives(BAD)
+    assert not network.arrives(NEIGHBOUR)
+
+
+def test_two_daemons_do_not_share_a_ledger(server: RunningServer, jail: Jail, log: LogFile) -> None:
+    jail()
+    server.start()
+    second = RunningServer(server.namespace, server.state.parent / "second")
+    second.state = server.state
+    second.launch()
+    with pytest.raises(RuntimeError, match="another logban uses the ledger"):
+        second.wait(lambda: False)
+    assert server.client("ping").code == 0

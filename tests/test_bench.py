@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""The benchmarks run, and their generator tells the truth about its logs; no time is judged."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_matcher_benchmark_runs() -> None:
+    command = [sys.executable, str(ROOT / "bench" / "matcher.py"), "--smoke", "--shares", "0.5"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    rows = [line.split() for line in printed.splitlines()[3:]]
+    assert [row[1] for row in rows] == ["logban", "fail2ban-regex"]
+
+
+def test_every_attack_line_of_the_generator_is_found_and_no_other(tmp_path: Path) -> None:
+    log, truth = tmp_path / "full.log", tmp_path / "truth.json"
+    make = [sys.executable, str(ROOT / "bench" / "genlog.py"), "--lines", "5000", "--attack", "0.3"]
+    subprocess.run([*make, "--truth", str(truth), "-o", str(log)], check=True)
+    client = Path(sys.executable).with_name("logban-client")
+    command = [client, "--config", ROOT, "filter", "test", "asterisk", log, "--json"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = Counter(json.loads(line)["ip"] for line in printed.splitlines())
+    assert found == Counter(json.loads(truth.read_text()))

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""The documents say what is so: the reference is the tables', every command and link exists."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import click
+import pytest
+
+from logban.client.main import cli
+from logban.config import load
+from logban.config.problem import Severity
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+
+def test_the_reference_is_made_from_the_tables() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "reference.py"))["reference"]()
+    assert (ROOT / "docs" / "reference.md").read_text() == made, (
+        "write it anew: .venv/bin/python docs/reference.py > docs/reference.md"
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_exist(page: Path) -> None:
+    context = click.Context(cli)
+    for name in re.findall(r"logban-client ([a-z][a-z-]*)", page.read_text()):
+        assert cli.get_command(context, name) is not None, name
+
+
+def test_make_targets_exist() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for page in PAGES:
+        for name in re.findall(r"(?:^    |`|sudo )make ([a-z-]+)", page.read_text(), re.MULTILINE):
+            assert name in targets, f"{page.name}: make {name}"
+
+
+def test_the_repository_is_a_configuration_without_errors() -> None:
+    configuration = load(ROOT)
+    problems = configuration.problems()
+    assert [str(each) for each in problems if each.severity is Severity.ERROR] == []
+    assert {"asterisk", "kamailio", "manual"} <= configuration.jails.keys()
+
+
+def test_the_readme_shows_a_jail_of_eight_lines(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    jail = re.search(r"(?:^    .*\n)+", readme[readme.index("A jail is a file") :], re.MULTILINE)
+    assert jail is not None
+    lines = [line.removeprefix("    ") for line in jail[0].splitlines()]
+    assert len(lines) == 8
+    (tmp_path / "jails.d").mkdir()
+    (tmp_path / "jails.d" / "mine.conf").write_text("\n".join(lines) + "\n")
+    (tmp_path / "filters.d").symlink_to(ROOT / "filters.d")
+    configuration = load(tmp_path)
+    assert configuration.problems() == ()
+    assert configuration.jails["asterisk"].maxretry == 5

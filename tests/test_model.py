@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""The nouns: each address, network and subject is written in one way only."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logban.model import (
+    Ban,
+    Evidence,
+    Origin,
+    Subject,
+    SubjectKind,
+    canonical_address,
+    canonical_network,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("::FFFF:c633:6407", "198.51.100.7"),
+        ("2001:0DB8:0000::0001", "2001:db8::1"),
+        ("::", "::"),
+        ("::198.51.100.7", "::c633:6407"),
+    ],
+)
+def test_an_address_is_written_in_one_way(text: str, canonical: str) -> None:
+    assert canonical_address(text) == canonical
+    assert canonical_network(text) == canonical
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "198.51.100", "198.51.100.007", "198.51.100.256", "1.2.3.4 ", "fe80::1%eth0", "a.example",
+     "[2001:db8::1]", "2001:db8::1:", "\u0661.\u0662.\u0663.\u0664", "198.51.100.7/32"],
+)  # fmt: skip
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match=r"address|scope"):
+        canonical_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("198.51.100.7/24", "198.51.100.0/24"),
+        ("198.51.100.7/255.255.255.0", "198.51.100.0/24"),
+        ("198.51.100.7/32", "198.51.100.7"),
+        ("2001:DB8::7/64", "2001:db8::/64"),
+        ("2001:db8::7/128", "2001:db8::7"),
+        ("::ffff:198.51.100.7/120", "198.51.100.0/24"),
+        ("::ffff:0.0.0.0/96", "0.0.0.0/0"),
+        ("::/0", "::/0"),
+    ],
+)
+def test_a_network_is_written_in_one_way(text: str, canonical: str) -> None:
+    assert canonical_network(text) == canonical
+    assert canonical_network(canonical) == canonical
+
+
+@pytest.mark.parametrize("text", ["", "198.51.100.0/33", "fe80::%eth0/64", "fe80::1%eth0", "x/8"])
+def test_what_is_no_network(text: str) -> None:
+    with pytest.raises(ValueError, match=r"network|scope"):
+        canonical_network(text)
+
+
+@given(st.ip_addresses(), st.integers(1, 128))
+def test_a_subject_holds_the_address_it_was_made_for(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, prefix: int
+) -> None:
+    canonical = canonical_address(str(address))
+    subject = Subject.of_address(canonical, prefix)
+    assert ipaddress.ip_address(canonical) in ipaddress.ip_network(subject.network)
+    assert canonical_network(subject.network) == subject.network
+    assert (subject.kind is SubjectKind.NET) == ("/" in subject.network)
+    assert Subject.parse(str(subject), prefix) == subject
+    if ":" not in canonical or prefix == 128:
+        assert subject == Subject(SubjectKind.IP, canonical)
+
+
+def test_what_a_person_types() -> None:
+    assert Subject.parse("2001:db8:66::7") == Subject(SubjectKind.NET, "2001:db8:66::/64")
+    assert Subject.parse("2001:db8:66::7/128") == Subject(SubjectKind.IP, "2001:db8:66::7")
+    assert Subject.parse("198.51.100.7/32") == Subject(SubjectKind.IP, "198.51.100.7")
+    assert Subject.parse("198.51.100.7/8") == Subject(SubjectKind.NET, "198.0.0.0/8")
+    with pytest.raises(ValueError, match="bob"):
+        Subject.parse("bob")
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown", "value"),
+    [
+        (Subject(SubjectKind.IP, "198.51.100.7"), "198.51.100.7",
+         {"kind": "ip", "ip": "198.51.100.7"}),
+        (Subject(SubjectKind.NET, "2001:db8:66::/64"), "2001:db8:66::/64",
+         {"kind": "net", "net": "2001:db8:66::/64"}),
+        (Subject(SubjectKind.USER, "", "6003"), "6003", {"kind": "user", "user": "6003"}),
+        (Subject(SubjectKind.USER_IP, "198.51.100.7", "6003"), "6003@198.51.100.7",
+         {"kind": "user-ip", "user": "6003", "ip": "198.51.100.7"}),
+    ],
+)  # fmt: skip
+def test_a_subject_as_people_and_scripts_see_it(
+    subject: Subject, shown: str, value: dict[str, str]
+) -> None:
+    assert str(subject) == shown
+    assert subject.to_json() == value
+    assert Subject.from_json(json.loads(json.dumps(value))) == subject
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        '{"kind": "ip"}',
+        '{"kind": "ip", "ip": "x"}',
+        '{"kind": "ip", "ip": 5}',
+        '{"kind": "ip", "ip": ["198.51.100.7"]}',
+        '{"kind": "net", "net": null}',
+        '{"kind": "user", "user": 6003}',
+        '{"kind": "user-ip", "user": "6003"}',
+        '{"kind": "planet", "planet": "mars"}',
+        '{"kind": ["ip"]}',
+    ],
+)
+def test_what_is_no_subject(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        Subject.from_json(json.loads(text))
+
+
+def test_what_is_left_of_a_ban() -> None:
+    ban = Ban("jail", Subject.parse("198.51.100.7"), 100.0, 700.0)
+    assert [ban.remaining(now) for now in (100.0, 699.5, 700.0, 9999.0)] == [600.0, 0.5, 0.0, 0.0]
+    assert Ban("jail", ban.subject, 100.0, None).remaining(1e9) is None
+
+
+def test_small_things() -> None:
+    assert str(Origin("jails.d/a.conf", 7)) == "jails.d/a.conf:7"
+    assert Evidence(1.5, "r", "l", "s").to_json() == {
+        "time": 1.5, "rule": "r", "line": "l", "source": "s",
+    }  # fmt: skip
