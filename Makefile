@@ -7,10 +7,12 @@ STAMP  := $(VENV)/.installed
 
 # Debian's packages: the kernel's tools, and what the tests and the benchmark run against.
 APT_RUN  := python3-venv libnftables1 nftables iptables ipset iproute2 whois netbase
-APT_TEST := $(APT_RUN) fail2ban shellcheck
+APT_DEB  := dpkg-dev debhelper dh-python python3-click python3-jinja2 python3-regex
+APT_TEST := $(APT_RUN) $(APT_DEB) fail2ban kamailio openssl shellcheck lintian man-db groff systemd \
+            bash-completion fish zsh python3-iptables python3-pyroute2 python3-watchdog
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench install venv clean apt-run apt-test
+.PHONY: help demo test test-deb check bench install deb man venv clean apt-run apt-test apt-deb
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,6 +22,9 @@ apt-run:
 
 apt-test:
 	@packaging/apt-ensure $(APT_TEST)
+
+apt-deb:
+	@packaging/apt-ensure $(APT_DEB)
 
 venv: $(STAMP)
 $(STAMP): setup.cfg pyproject.toml
@@ -33,6 +38,12 @@ demo: apt-run venv ## show the main job in a network namespace of its own (root)
 install: apt-run ## put the daemon on this host as a systemd service (root)
 	@PYTHON=$(PYTHON) packaging/install
 
+deb: apt-deb ## build a package for Debian 12 in build/deb
+	@packaging/deb
+
+man: venv ## write the manual pages into build/man
+	$(BIN)/python packaging/manpages build/man
+
 bench: apt-test venv ## measure logban and its peers in one run
 	$(BIN)/python bench/matcher.py
 
@@ -40,13 +51,17 @@ check: venv ## lint, types, shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	shellcheck packaging/apt-ensure packaging/install .ci/run
+	shellcheck packaging/apt-ensure packaging/deb packaging/install packaging/launcher .ci/run
 
 test: apt-test check ## set up and run every test (root: the tests make network namespaces)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+test-deb: apt-test venv ## install, upgrade and purge the package in a Debian of its own (root)
+	@packaging/apt-ensure debootstrap systemd-container
+	$(BIN)/python -m pytest tests/packaging/in_chroot.py
 
 clean: ## remove what make made
 	rm -rf $(VENV) build *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

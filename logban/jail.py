@@ -168,6 +168,12 @@ class Actions:
         for worker in self.workers:
             worker.submit(taken)
 
+    def catch_up(self, changes: Iterable[Change]) -> None:
+        """Hand what happened while nobody was there to those who enforce, and tell nobody."""
+        taken = list(changes)
+        for worker in self.enforcers():
+            worker.submit(taken)
+
     async def settled(self) -> None:
         """Return when every enforcer has done what it was told so far."""
         await asyncio.gather(*(worker.settled() for worker in self.enforcers()))

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -15,23 +15,17 @@ import pytest
 
 from logban import daemon as daemon_module
 from logban.actions import catalogue
-from logban.actions.declaration import ActionSpec
-from logban.actions.protocols import Enforcer, Notifier
 from logban.config import load
-from logban.daemon import Daemon, World
 from logban.errors import ActionError, LedgerError
 from logban.judging.tracker import Tracked
 from logban.ledger.records import Allowed, BanRow, Checkpoint
 from logban.ledger.store import Store
 from logban.model import Ban, ChangeKind, Evidence, Subject
-from logban.testing import FakeClock, FakeEnforcer, FakeNotifier
-from logban.testing.lines import LogFile, wrong_password
+from logban.supervision import supervise
+from logban.testing.machine import BAD, NOW, OTHER, Machine, until
 
 T = TypeVar("T")
-NOW = 1_795_168_800.0
-BAD, OTHER = "198.51.100.7", "203.0.113.50"
 WHO = Subject.parse(BAD)
-FILTER = "[Definition]\nfailregex = failed for '<HOST>:\\d+' - Wrong password$\n"
 
 
 def once(story: Callable[[], Coroutine[object, object, T]]) -> T:
@@ -42,128 +36,29 @@ def once(story: Callable[[], Coroutine[object, object, T]]) -> T:
     return asyncio.run(limited())
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop and its threads go on until something is so."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  # threads have a part in it
-            await asyncio.sleep(0.001)
-
-
-class Names:
-    """Resolves what it is given."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, frozenset[str]] = {}
-
-    async def resolve(self, name: str) -> frozenset[str]:
-        if name not in self.known:
-            raise OSError(f"{name} is not known")
-        return self.known[name]
-
-
-class Bench:
-    """A configuration, a log, a state, and the actions that were built, by how they are written."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.clock = FakeClock(NOW)
-        self.names = Names()
-        self.own: frozenset[str] | OSError = frozenset()
-        self.log = LogFile(folder / "full")
-        self.actions: dict[str, FakeEnforcer | FakeNotifier] = {}
-        self.swept: list[tuple[str, set[str]]] = []
-        self.sweep_fault: Exception | None = None
-        for part in ("jails.d", "filters.d", "state"):
-            (folder / part).mkdir()
-        (folder / "filters.d/sip.conf").write_text(FILTER)
-        (folder / "jails.d/manual.conf").write_text("[manual]\naction =\n")
-
-    def jail(self, name: str = "pbx", **settings: str) -> None:
-        usual = {"enabled": "true", "filter": "sip", "logpath": str(self.log.path)}
-        usual |= {"maxretry": "2", "findtime": "600", "bantime": "60", "action": "nftables"}
-        lines = [f"{key} = {value}" for key, value in (usual | settings).items()]
-        path = self.folder / "jails.d" / f"{name}.conf"
-        path.write_text("\n".join([f"[{name}]", *lines, ""]))
-
-    def fail(self, address: str = BAD, times: int = 2) -> None:
-        for _ in range(times):
-            self.log.write(wrong_password(address, self.clock.now()))
-
-    def build(self, spec: ActionSpec, _clock: object) -> Enforcer | Notifier:
-        made = FakeNotifier() if spec.type_name == "email" else FakeEnforcer()
-        self.actions[f"{spec.jail} {spec.written}"] = made
-        return made
-
-    def sweep(self, kind: str, keep: set[str]) -> list[str]:
-        self.swept.append((kind, keep))
-        if self.sweep_fault is not None:
-            raise self.sweep_fault
-        return ["old-drop"]
-
-    def enforcer(self, name: str = "pbx nftables") -> FakeEnforcer:
-        made = self.actions[name]
-        assert isinstance(made, FakeEnforcer)
-        return made
-
-    def store(self) -> Store:
-        return Store(self.folder / "state" / "logban.sqlite3")
-
-    def own_addresses(self) -> frozenset[str]:
-        if isinstance(self.own, OSError):
-            raise self.own
-        return self.own
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[Daemon]:
-        world = World(self.clock, self.names, self.own_addresses)
-        daemon = Daemon(load(self.folder), self.store(), world)
-        ready = asyncio.Event()
-
-        async def told() -> None:
-            ready.set()
-
-        work = asyncio.create_task(daemon.run(told))
-        try:
-            async with asyncio.timeout(5):
-                await ready.wait()
-            yield daemon
-        finally:
-            work.cancel()
-            with suppress(asyncio.CancelledError):
-                await work
-
-    async def let_pass(self, seconds: float) -> None:
-        """Let time go by step by step, so that whoever sleeps in between is woken in time."""
-        for _ in range(round(seconds * 4)):
-            self.clock.advance(0.25)
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-
-
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    made = Bench(tmp_path)
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    made = Machine(tmp_path)
     monkeypatch.setattr(catalogue, "build", made.build)
     monkeypatch.setattr(catalogue, "sweep", made.sweep)
     return made
 
 
-def test_a_ban_from_the_line_to_its_end(bench: Bench) -> None:
+def test_a_ban_from_the_line_to_its_end(bench: Machine) -> None:
     async def story() -> None:
         bench.jail(action="nftables\n  sendmail", bantime="30")
         async with bench.running() as daemon:
             bench.fail(times=1)
-            await until(lambda: len(daemon.jails["pbx"].judge.tracker))
+            await until(lambda: len(daemon.jails.running["pbx"].judge.tracker))
             assert not list(daemon.ledger.active())
             bench.fail(times=1)
             await until(lambda: WHO in bench.enforcer().in_force)
             assert bench.enforcer().in_force == {WHO: NOW + 30}
-            assert daemon.jails["pbx"].banned_total == 1
+            assert daemon.jails.running["pbx"].banned_total == 1
             await bench.let_pass(31)
             await until(lambda: not bench.enforcer().in_force)
             assert not list(daemon.ledger.active())
-        notifier = bench.actions["pbx sendmail"]
-        assert isinstance(notifier, FakeNotifier)
+        notifier = bench.notifier("pbx sendmail")
         assert [change.kind for change in notifier.told] == [ChangeKind.BAN, ChangeKind.EXPIRE]
         store = bench.store()
         (past,) = store.history(WHO, 5)
@@ -174,7 +69,7 @@ def test_a_ban_from_the_line_to_its_end(bench: Bench) -> None:
     once(story)
 
 
-def test_what_is_taken_up_at_a_start(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_taken_up_at_a_start(bench: Machine, caplog: pytest.LogCaptureFixture) -> None:
     other = Subject.parse(OTHER)
     tracked = Tracked([NOW], [Evidence(NOW, "rule", "line", "full")]).to_text()
     store = bench.store()
@@ -203,8 +98,7 @@ def test_what_is_taken_up_at_a_start(bench: Bench, caplog: pytest.LogCaptureFixt
             assert set(daemon.ledger.allowed) == {"192.0.2.1"}
             bench.fail(OTHER, 1)
             await until(lambda: other in bench.enforcer().in_force)
-        notifier = bench.actions["pbx sendmail"]
-        assert isinstance(notifier, FakeNotifier)
+        notifier = bench.notifier("pbx sendmail")
         assert ChangeKind.BAN not in [c.kind for c in notifier.told if c.ban.subject == WHO]
 
     once(story)
@@ -215,7 +109,7 @@ def test_what_is_taken_up_at_a_start(bench: Bench, caplog: pytest.LogCaptureFixt
 
 
 def test_a_database_that_fails_for_a_while_loses_nothing(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    bench: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     commit = Store.commit
     fails = [True]
@@ -233,7 +127,7 @@ def test_a_database_that_fails_for_a_while_loses_nothing(
             bench.fail()
             await until(lambda: bench.enforcer().in_force)
             await bench.let_pass(2)
-            await until(lambda: daemon.commit_error)
+            await until(lambda: daemon.checkpoints.error)
             bench.fail(OTHER)
             await until(lambda: len(bench.enforcer().in_force) == 2)
             await bench.let_pass(3)
@@ -241,7 +135,7 @@ def test_a_database_that_fails_for_a_while_loses_nothing(
 
             def written() -> bool:
                 bench.clock.advance(0.5)
-                return not daemon.commit_error
+                return not daemon.checkpoints.error
 
             await until(written)
 
@@ -253,8 +147,37 @@ def test_a_database_that_fails_for_a_while_loses_nothing(
     store.close()
 
 
+def test_a_stop_in_the_middle_of_a_commit_writes_nothing_twice(
+    bench: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = Store.commit
+    begun, gate = threading.Event(), threading.Event()
+
+    def slow(store: Store, checkpoint: Checkpoint) -> None:
+        if checkpoint.bans:
+            begun.set()
+            gate.wait(5)
+        commit(store, checkpoint)
+
+    monkeypatch.setattr(Store, "commit", slow)
+
+    async def story() -> None:
+        bench.jail()
+        async with bench.running():
+            bench.fail()
+            await until(lambda: bench.enforcer().in_force)
+            await bench.let_pass(1)
+            await until(begun.is_set)
+            asyncio.get_running_loop().call_later(0.05, gate.set)
+
+    once(story)
+    store = bench.store()
+    assert len(store.history(WHO, 1)[0].ban.evidence) == 2
+    store.close()
+
+
 def test_a_database_that_fails_at_the_end(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    bench: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def failing(_store: Store, _checkpoint: Checkpoint) -> None:
         raise LedgerError("the disk is full")
@@ -273,7 +196,7 @@ def test_a_database_that_fails_at_the_end(
 
 
 def test_a_fault_in_one_jail_is_no_other_ones(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    bench: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError
@@ -282,7 +205,7 @@ def test_a_fault_in_one_jail_is_no_other_ones(
         bench.jail("bad")
         bench.jail()
         async with bench.running() as daemon:
-            monkeypatch.setattr(daemon.jails["bad"], "take", broken)
+            monkeypatch.setattr(daemon.jails.running["bad"], "take", broken)
             bench.fail()
             await until(lambda: bench.enforcer().in_force)
             assert not bench.enforcer("bad nftables").in_force
@@ -292,7 +215,7 @@ def test_a_fault_in_one_jail_is_no_other_ones(
 
 
 def test_a_stage_that_fails_is_started_again(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    bench: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     begun: list[float] = []
     lasts = iter([0.0, 0.0, 100.0, 0.0])
@@ -305,7 +228,7 @@ def test_a_stage_that_fails_is_started_again(
     async def story() -> None:
         bench.jail()
         async with bench.running() as daemon:
-            task = asyncio.create_task(daemon._supervise(stage))
+            task = asyncio.create_task(supervise(stage, daemon.clock))
             for count in range(2, 6):
 
                 def again(count: int = count) -> bool:
@@ -324,7 +247,7 @@ def test_a_stage_that_fails_is_started_again(
 
 
 def test_names_and_own_addresses_are_followed(
-    bench: Bench, caplog: pytest.LogCaptureFixture
+    bench: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def story() -> None:
         bench.jail(ignoreip="office.example.test", maxretry="1", bantime="1h")
@@ -342,12 +265,12 @@ def test_names_and_own_addresses_are_followed(
             await bench.let_pass(61)
             await until(lambda: "own addresses can't be read: no kernel" in caplog.text)
             bench.fail(times=1)
-            await until(lambda: daemon.jails["pbx"].judge.counters.exempted == 1)
+            await until(lambda: daemon.jails.running["pbx"].judge.counters.exempted == 1)
 
     once(story)
 
 
-def test_an_exemption_by_hand_ends_in_time(bench: Bench) -> None:
+def test_an_exemption_by_hand_ends_in_time(bench: Machine) -> None:
     async def story() -> None:
         bench.jail(maxretry="1")
         bench.names.known["office.example.test"] = frozenset({BAD})
@@ -365,7 +288,7 @@ def test_an_exemption_by_hand_ends_in_time(bench: Bench) -> None:
     once(story)
 
 
-def test_what_earlier_jails_left_is_swept(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_earlier_jails_left_is_swept(bench: Machine, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
     async def story() -> None:
@@ -391,7 +314,7 @@ def test_what_earlier_jails_left_is_swept(bench: Bench, caplog: pytest.LogCaptur
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_an_order_does_not_wait_for_ever(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_order_does_not_wait_for_ever(bench: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon_module, "SETTLE_WITHIN", 0.05)
 
     async def story() -> None:
@@ -408,7 +331,7 @@ def test_an_order_does_not_wait_for_ever(bench: Bench, monkeypatch: pytest.Monke
     once(story)
 
 
-def test_a_reload_hands_over_before_it_lets_go(bench: Bench) -> None:
+def test_a_reload_hands_over_before_it_lets_go(bench: Machine) -> None:
     async def story() -> None:
         bench.jail()
         bench.jail("gone", maxretry="1")
@@ -418,12 +341,14 @@ def test_a_reload_hands_over_before_it_lets_go(bench: Bench) -> None:
                 lambda: bench.enforcer().in_force and bench.enforcer("gone nftables").in_force
             )
             bench.fail(times=1)
-            await until(lambda: len(daemon.jails["pbx"].judge.tracker))
+            await until(lambda: len(daemon.jails.running["pbx"].judge.tracker))
             old, gone = bench.enforcer(), bench.enforcer("gone nftables")
             bench.jail(action="iptables", maxretry="3")
             bench.jail("gone", enabled="false")
             bench.jail("new", action="nftables[name=n]")
-            (bench.folder / "logban.conf").write_text("[logban]\nloglevel = WARNING\n")
+            (bench.folder / "logban.conf").write_text(
+                "[server]\nloglevel = WARNING\nmax_tracked = 500\n"
+            )
             configuration = load(bench.folder)
             assert not configuration.failed
             said = await asyncio.gather(daemon.reload(configuration), daemon.reload(configuration))
@@ -440,7 +365,7 @@ def test_a_reload_hands_over_before_it_lets_go(bench: Bench) -> None:
             assert old.calls[-2:] == gone.calls[-2:] == ["lift", "close"]
             assert ("nftables", {"n"}) in bench.swept
             assert logging.getLogger().level == logging.WARNING
-            assert daemon.jails["pbx"].banned_total == 1
+            assert daemon.jails.running["pbx"].banned_total == 1
             bench.fail(times=2)  # one is left from before
             await until(lambda: new.applied[-1].failures == 5)
 
@@ -449,7 +374,7 @@ def test_a_reload_hands_over_before_it_lets_go(bench: Bench) -> None:
     logging.getLogger().setLevel(level)
 
 
-def test_old_history_is_forgotten(bench: Bench) -> None:
+def test_old_history_is_forgotten(bench: Machine) -> None:
     store = bench.store()
     old = NOW - daemon_module.KEEP_HISTORY
     row = BanRow(Ban("pbx", WHO, old - 100, old - 10), ended=old - 10, ended_by="time")
@@ -460,14 +385,14 @@ def test_old_history_is_forgotten(bench: Bench) -> None:
         bench.jail()
         async with bench.running() as daemon:
             bench.fail(OTHER, 1)
-            await until(lambda: len(daemon.jails["pbx"].judge.tracker))
+            await until(lambda: len(daemon.jails.running["pbx"].judge.tracker))
             bench.clock.advance(601)
 
             async def count() -> int:
-                return await daemon.in_database(daemon.store.count)
+                return await daemon.checkpoints.in_database(daemon.checkpoints.store.count)
 
             await until_async(count)
-            assert len(daemon.jails["pbx"].judge.tracker) == 0
+            assert len(daemon.jails.running["pbx"].judge.tracker) == 0
             assert not daemon.ledger.floors
 
     once(story)
@@ -477,4 +402,3 @@ async def until_async(count: Callable[[], Awaitable[int]]) -> None:
     async with asyncio.timeout(5):
         while await count():  # noqa: ASYNC110  # a thread has a part in it
             await asyncio.sleep(0.001)
-

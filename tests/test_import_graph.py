@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "logban"
 
 # Whoever stands on the left may import the bottom, itself, and what stands on the right:
 # a module, or a folder with all that is in it.
-BOTTOM = ("", "model", "errors", "durations", "text", "zones", "clock")
+BOTTOM = ("", "model", "errors", "durations", "text", "zones", "clock", "supervision", "sdnotify")
 MAY_IMPORT = {
     **dict.fromkeys(BOTTOM, ()),
     "sources": (),
@@ -28,10 +28,13 @@ MAY_IMPORT = {
     "config": ("matching", "actions.catalogue", "actions.declaration"),
     "jail": ("config.settings", "matching", "judging", "actions"),
     "offline": ("jail", "sources.offline", "matching", "judging", "ledger", "config"),
-    "daemon": ("jail", "sources", "matching", "judging", "ledger", "actions", "config"),
-    "service": (
-        "daemon", "jail", "control", "config", "judging", "ledger.records", "sources.report",
+    "jails": (
+        "jail", "config.settings", "sources.files", "judging", "ledger.ledger", "actions.catalogue",
     ),
+    "exempting": ("judging", "ledger.ledger", "ledger.records"),
+    "daemon": ("jails", "jail", "exempting", "sources", "judging", "ledger", "config.settings"),
+    "views": ("daemon", "jail", "control", "judging", "ledger.records", "sources.report"),
+    "service": ("views", "daemon", "jail", "control", "config", "judging", "ledger.records"),
     "server": (
         "service", "daemon", "jail", "control", "config", "actions", "ledger", "judging",
         "matching", "sources",
@@ -42,7 +45,7 @@ MAY_IMPORT = {
     ),
     "testing": (
         "sources", "matching", "judging", "ledger", "actions", "control", "config",
-        "jail", "daemon", "service", "server", "client",
+        "jail", "jails", "exempting", "daemon", "views", "service", "server", "client",
     ),
 }  # fmt: skip
 

@@ -186,6 +186,8 @@ class PersonReport:
                 say(f"{count(number, 'line')} {what}")
         self._print_most("RULE", self._rules)
         self._print_most("ADDRESS", self._addresses)
+        named = self._matcher.take_named()
+        self._print_most("NOT BANNED: NO ADDRESS", Counter(each.host for each in named))
         if self._missed:
             say()
             say(

@@ -178,6 +178,9 @@ class _Builder:
             json=self._json(),
             reading=self._reading,
         )
+        if self._reading.lines > 1 and (definition.quotes or definition.json):
+            message = "maxlines does not go with [quote NAME] and [json]"
+            self.problems.append(error(definition.origin, message))
         if not rules:
             message = f"the filter {definition.name!r} has no failregex"
             self.problems.append(error(definition.origin, message))
@@ -218,10 +221,11 @@ class _Builder:
             kind = self._setting(section, table.KIND)
             proof = self._setting(section, table.PROOF)
             hearsay = self._setting(section, table.HEARSAY)
+            witness = self._setting(section, table.WITNESS)
             for line in self._own_lines(section, "failregex"):
                 expression = Expression(line.text, line.origin)
                 if self._is_rule(expression, prefix):
-                    yield Rule(name, expression, kind, proof, hearsay)
+                    yield Rule(name, expression, kind, proof, hearsay, witness)
 
     def _quotes(self) -> Iterator[Quote]:
         for section, name in self._own_sections("quote"):
@@ -235,6 +239,7 @@ class _Builder:
                     begin,
                     self._own_expression(section, "end"),
                     self._setting(section, table.QUOTE_SIZE),
+                    self._setting(section, table.QUOTE_CUT),
                     self._setting(section, table.QUOTE_LATE),
                     self._setting(section, table.QUOTE_TWICE),
                     self._setting(section, table.QUOTE_NEIGHBOURS),
@@ -314,9 +319,7 @@ class _Builder:
 
     def _check(self, expression: Expression, key: str, *, needs_address: bool = False) -> None:
         try:
-            check_expression(
-                expression.text, needs_address=needs_address, reading=self._reading
-            )
+            check_expression(expression.text, needs_address=needs_address, reading=self._reading)
         except ExpressionError as failure:
             self.problems.append(error(expression.origin, f"{key}: {failure}"))
 
@@ -332,11 +335,13 @@ class _Builder:
 
     def _how_to_read(self) -> Reading:
         """Say how the expressions are to be read, by ``maxlines`` and ``usedns``."""
-        lines = self._value("maxlines", table.MAXLINES)
-        return Reading(names=self._value("usedns", table.USEDNS) in ("yes", "warn"), lines=lines)
+        lines = self._value(self._lines("maxlines"), "maxlines", table.MAXLINES)
+        # A jail's usedns is not followed: who controls a name would choose whom the jail bans.
+        own = self._tried(partial(self._text.final, "usedns"))
+        use_dns = self._value(own, "usedns", table.USEDNS)
+        return Reading(names=use_dns in ("yes", "warn"), lines=lines)
 
-    def _value(self, key: str, setting: table.Setting[T]) -> T:
-        lines = self._lines(key)
+    def _value(self, lines: Text, key: str, setting: table.Setting[T]) -> T:
         if not lines:
             return setting.default
         try:

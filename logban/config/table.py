@@ -123,7 +123,7 @@ USEDNS: Final = Setting(
     parsers.use_dns,
     "no",
     "fail2ban's; whether names in log lines are looked up",
-    allowed="no",
+    allowed="yes, warn, no, raw",
     ignored="names in log lines are never looked up, and <HOST> stands for addresses only",
 )
 FILTER: Final = Setting(
@@ -225,10 +225,17 @@ HEARSAY: Final = Setting(
     parsers.boolean,
     False,
     "whether the address is what the peer says of itself, to be believed only if the next failure "
-    "that the same thread logs names it as well",
+    "that the same thread logs names it as well, or a witness does",
     allowed="yes, no",
 )
-RULE_SETTINGS: Final = (FAILREGEX, KIND, PROOF, HEARSAY)
+WITNESS: Final = Setting(
+    "witness",
+    parsers.boolean,
+    False,
+    "whether the line is no failure, and shows only who sent what another line is hearsay of",
+    allowed="yes, no",
+)
+RULE_SETTINGS: Final = (FAILREGEX, KIND, PROOF, HEARSAY, WITNESS)
 """What [rule NAME] of a filter knows."""
 
 QUOTE_BEGIN: Final = Setting(
@@ -244,6 +251,13 @@ QUOTE_SIZE: Final = Setting(
     "the length of the longest such message with all that stands before it in the line",
     "bytes",
     "1 to 1048576",
+)
+QUOTE_CUT: Final = Setting(
+    "cut",
+    parsers.boolean,
+    False,
+    "whether the program cuts a longer message at that size, so that its end is missing",
+    allowed="yes, no",
 )
 QUOTE_LATE: Final = Setting(
     "late",
@@ -270,6 +284,7 @@ QUOTE_SETTINGS: Final = (
     QUOTE_BEGIN,
     QUOTE_END,
     QUOTE_SIZE,
+    QUOTE_CUT,
     QUOTE_LATE,
     QUOTE_TWICE,
     QUOTE_NEIGHBOURS,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from logban.model import CanonicalAddress, canonical_address
 
@@ -17,9 +17,11 @@ _ALTERNATE: Final = re.compile(r"(alt|tuple)_(.*?)(?:_[0-9]+)?")
 _TARGETS: Final = {"id": "fid", "port": "fport"}
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    """Who failed: an address, or else the text that stands in its place."""
+class Host(NamedTuple):
+    """Who failed: an address, or else the text that stands in its place.
+
+    A tuple, because one is made for every failure.
+    """
 
     address: CanonicalAddress | None = None
     name: str | None = None
@@ -28,9 +30,9 @@ class Host:
     def of(cls, text: str) -> Host:
         """Take a text for an address, or for a name if it is none."""
         try:
-            return cls(canonical_address(text.strip("[]")))
+            return cls(canonical_address(text.strip("[]")), None)
         except ValueError:
-            return cls(name=text)
+            return cls(None, text)
 
     def or_else(self, other: Host) -> Host:
         """Give this, and the other's where this says nothing."""

@@ -26,23 +26,24 @@ _IP6: Final = (
     rf"(?:{_GROUP}(?::{_GROUP}){{7}}|(?:{_GROUPS})?::(?:{_GROUPS})?)"
     r"(?![0-9A-Za-z])(?!(?::[0-9]{1,3})?(?:\.[0-9]{1,3}){3})"
 )
-_ADDRESS: Final = rf"\[?(?:(?:::[fF]{{4}}:)?(?P<ip4>{_IP4})|(?P<ip6>{_IP6}))\]?"
+_BARE_ADDRESS: Final = rf"(?:(?:::[fF]{{4}}:)?(?P<ip4>{_IP4})|(?P<ip6>{_IP6}))"
+_ADDRESS: Final = rf"\[?{_BARE_ADDRESS}\]?"
 
 _NAME: Final = r"(?P<dns>[\w\-.^_]*\w)"
 
 # <HOST> stands for an address, as in fail2ban with usedns = no, unless names are asked for.
-_TAGS: Final = {
+_TAGS: Final[dict[str, str]] = {
     "HOST": _ADDRESS,
     "ADDR": _ADDRESS,
     "IP4": rf"(?P<ip4>{_IP4})",
     "IP6": rf"\[?(?P<ip6>{_IP6})\]?",
     "DNS": _NAME,
     "CIDR": r"(?P<cidr>[0-9]{1,3})",
-    "SUBNET": rf"{_ADDRESS}(?:/(?P<cidr>[0-9]{{1,3}}))?",
+    "SUBNET": rf"\[?{_BARE_ADDRESS}(?:/(?P<cidr>[0-9]{{1,3}}))?\]?",
     "F-ID/": r"(?P<fid>\S+)",
     "F-PORT/": r"(?P<fport>\w+)",
 }
-_SELF_CLOSED: Final = ("IP4", "IP6", "ADDR", "CIDR", "SUBNET", "DNS")
+_TAGS.update({f"F-{tag}/": _TAGS[tag] for tag in ("IP4", "IP6", "ADDR", "CIDR", "SUBNET", "DNS")})
 _HOST_OR_NAME: Final = rf"(?:{_ADDRESS}|{_NAME})"
 _RENAMED: Final = {"id": "fid", "port": "fport"}
 _TAG: Final = re.compile(r"<(HOST|ADDR|IP4|IP6|DNS|CIDR|SUBNET|SKIPLINES|/?F-[A-Z0-9_]+/?)>")
@@ -50,7 +51,12 @@ _TAG: Final = re.compile(r"<(HOST|ADDR|IP4|IP6|DNS|CIDR|SUBNET|SKIPLINES|/?F-[A-
 _GROUP_FLAGS: Final = re.compile(r"(?<!\\)\((?:\?:)?(\(\?[a-z]+)\)")
 # An expression's text in pieces: escaped characters, whole character classes, single characters.
 _PIECE: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
-_BRACES: Final = re.compile(r"\{[0-9]*,?[0-9]*\}")
+# Within a class: escaped characters, which stay together, and what opens a class of POSIX.
+_IN_CLASS: Final = re.compile(r"\\.|\[(?=[:.=])", re.DOTALL)
+_BLANKS: Final = {r"\s": r"[\s\x1c-\x1f]", r"\S": r"[^\s\x1c-\x1f]"}
+# What has a name in braces behind it, which ``re`` knows nothing of.
+_PROPERTIES: Final = frozenset({r"\p", r"\P", r"\N"})
+_BRACES: Final = re.compile(r"\{(?:[0-9]+|[0-9]*,[0-9]*)\}")
 
 ADDRESS_GROUPS: Final = ("ip4", "ip6", "host")
 """The groups that may hold the address; ``host`` is how filters wrote it before there were tags."""
@@ -83,17 +89,14 @@ def expand(text: str, reading: Reading = SINGLE_LINES) -> str:
 
     What ``re`` and ``regex`` read differently is written so that both read it as ``re``.
     """
+    tags = _TAGS | ({"HOST": _HOST_OR_NAME} if reading.names else {})
     opened: list[str] = []
     skipped = count()
 
     def written_out(found: re.Match[str]) -> str:
         tag = found.group(1)
-        if tag == "HOST" and reading.names:
-            return _HOST_OR_NAME
-        if tag in _TAGS:
-            return _TAGS[tag]
-        if tag.startswith("F-") and tag[2:].removesuffix("/") in _SELF_CLOSED and tag[-1] == "/":
-            return _TAGS[tag[2:-1]]
+        if tag in tags:
+            return tags[tag]
         if tag == "SKIPLINES":
             if reading.lines == 1:
                 raise ExpressionError("<SKIPLINES> needs several lines; set maxlines")
@@ -117,16 +120,29 @@ def expand(text: str, reading: Reading = SINGLE_LINES) -> str:
 
 
 def _as_in_re(text: str) -> str:
-    """Escape what means something to ``regex`` only: {e<=1}, [[:alpha:]]."""
-    pieces = []
+    r"""Write what ``re`` and ``regex`` read differently so that both read it as ``re``.
+
+    To ``regex`` alone {e<=1} and [[:alpha:]] mean something, and \x1c to \x1f are no blanks.
+    """
+    pieces: list[str] = []
     for found in _PIECE.finditer(text):
         piece = found[0]
-        if piece == "{" and not _BRACES.match(text, found.start()):
+        before = pieces[-1] if pieces else ""
+        if piece == "{" and before not in _PROPERTIES and not _BRACES.match(text, found.start()):
             piece = r"\{"
-        elif len(piece) > 2 and piece[0] == "[":
-            piece = "[" + re.sub(r"(?<!\\)((?:\\\\)*)\[(?=[:.=])", r"\1\[", piece[1:])
+        elif len(piece) == 2:
+            piece = _BLANKS.get(piece, piece)
+        elif len(piece) > 2:
+            piece = "[" + _IN_CLASS.sub(_class_part_as_in_re, piece[1:])
         pieces.append(piece)
     return "".join(pieces)
+
+
+def _class_part_as_in_re(found: re.Match[str]) -> str:
+    part = found[0]
+    if part == r"\s":
+        return r"\s\x1c-\x1f"
+    return part if part.startswith("\\") else rf"\{part}"
 
 
 def compile_expression(text: str, reading: Reading = SINGLE_LINES) -> regex.Pattern[str]:

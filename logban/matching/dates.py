@@ -207,10 +207,8 @@ def time_of(parts: dict[str, str | None], now: float, zone: tzinfo | None) -> fl
     """
     given = {name: value for name, value in parts.items() if value is not None}
     try:
-        if "epoch" in given:
-            return _epoch(given["epoch"])
-        if "tai" in given:
-            return int(given["tai"][:15], 16) + int(given["tai"][15:], 16) / 1e9
+        if not given.keys().isdisjoint(("epoch", "tai")):
+            return _counted(given)
         clock = _clock(given)
         named = _zone(given.get("z") or given.get("Z"))
         year = _year(given)
@@ -227,7 +225,12 @@ def time_of(parts: dict[str, str | None], now: float, zone: tzinfo | None) -> fl
         return None  # the thirtieth of February, the twenty-fifth hour
 
 
-def _epoch(text: str) -> float:
+def _counted(given: dict[str, str]) -> float:
+    """Give a time that is written as a number of seconds."""
+    if "tai" in given:
+        # As in fail2ban, without the ten seconds that lie between the two scales' beginnings.
+        return int(given["tai"][:15], 16) + int(given["tai"][15:], 16) / 1e9
+    text = given["epoch"]
     value = float(text)
     # Thirteen and sixteen digits are the milli- and microseconds that some programs write.
     digits = len(text.partition(".")[0])

@@ -37,7 +37,8 @@ class Rule:
     """One failregex: its name, and the kind of failure that it reports ("" where nobody said).
 
     ``hearsay`` says that the address is one that the peer told; it is believed only if the next
-    failure of the same thread names it too.
+    failure of the same thread names it too, or a witness does: a line of a ``witness`` rule, which
+    is no failure itself.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Rule:
     kind: str = ""
     proof: Proof = Proof.NONE
     hearsay: bool = False
+    witness: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class Quote:
     """A message that may hold line breaks of the peer's, and thereby lines of his making.
 
     ``begin`` is found in its first line, ``end`` in its last one (None: that may look like
-    anything); the whole message has at most ``size`` bytes.  ``late``: the address stands behind
-    the peer's text.  ``twice``: what holds line breaks is always logged twice.  ``neighbours``:
+    anything); the whole message has at most ``size`` bytes.  ``cut``: the program cuts a longer one
+    there.  ``late``: the address stands behind the peer's text.  ``twice``: what holds line breaks is always logged twice.  ``neighbours``:
     the messages are of a pool of threads, whose numbers are no farther apart than that.
     """
 
@@ -61,6 +63,7 @@ class Quote:
     begin: Expression
     end: Expression | None
     size: int
+    cut: bool = False
     late: bool = False
     twice: bool = False
     neighbours: int = 0

@@ -2,7 +2,8 @@
 """Failures whose address is what the peer said of itself, such as the address of a Contact.
 
 It may be anybody's.  Where the program goes on to log whose message it was, the thread's next
-failure names the true address; if that is the same, both lines are right.
+failure names the true address, or a witness does: a line that is no failure and names the address
+of the same moment.  If that is the same, the line is right.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ MAX_WAITING: Final = 64
 
 NEAR: Final = 4096
 """Bytes behind which the thread's next failure has nothing to do with this one any more."""
+
+NEAR_WITNESS: Final = 1024
+"""The same for a witness, which may be of another thread."""
 
 
 class Hearsay:
@@ -45,6 +49,13 @@ class Hearsay:
         if told.address == failure.address and 0 < failure.offset - told.offset <= NEAR:
             return told
         self.unconfirmed += 1
+        return None
+
+    def witnessed_by(self, witness: Failure) -> Failure | None:
+        """Give what a witness close behind it confirms."""
+        for thread, told in self._waiting.items():
+            if told.address == witness.address and witness.offset - told.offset <= NEAR_WITNESS:
+                return self._waiting.pop(thread)
         return None
 
     def close(self) -> None:

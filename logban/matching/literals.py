@@ -34,11 +34,14 @@ _JOINT = re.compile(r"^\W+|\W+$", re.ASCII)
 _FUZZY = re.compile(r"(?<!\\)\{[\d<=+,\s]*[eids]")
 
 
-def required_literals(text: str, *, json: bool = False) -> tuple[frozenset[bytes], ...]:
+def required_literals(
+    text: str, *, json: bool = False, whole: bool = False
+) -> tuple[frozenset[bytes], ...]:
     """Give sets of literals; of each set one at least stands in every line that the text matches.
 
     The most telling set comes first.  None is given where none is known: every line has to be
-    tried then.  ``json`` says that the text may stand in a line as a JSON string.
+    tried then.  ``json`` says that the text may stand in a line as a JSON string, ``whole`` that
+    no date is cut out of it.
     """
     try:
         expanded = expand(text)
@@ -47,7 +50,7 @@ def required_literals(text: str, *, json: bool = False) -> tuple[frozenset[bytes
         return ()
     if parsed.state.flags & re.IGNORECASE or _FUZZY.search(expanded):
         return ()
-    choices = set(_choices(parsed))
+    choices = set(_choices(parsed, whole=whole))
     if json:
         choices = set(filter(None, map(_unescaped, choices)))
     best = sorted(choices, key=_worth, reverse=True)[:MAX_SETS]
@@ -62,14 +65,14 @@ def _without_duplicate_names(text: str) -> str:
     return re.sub(r"\(\?P=\w+\)", "(?:.*)", re.sub(r"\(\?P<\w+>", "(", text))
 
 
-def _choices(items: Any) -> list[frozenset[str]]:
+def _choices(items: Any, *, whole: bool) -> list[frozenset[str]]:
     """Give sets of literals, each of which must be hit, of a sequence of parsed items."""
     found: list[frozenset[str]] = []
     run = ""
 
     def end_run() -> None:
         nonlocal run
-        pieces = _DATE_MAY_HAVE_STOOD.split(run)
+        pieces = [run] if whole else _DATE_MAY_HAVE_STOOD.split(run)
         found.extend(frozenset({piece}) for piece in pieces if len(piece) >= MIN_LENGTH)
         run = ""
 
@@ -81,17 +84,17 @@ def _choices(items: Any) -> list[frozenset[str]]:
         if code is op.SUBPATTERN:
             added_flags, inner = argument[1], argument[3]
             if not added_flags & re.IGNORECASE:
-                found.extend(_choices(inner))
+                found.extend(_choices(inner, whole=whole))
         elif code is op.ASSERT and argument[0] > 0:  # what a look ahead finds is there as well
-            found.extend(_choices(argument[1]))
+            found.extend(_choices(argument[1], whole=whole))
         elif code is op.ATOMIC_GROUP:
-            found.extend(_choices(argument))
+            found.extend(_choices(argument, whole=whole))
         elif code in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT):
             least, _, inner = argument
             if least >= 1:
-                found.extend(_choices(inner))
+                found.extend(_choices(inner, whole=whole))
         elif code is op.BRANCH:
-            branches = [_best(_choices(branch)) for branch in argument[1]]
+            branches = [_best(_choices(branch, whole=whole)) for branch in argument[1]]
             if all(branches):
                 found.append(frozenset().union(*branches))
     end_run()

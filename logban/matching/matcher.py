@@ -158,6 +158,7 @@ class Matcher:
         self._json = JsonReader(definition.json, timeout) if definition.json else None
         self._quotes = [_compiled_quote(quote) for quote in definition.quotes]
         self._hearsay_rules = {rule.name for rule in definition.rules if rule.hearsay}
+        self._witness_rules = {rule.name for rule in definition.rules if rule.witness}
         self._sources: dict[str, _Source] = {}
         self._make_gates(definition)
         self._ends = [each for each in self._quotes if each.end is not None]
@@ -173,15 +174,22 @@ class Matcher:
             return required_literals(expression.text, json=json)
 
         of_prefix = literals(definition.prefix) if definition.prefix else ()
-        required = [literals(rule.expression) or of_prefix for rule in definition.rules]
-        self._begins = range(len(required), len(required) + len(definition.quotes))
-        # A quote's lines are no JSON, but what is asked for of the rules as well costs nothing.
-        required += [
-            tuple({*literals(quote.begin), *required_literals(quote.begin.text)})
-            for quote in definition.quotes
+        patterns = [expression.text for expression in definition.date_patterns]
+        anchored = bool(patterns) and all(each.startswith("{^LN-BEG}") for each in patterns)
+
+        def of_quote(expression: Expression) -> LiteralSets:
+            # Its lines are no JSON, but what is asked for of the rules as well costs nothing.
+            own = required_literals(expression.text, whole=anchored)
+            return tuple({*literals(expression), *own})
+
+        required = [
+            of_quote(rule.expression) if rule.witness else literals(rule.expression) or of_prefix
+            for rule in definition.rules
         ]
+        self._begins = range(len(required), len(required) + len(definition.quotes))
+        required += [of_quote(quote.begin) for quote in definition.quotes]
         self._gates = Gates(required)
-        ends = [required_literals(quote.end.text) for quote in definition.quotes if quote.end]
+        ends = [of_quote(quote.end) for quote in definition.quotes if quote.end]
         self._end_gates = Gates(ends) if ends else None
 
     def match(self, block: Block, now: float) -> list[Failure]:
@@ -203,7 +211,7 @@ class Matcher:
             try:
                 text = self._read(block.data[start:end], now)
                 failure = self._judge(text, numbers, block, start, now)
-                if self._quotes or self._hearsay_rules:
+                if self._quotes or self._hearsay_rules or self._witness_rules:
                     opened, ended = self._quoted(text, numbers, ends)
                     failures += self._believed(
                         source, text, failure, (block.offset + start, opened, ended)
@@ -319,7 +327,11 @@ class Matcher:
             return []
         thread = self._thread(text)
         told = None
-        if failure is not None and failure.rule in self._hearsay_rules:
+        if failure is not None and failure.rule in self._witness_rules:
+            witnessed = source.guard.knows(thread)
+            told = source.hearsay.witnessed_by(failure) if witnessed else None
+            failure = None
+        elif failure is not None and failure.rule in self._hearsay_rules:
             source.hearsay.hear(failure, thread)
             failure = None
         elif failure is not None:
@@ -328,7 +340,9 @@ class Matcher:
         headed = text.content is not None
         believed = source.guard.take(SeenLine(start, headed, thread, failure, opened, ends))
         if told is not None:
-            if believed and believed[-1] is failure:
+            if failure is None:
+                believed.append(told)
+            elif believed and believed[-1] is failure:
                 believed.insert(len(believed) - 1, told)
             else:
                 source.hearsay.unconfirmed += 1
@@ -398,7 +412,8 @@ class Matcher:
                     fields.setdefault(name, text.prefixed[name])
         if found.end() == len(found.string):
             fields = {name: value.removesuffix("\n") for name, value in fields.items()}
-        join(fields, rule.joined)
+        if rule.joined:
+            join(fields, rule.joined)
         host, line = _host(rule, found, text.prefixed), text.line
         if "mlfid" in fields:
             sessions = self._sources[place[0]].sessions

@@ -101,7 +101,7 @@ class QuoteGuard:
         self._windows: dict[tuple[str, str | None, str | None], _Window] = {}
         self._threads: dict[str, None] = {}
         self._held: deque[_Held] = deque()
-        self._twice: dict[str, _Held | None] = {}
+        self._twice: dict[str, None] = {}
         # Nothing changes by mere progress before this offset.
         self._due = 0
         self._data = b""
@@ -112,6 +112,10 @@ class QuoteGuard:
     def is_open(self) -> bool:
         """Say whether some window is open, or something held back."""
         return bool(self._windows or self._held)
+
+    def knows(self, thread: str | None) -> bool:
+        """Say whether a thread has been seen outside of all windows."""
+        return thread in self._threads
 
     def begin_block(self, data: bytes, offset: int, now: float) -> None:
         """Take up the next block; one that lies before the last one's end is of another file."""
@@ -128,7 +132,9 @@ class QuoteGuard:
         """Give the failures that this line makes believable, in their order."""
         believed = self._advance(line.start) if self.is_open and line.start >= self._due else []
         trusted = line.headed and line.thread is not None and line.thread in self._threads
-        if line.headed and line.thread is not None and (trusted or not self._windows):
+        # A line that is neither may be a piece of one, too short to be more.
+        whole = line.failure is not None or bool(line.opened)
+        if line.headed and line.thread is not None and (trusted or (whole and not self._windows)):
             believed += self._learn(line.thread)
             if self._windows or self._held:
                 believed += self._close(lambda window, _: not window.quote.twice)
@@ -147,13 +153,19 @@ class QuoteGuard:
             window = self._open(opened, line)
             if held and opened.quote.late:
                 doubted[window] = window.until
-        if line.failure is not None:
-            if any(window.quote.name in line.ends for window in doubted if window in strange):
-                self.doubtful += 1
-            elif doubted:
-                self._hold(_Held(line.failure, line.thread, doubted))
-            else:
-                believed.append(line.failure)
+        if line.failure is None:
+            return believed
+        is_second = any(window.quote.twice for window in strange) and self._came_before(
+            line.failure
+        )
+        if is_second or any(
+            window.quote.name in line.ends for window in doubted if window in strange
+        ):
+            self.doubtful += 1
+        elif doubted:
+            self._hold(_Held(line.failure, line.thread, doubted))
+        else:
+            believed.append(line.failure)
         return believed
 
     def flush(self, now: float | None) -> list[Failure]:
@@ -195,16 +207,17 @@ class QuoteGuard:
                 if any(held.windows.get(window, 0) > line.start for window in ended)
             )
 
+    def _came_before(self, failure: Failure) -> bool:
+        """Tell whether a line came before in a message that is written twice; give that up too."""
+        if failure.line not in self._twice:
+            self._twice[failure.line] = None
+            if len(self._twice) > MAX_HELD:
+                del self._twice[next(iter(self._twice))]
+            return False
+        self._give_up([held for held in self._held if held.failure.line == failure.line])
+        return True
+
     def _hold(self, held: _Held) -> None:
-        if any(window.quote.twice for window in held.windows):
-            text = held.failure.line
-            if text in self._twice:
-                first = self._twice[text]
-                self._give_up([] if first is None else [first])
-                self._twice[text] = None
-                self.doubtful += 1
-                return
-            self._twice[text] = held
         if len(self._held) >= MAX_HELD:
             self._give_up([self._held[0]])
         self._held.append(held)
@@ -217,7 +230,7 @@ class QuoteGuard:
         if window is None:
             window = self._windows[key] = _Window(opened.quote, opened.address, line.thread)
         window.until = line.start + opened.quote.size * (2 if opened.quote.twice else 1)
-        if opened.quote.end is not None:
+        if opened.quote.cut:
             window.cuts.append(window.until)
         self._due = window.until if due is None else min(due, window.until)
         return window

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,7 +132,7 @@ class Kamailio:
         return said if done.returncode or "ERROR:" in said else ""
 
     def start(self) -> None:
-        """Start it, and return when it answers."""
+        """Start it, and return when it answers: at its RPC, and to OPTIONS."""
         self.launch()
         rpc = open_rpc(self.address, timeout=0.5)
         end = time.monotonic() + 20
@@ -145,9 +146,11 @@ class Kamailio:
                         raise RuntimeError(f"Kamailio did not start:\n{self.log[-3000:]}") from None
                     time.sleep(0.02)
                 else:
-                    return
+                    break
         finally:
             rpc.close()
+        if not self.answers_within("127.9.9.9", 200, 20):
+            raise RuntimeError(f"Kamailio does not answer to OPTIONS:\n{self.log[-3000:]}")
 
     def launch(self) -> None:
         """Start it and return at once."""
@@ -195,6 +198,7 @@ class Kamailio:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        _wait_for_end(process.pid)
 
     def probe(
         self,
@@ -229,6 +233,14 @@ class Kamailio:
             if time.monotonic() > end:
                 return False
         return True
+
+
+def _wait_for_end(group: int) -> None:
+    """Return when no process of a group is left: each of them keeps the sockets open."""
+    with suppress(ProcessLookupError):
+        while True:
+            os.killpg(group, 0)
+            time.sleep(0.005)
 
 
 class _Phone:

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -103,9 +103,7 @@ def samples(logs: Path, name: str) -> Iterator[Sample]:
                 else:
                     sets = [common | each for each in (said if isinstance(said, list) else [said])]
                     tried = [
-                        each
-                        for each in sets
-                        if holds(each.get("test.condition", ""), name, each)
+                        each for each in sets if holds(each.get("test.condition", ""), name, each)
                     ]
                 continue
             if expected is None and (line.startswith(b"#") or not line.strip()):
@@ -237,6 +235,18 @@ def test_a_filter_finds_in_its_samples_what_fail2ban_finds(path: Path) -> None:
         report = check(here, PACKAGE / "files/logs")
     assert report.cases
     assert report.wrong == []
+
+
+def test_what_is_not_as_annotated_is_told() -> None:
+    path = FILTERS / "vsftpd.conf"
+    sample = next(each for each in samples(PACKAGE / "files/logs", "vsftpd") if each.expected)
+    wrong = replace(sample, expected={"match": True, "host": "x", "time": "2005-01-01T00:00:00"})
+    block = Block("x", sample.raw + b"\n", 0, live=False, position=Position("x", 0, 0, 0, b"", 0))
+    failures = matcher(path, {}).match(block, NOW)
+    assert list(differences(list(failures), sample)) == []
+    assert len(list(differences(list(failures), wrong))) == 2
+    assert len(list(differences([], sample))) == 1
+    assert len(list(differences([], replace(sample, expected={})))) == 0
 
 
 def table(package: Path, directory: Path) -> str:

@@ -89,17 +89,22 @@ def test_the_asterisk_filter_loads_whole() -> None:
     assert [pattern.text for pattern in reading.definition.date_patterns] == ["{^LN-BEG}"]
 
 
-def test_a_filter_that_follows_connections_keeps_what_lines_say_by_themselves() -> None:
+def test_a_filter_that_follows_connections_is_read_whole() -> None:
     reading = load_filter(str(FILTERS / "sshd.conf[mode=aggressive]"), Path("/nowhere"))
     assert reading.definition is not None
-    assert len(reading.definition.rules) > 15
-    left_out = [each for each in reading.problems if "is left out" in each.message]
-    assert left_out
-    assert all(each.origin.path.endswith("sshd.conf") for each in left_out)
+    assert len(reading.definition.rules) > 30
+    assert reading.definition.reading.lines == 1
 
 
-@pytest.mark.parametrize("name", ["mongodb-auth", "slapd", "guacamole"])
-def test_a_filter_over_several_lines_is_refused(name: str) -> None:
+@pytest.mark.parametrize(("name", "lines"), [("mongodb-auth", 10), ("slapd", 20), ("guacamole", 2)])
+def test_a_filter_over_several_lines_says_how_many(name: str, lines: int) -> None:
     reading = load_filter(str(FILTERS / f"{name}.conf"), Path("/nowhere"))
-    assert reading.definition is None
-    assert any("one line at a time" in problem.message for problem in reading.problems)
+    assert reading.definition is not None
+    assert reading.definition.reading.lines == lines
+
+
+def test_names_are_taken_for_hosts_only_where_a_filter_is_told_so() -> None:
+    for use_dns, names in (("no", False), ("raw", False), ("warn", True), ("yes", True)):
+        reading = load_filter(f"{FILTERS}/vsftpd.conf[usedns={use_dns}]", Path("/nowhere"))
+        assert reading.definition is not None
+        assert reading.definition.reading.names is names

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -299,7 +301,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Proxy]]:
         try:
             proxy.process.wait(10)
         except subprocess.TimeoutExpired:
-            proxy.process.kill()
+            # Killed, it would leave its children behind; they are in a session of their own.
+            os.killpg(proxy.process.pid, signal.SIGKILL)
             proxy.process.wait()
 
 

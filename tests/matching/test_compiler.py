@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+import warnings
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logban.matching.compiler import (
     ADDRESS_GROUPS,
     ExpressionError,
+    Reading,
     check_expression,
     compile_expression,
     expand,
@@ -63,6 +66,7 @@ def test_an_address_in_each_of_its_forms(tag: str, text: str, address: str) -> N
         (r"<IP4>", "2001:db8::1 198.51.100.7", "198.51.100.7"),
         (r"<IP6>", "198.51.100.7 [2001:db8::1]", "2001:db8::1"),
         (r"<SUBNET>$", "198.51.100.0/24", "198.51.100.0"),
+        (r"^<SUBNET>$", "[2001:db8::/32]", "2001:db8::"),
         (r"(?P<host>\S+)$", "from 198.51.100.7", "198.51.100.7"),
         (r"<F-IP4>[\d.]+</F-IP4>", "198.51.100.7", "198.51.100.7"),
     ],
@@ -134,11 +138,12 @@ def test_what_is_no_tag_stays() -> None:
         ("<F-USER>.*", "<F-USER> is never closed; write </F-USER>"),
         (".*</F-USER>", "closes a tag that is not open"),
         ("<F-A><F-B></F-A></F-B>", "</F-A> closes a tag that is not open"),
-        ("<HOST><SKIPLINES>x", "only single lines"),
+        ("<HOST><SKIPLINES>x", "needs several lines; set maxlines"),
         ("<HOST> (", "no regular expression: missing"),
         (r"<HOST> \p{nonsense}", "unknown property"),
         ("(" * 3000 + ")" * 3000, "too large"),
         ("a{99999999999}", "too big"),
+        (" ", "would match every line"),
     ],
 )
 def test_an_expression_that_cannot_be_used_says_why(text: str, message: str) -> None:
@@ -151,6 +156,57 @@ def test_a_failregex_names_an_address() -> None:
     check_expression("from somewhere", needs_address=False)
     with pytest.raises(ExpressionError, match="put <HOST> where"):
         check_expression("from <F-USER>.*</F-USER>", needs_address=True)
+
+
+@given(
+    st.text(r"ab[]{}:(),=1^-\se|?*", min_size=1, max_size=12).filter(str.strip),
+    st.text("ab{}[]:,=1es \x1c", max_size=12),
+)
+@example("[[:a:]]", "a]")
+@example("[[:a:]]", ":]")
+@example("a{e}", "a{e}")
+@example("(?:ab){e<=1}", "aa")
+@example(r"\s", "\x1d")
+@example(r"[\s]", "\x1d")
+@example(r"\S", "\x1d")
+def test_an_expression_means_what_it_means_to_re(pattern: str, text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of sets that may nest one day
+        try:
+            theirs = re.compile(pattern)
+        except re.error:
+            return
+    with suppress(ExpressionError):  # such as flags that re takes at the beginning only
+        ours = compile_expression(pattern)
+        found, expected = ours.search(text), theirs.search(text)
+        assert (found and found.span()) == (expected and expected.span())
+
+
+def test_flags_of_a_group_hold_in_that_group() -> None:
+    pattern = compile_expression("(?:(?i)expn|vrfy) <HOST>")
+    assert pattern.search("EXPN 192.0.2.1")
+    assert compile_expression("^((?i)a)b <HOST>").search("Ab 192.0.2.1")
+    assert not compile_expression("^((?i)a)b <HOST>").search("AB 192.0.2.1")
+
+
+def test_tags_that_close_themselves() -> None:
+    assert captured("^<F-ADDR/> x", "2001:db8::1 x") == "2001:db8::1"
+    assert captured("^<F-IP4/> x", "192.0.2.1 x") == "192.0.2.1"
+
+
+def test_lines_that_are_passed_over_are_lines() -> None:
+    pattern = compile_expression("^a <HOST><SKIPLINES>b<SKIPLINES>c$", Reading(lines=9))
+    found = pattern.search("z\na 192.0.2.1\nx\ny\nb\nc\nz\n")
+    assert found is not None
+    assert (found["skiplines0"], found["skiplines1"]) == ("x\ny\n", "")
+
+
+def test_a_host_may_be_a_name_where_names_are_taken() -> None:
+    pattern = compile_expression("from <HOST>$", Reading(names=True))
+    found = pattern.search("from a.example.org")
+    assert found is not None
+    assert (found["dns"], found["ip4"]) == ("a.example.org", None)
+    assert pattern.groups == 3, "as many as in fail2ban, for (?(2)...) and \\2"
 
 
 @given(st.text(r"a<>F-/HOSTUR(?P)[]{}\d+*.|^$e1", max_size=30))

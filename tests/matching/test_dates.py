@@ -72,6 +72,87 @@ def test_the_default_formats(
     assert dated.text == left
 
 
+@pytest.mark.parametrize("patterns", [(), (BEGINNING,), ("^{DATE}",), ("^x?{DATE}",)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("20/11/2026 10:00:00", 0),
+        ("20-11-26 10:00:00", 0),
+        ("11/20/2026:10:00:00", 0),
+        ("11-20-2026 10:00:00.250", 0.25),
+        ("<11/20/26@10:00:00>", 0),
+        ("261120 10:00:00", 0),
+        ("Nov 20, 2026 10:00:00 AM", 0),
+        ("Nov-20-26 10:00:00", 0),
+        ("20261120T100000", 0),
+        ("20261120 100000,5+0000", 0.5),
+        ("CET Nov 20 11:00:00", 0),
+        ("+01:00 Fri Nov 20 11:00:00.5 2026", 0.5),
+        ("nov 20 10:00:00", 0),
+        ("10:00:00", 0),
+    ],
+)
+def test_the_less_frequent_default_formats(
+    patterns: tuple[str, ...], text: str, seconds: float
+) -> None:
+    dated = date_reader(patterns, UTC).read(f"{text} x", NOW)
+    assert dated.time == AT_TEN + seconds
+    assert dated.text == " x"
+
+
+def test_daemontools_label_and_the_kernels_audit() -> None:
+    label = f"@4{int(AT_TEN):015x}{500_000_000:08x}"
+    assert read(f"{label} imap-login: x") == AT_TEN + 0.5
+    assert read(f"x {label} x", "tai64n") == AT_TEN + 0.5
+    assert read(f"x {label} x", "{^LN-BEG}TAI64N") is None
+    line = f"type=USER_LOGIN msg=audit({AT_TEN:.0f}.250:12): x"
+    assert (read(line), rest(line)) == (AT_TEN + 0.25, "type=USER_LOGIN msg=audit(:12): x")
+    assert read(line, "Epoch") == AT_TEN + 0.25
+    assert read(line, "{^LN-BEG}Epoch") is None
+    assert read(f"[{AT_TEN:.0f}] x", "{^LN-BEG}epoch") == AT_TEN
+
+
+def test_the_defaults_amid_another_expression() -> None:
+    pattern = r"^[^\[]*\[({DATE})"
+    line = "192.0.2.1 - - [20/Nov/2026:11:00:00 +0100] x"
+    assert (read(line, pattern), rest(line, pattern)) == (AT_TEN, "192.0.2.1 - - [] x")
+    assert rest(line, r"^[^\[]*(\[{DATE}\s*\])") == "192.0.2.1 - -  x"
+    assert read(f"x[{AT_TEN:.0f}] x", pattern) == AT_TEN
+    assert read(line, r"^- \[{date}") is None
+
+
+def test_lines_that_an_empty_group_says_to_have_no_date() -> None:
+    line = "WARNING: x at 2026-11-20 10:00:00"
+    assert read(line) == AT_TEN
+    dated = date_reader(("^WARNING:()**", BEGINNING, "{DATE}"), UTC).read(line, NOW)
+    assert (dated.time, dated.text) == (None, line)
+
+
+def test_an_impossible_date_of_a_filters_own_pattern_is_cut_out_all_the_same() -> None:
+    dated = date_reader(("^%Y-%m-%d %H:%M:%S", BEGINNING), UTC).read("0000-12-30 00:00:00 x", NOW)
+    assert (dated.time, dated.text) == (None, " x")
+
+
+def test_of_several_patterns_the_date_nearest_to_the_beginning_counts() -> None:
+    patterns = ("%d/%m/%Y", "%Y-%m-%d")
+    assert read("a day, 2026-11-20, and 21/11/2026", *patterns) == utc(2026, 11, 20)
+    assert read("a day, 2026-11-20, and 21/11/2026", *patterns, "on %d$") == utc(2026, 11, 20)
+    assert read("a 2026-11-20, and 1999-01-01", *patterns, "1999-%m-%d$") == utc(2026, 11, 20)
+    assert read("a 2026-11-20 10:00:00 x", "x (%Y) never", "{DATE}") == AT_TEN
+
+
+def test_a_zone_by_its_abbreviation() -> None:
+    assert read("2026-11-20 11:00:00 CET x", "%F %T %Z") == AT_TEN
+    assert read("2026-11-20 05:00:00 EST x", "%F %T %ExZ") == AT_TEN
+    assert read("2026-11-20 13:00:00 CET+0200 x", "%F %T %Exz") == AT_TEN
+    assert read("2026-11-20 10:00:00 QQQ x", "%F %T %Z") == AT_TEN, "not known: the source's"
+
+
+def test_days_of_a_year_without_the_year() -> None:
+    assert read("324 10:00", "%j %H:%M") == AT_TEN
+    assert read("330 10:00", "%j %H:%M") == utc(2025, 11, 26, 10)
+
+
 def test_a_zone_is_the_lines_own_or_the_sources() -> None:
     assert read("[Nov 20 11:00:00] x", zone=MADRID) == AT_TEN
     assert read("[2026-07-20 12:00:00] x", zone=MADRID) == utc(2026, 7, 20, 10)
@@ -206,6 +287,10 @@ def test_none_behind_another_pattern_is_for_the_lines_that_the_other_does_not_kn
         ("%A %d %b %Y %H", "Friday 20 Nov 2026 10"),
         ("%a %d.%m.%Y %H", "Fri 20.11.2026 10"),
         ("%Y %j %H:%M", "2026 324 10:00"),
+        ("%c", "Fri Nov 20 10:00:00 2026"),
+        ("%x %X", "11/20/26 10:00:00"),
+        ("%G-W%V-%u %F %T", "2026-W47-5 2026-11-20 10:00:00"),
+        ("at {LEPOCH}ms", f"at {AT_TEN * 1e3:.0f}ms"),
         ("%F %T%z", "2026-11-20 15:30:00+0530"),
         ("%F %T%Exz", "2026-11-20 11:00:00+01"),
         ("%F %T%z", "2026-11-20 10:00:00z"),

@@ -9,6 +9,7 @@ A ban here outlives a restart of Kamailio, and does not end while logban does no
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import math
 import os
 import tempfile
@@ -48,7 +49,7 @@ _OWNER: Final = "logban"
 _FOR_EVER: Final = math.inf
 _LISTED: Final = 1000  # addresses of a dump that fit into a datagram, with some room
 # A line in a group that nobody asks for tells whether Kamailio reads this very file.
-_CANARY: Final = f"2147483647 192.0.2.1 32 0 {_OWNER}//canary"
+_CANARY: Final = f"2147483647 192.0.2.1 32 0 {_OWNER}//"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,10 @@ class AddressFile:
         self._jail = identifier(settings.jail, 40)
         self._reloaded = -_FOR_EVER
         self._is_stale = False
+        self._is_read = False
         self._since = ""
+        path = str(settings.file).encode("utf-8", "surrogateescape")
+        self._canary = _CANARY + hashlib.sha256(path).hexdigest()[:16]
 
     def takes(self, subject: Subject) -> bool:
         """Tell whether the file can hold a subject."""
@@ -96,8 +100,8 @@ class AddressFile:
         with self._locked():
             self._write(*self._read())
         self._is_stale = True
-        if self._reload():
-            self._require_read(rpc)
+        self._is_read = False
+        self._reload()
         self._since = since
 
     def apply(self, bans: Sequence[Ban]) -> None:
@@ -156,16 +160,16 @@ class AddressFile:
         if self._is_stale:
             self._reload()
 
-    def _reload(self) -> bool:
-        """Let Kamailio read the file, unless it has done so a moment ago; tell whether it did."""
+    def _reload(self) -> None:
+        """Let Kamailio read the file, unless it has done so a moment ago."""
         if self._clock.now() - self._reloaded < RELOAD_EVERY:
-            return False
+            return
         rpc = self._opened()
         try:
             answer = call(rpc, Method.ADDRESS_RELOAD)
         except Refused as refused:
             if refused.text == _ONGOING:
-                return False
+                return
             if refused.text == _FAILED:
                 raise ActionError(
                     f"Kamailio could not read its address file: it must name "
@@ -177,7 +181,9 @@ class AddressFile:
             raise Unexpected(Call(Method.ADDRESS_RELOAD), answer)
         self._reloaded = self._clock.now()
         self._is_stale = False
-        return True
+        if not self._is_read:
+            self._require_read(rpc)
+            self._is_read = True
 
     def _require_read(self, rpc: Rpc) -> None:
         others, own = self._read()
@@ -189,7 +195,7 @@ class AddressFile:
             item = each.get("item")
             if isinstance(item, Struct):
                 tags.add(item.get("tag"))
-        if _CANARY.rpartition(" ")[2] not in tags:
+        if self._canary.rpartition(" ")[2] not in tags:
             raise ActionError(
                 f"Kamailio reads another address file than {self._settings.file}: write "
                 f'modparam("permissions", "address_file", "{self._settings.file}") into '
@@ -226,7 +232,7 @@ class AddressFile:
         for line in text.splitlines():
             words = line.split()
             tag = words[4].split("/") if len(words) == 5 else []
-            if line == _CANARY:
+            if line.startswith(_CANARY):
                 continue
             if tag[:2] != [_OWNER, self._jail] or len(tag) != 3:
                 others.append(line)
@@ -236,7 +242,7 @@ class AddressFile:
         return others, own
 
     def _write(self, others: Sequence[str], own: Mapping[str, float]) -> None:
-        lines = [*others, _CANARY]
+        lines = [*others, self._canary]
         for network, end in sorted(own.items()):
             address, _, mask = network.partition("/")
             mask = mask or ("128" if ":" in address else "32")

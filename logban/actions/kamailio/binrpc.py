@@ -83,7 +83,8 @@ class Control:
                     raise garbled(self.where, f"it begins with {head[0]:#04x}")
                 size = int.from_bytes(_receive(connection, (head[1] >> 2 & 3) + 1, end), "big")
                 echoed = _receive(connection, (head[1] & 3) + 1, end)
-                if echoed != cookie:
+                # It comes back as a number, without zeros in front.
+                if int.from_bytes(echoed, "big") != int.from_bytes(cookie, "big"):
                     raise garbled(self.where, "its answer is none to what it was asked")
                 if size > ANSWER_LIMIT:
                     raise garbled(self.where, f"its answer has {size} bytes")

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 CHECK_EVERY: Final = 2.0
 """Seconds between two looks at the canary, and the longest wait after a failure."""
 
-_LISTED: Final = 1500  # entries of a dump that fit into a datagram, with some room
+_LISTED: Final = 500  # entries of a dump that fit into a datagram of 128 KiB, whatever their keys
 _CANARY_SECONDS: Final = 600
 _NEARLY: Final = 2.0  # seconds: Kamailio's clock ticks in whole ones
 _FOR_EVER: Final = math.inf

@@ -302,7 +302,7 @@ class _TimedSocket:
         return BufferedReader(_Timed(self._connection, self._end()))
 
     def close(self) -> None:
-        self._connection.close()
+        """Leave the connection open: http.client closes it before the answer has been read."""
 
 
 class Http:
@@ -318,18 +318,20 @@ class Http:
 
     def call_many(self, calls: Sequence[Call]) -> list[Answer]:
         """Make one call after another, over one connection as long as Kamailio keeps it."""
-        connection: HTTPConnection | None = None
+        made: socket.socket | None = None
         answers: list[Answer] = []
         try:
             for each in calls:
                 self._end = time.monotonic() + self._timeout
-                if connection is None:
-                    connection = self._connect()
+                if made is None:
+                    made = socket.create_connection((self._host, self._port), self._timeout)
+                    connection = HTTPConnection(self._host, self._port)
+                    connection.sock = _TimedSocket(made, lambda: self._end)
                 answer, is_kept = self._call(connection, each)
                 answers.append(answer)
                 if not is_kept:
-                    connection.close()
-                    connection = None
+                    made.close()
+                    made = None
         except TimeoutError as error:
             raise silent(self.where, self._timeout) from error
         except HTTPException as error:
@@ -337,18 +339,12 @@ class Http:
         except OSError as error:
             raise unreachable(self.where, error) from error
         finally:
-            if connection is not None:
-                connection.close()
+            if made is not None:
+                made.close()
         return answers
 
     def close(self) -> None:
         """Do nothing: connections live no longer than their calls."""
-
-    def _connect(self) -> HTTPConnection:
-        made = socket.create_connection((self._host, self._port), self._timeout)
-        connection = HTTPConnection(self._host, self._port)
-        connection.sock = _TimedSocket(made, lambda: self._end)
-        return connection
 
     def _call(self, connection: HTTPConnection, request: Call) -> tuple[Answer, bool]:
         number = new_number()

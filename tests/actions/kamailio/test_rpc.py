@@ -8,7 +8,7 @@ import json
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logban.actions.kamailio.rpc import (
@@ -46,7 +46,8 @@ def test_a_parameter_is_a_text_or_a_whole_number(parameter: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "parameter", ["", "a\nb", "a\0b", "\x7f", "\udc80", "x" * (LONGEST_TEXT + 1), 2**31, -(2**31) - 1]
+    "parameter",
+    ["", "a\nb", "a\0b", "\x7f", "\udc80", "x" * (LONGEST_TEXT + 1), 2**31, -(2**31) - 1],
 )
 def test_what_kamailio_would_misread_is_not_sent(parameter: str | int) -> None:
     with pytest.raises(ValueError):
@@ -110,6 +111,7 @@ def test_replies() -> None:
     assert repeated == Reply(7, Struct((("Value", "a"), ("Value", "b"))))
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_whatever_json_comes_is_read_or_passed_over(value: object) -> None:
     data = json.dumps({"result": value, "id": 3}).encode()
@@ -118,6 +120,7 @@ def test_whatever_json_comes_is_read_or_passed_over(value: object) -> None:
     decode(json.dumps(value).encode())
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_garbage_is_passed_over(data: bytes) -> None:
     assert decode(data) is None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# ruff: noqa: INP001  # a part of the program manpages.py; nobody imports packaging
+# ruff: noqa: INP001  # a part of the program that is this directory
 """Text as groff_man(7) takes it: escapes, paragraphs, lists, examples, sections."""
 
 from __future__ import annotations
@@ -13,28 +13,26 @@ def escape(text: str) -> str:
     return text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("^", "\\(ha")
 
 
-def _unbroken(text: str) -> str:
-    """Give escaped text whose words are not hyphenated where they are no words of the language."""
-    return re.sub(r"(?<![^\s(])(?=\S*[\\_/<=.][^\s.])", r"\\%", text)
-
-
 def line(text: str) -> str:
     """Give a line of running text, in which `this` is set in bold."""
     parts = text.split("`")
-    made = "".join(
-        bold(part) if number % 2 else _unbroken(escape(part)) for number, part in enumerate(parts)
-    )
+    made = "".join(bold(part) if number % 2 else escape(part) for number, part in enumerate(parts))
     return f"\\&{made}" if made.startswith((".", "\\(aq")) else made
 
 
 def bold(text: str) -> str:
     """Give text in bold."""
-    return f"\\fB{_unbroken(escape(text))}\\fR"
+    return f"\\fB{escape(text)}\\fR"
 
 
 def italic(text: str) -> str:
     """Give text in italics."""
-    return f"\\fI{_unbroken(escape(text))}\\fR"
+    return f"\\fI{escape(text)}\\fR"
+
+
+def option(name: str, value: str) -> str:
+    """Give an option and what follows it."""
+    return f"{bold(name)} {italic(value)}" if value else bold(name)
 
 
 def paragraphs(text: str) -> Iterator[str]:

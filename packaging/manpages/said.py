@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# ruff: noqa: INP001  # a part of the program manpages.py; nobody imports packaging
+# ruff: noqa: INP001  # a part of the program that is this directory
 """What the manual pages say beside the tables."""
 
 from __future__ import annotations

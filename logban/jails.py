@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+"""The jails that run, with their actions: put together, taken apart, gone over to another form.
+
+A reload touches only what differs: counts go on, bans stay, and none of them has a gap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from logban.actions import catalogue
+from logban.clock import Clock
+from logban.config.settings import Configuration, JailSettings
+from logban.errors import LogbanError
+from logban.jail import Actions, Jail
+from logban.judging.exemption_book import ExemptionBook
+from logban.ledger.ledger import Ledger
+from logban.model import Change, Subject
+from logban.sources.files import FileSources
+
+log = logging.getLogger(__name__)
+
+
+class Jails:
+    """The jails at work and their actions, by name, as ``configuration`` has them."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        clock: Clock,
+        *,
+        sources: FileSources,
+        exemptions: ExemptionBook,
+        ledger: Ledger,
+        submit: Callable[[Iterable[Change]], None],
+    ) -> None:
+        """``submit`` takes the bans that end with a jail."""
+        self.configuration = configuration
+        self.running: dict[str, Jail] = {}
+        self.actions: dict[str, Actions] = {}
+        self._clock = clock
+        self._sources = sources
+        self._exemptions = exemptions
+        self._ledger = ledger
+        self._submit = submit
+
+    def build_all(self) -> None:
+        """Put every jail together; their actions are not started yet."""
+        for settings in self.configuration.jails.values():
+            self._build(settings)
+
+    def start(self) -> None:
+        """Let the actions work."""
+        for actions in self.actions.values():
+            actions.start()
+
+    async def close(self) -> None:
+        """Let go of all actions; what is in force stays so."""
+        await asyncio.gather(*(actions.close() for actions in self.actions.values()))
+
+    def _build(self, settings: JailSettings) -> None:
+        """Put a jail together with its actions; those are not started yet."""
+        self._build_jail(settings)
+        self.actions[settings.name] = self._make_actions(settings)
+
+    def _make_actions(self, settings: JailSettings, earlier: Actions | None = None) -> Actions:
+        name = settings.name
+        return Actions(
+            settings.actions,
+            self._clock,
+            lambda: self._ledger.active(name),
+            earlier,
+            self._exempt_anywhere,
+        )
+
+    def _exempt_anywhere(self, subject: Subject) -> str:
+        """Tell by what entry a subject is exempt in any jail; "" if it is in none."""
+        found = (self._exemptions.exempt(jail, subject) for jail in self.running)
+        return next((exemption.entry for exemption in found if exemption is not None), "")
+
+    def _build_jail(self, settings: JailSettings) -> None:
+        """Put a jail together as far as its verdicts, and let it follow its files."""
+        name = settings.name
+        self._exemptions.set_jail(
+            name, settings.ignore, f"ignoreip of [{name}]", own=settings.ignore_self
+        )
+        self.running[name] = Jail(
+            settings,
+            exempt=lambda subject: self._exemptions.exempt(name, subject),
+            floors=self._ledger.floors,
+            match_timeout=self.configuration.server.match_timeout,
+            max_tracked=self.configuration.server.max_tracked,
+        )
+        for path in settings.log_paths:
+            self._sources.follow([path.pattern], backend=settings.backend, start=path.start)
+
+    async def go_over(self, new: Configuration) -> list[str]:
+        """Go over to another configuration; tell what changed.
+
+        Counts go on, bans stay; those of a jail that is gone are lifted.
+        """
+        old, self.configuration = self.configuration, new
+        limits_differ = replace(new.server, loglevel=old.server.loglevel) != old.server
+        said = [await self._remove(name) for name in _names(old) if name not in new.jails]
+        for name, settings in new.jails.items():
+            if name not in old.jails:
+                self._build(settings)
+                self.actions[name].start()
+                said.append(f"jail {name} is new")
+            elif settings != old.jails[name] or limits_differ:
+                await self._rebuild(settings)
+                said.append(f"jail {name} has changed")
+        await self.sweep([*old.jails.values(), *new.jails.values()])
+        return said
+
+    async def _remove(self, name: str) -> str:
+        """Lift the bans of a jail that is no more, and let go of it; tell what was done."""
+        now = self._clock.now()
+        changes = self._ledger.lift_where(lambda ban: ban.jail == name, now, "reload")
+        self._submit(changes)
+        if name in self.running:
+            await self._dismantle(name)
+        return f"jail {name} is gone; {len(changes)} bans lifted"
+
+    async def _rebuild(self, settings: JailSettings) -> None:
+        """Put a jail together anew; who was being counted still is, who is banned stays so."""
+        name = settings.name
+        before, actions = self.running[name], self.actions[name]
+        self._build_jail(settings)
+        after = self.running[name]
+        self._unfollow(before.settings)
+        after.take_over(before)
+        if settings.actions != before.settings.actions:
+            self.actions[name] = self._make_actions(settings, earlier=actions)
+            await self.actions[name].replace(actions, lambda: self._ledger.active(name))
+
+    async def _dismantle(self, name: str) -> None:
+        jail, actions = self.running.pop(name), self.actions.pop(name)
+        self._unfollow(jail.settings)
+        self._exemptions.forget_jail(name)
+        await actions.close()
+
+    def _unfollow(self, settings: JailSettings) -> None:
+        """Stop following the files that no jail follows any more."""
+        followed = {
+            path.pattern for jail in self.running.values() for path in jail.settings.log_paths
+        }
+        self._sources.forget(
+            [path.pattern for path in settings.log_paths if path.pattern not in followed]
+        )
+
+    async def sweep(self, jails: Iterable[JailSettings]) -> None:
+        """Remove the chains and sets that jails of before have left, of the types used in these.
+
+        Where a jail has failed, nobody can tell which are its own; so nothing is removed then.
+        """
+        if self.configuration.failed:
+            return
+        used = _places(self.configuration.jails.values())
+        for kind in sorted({place.type_name for place in _places(jails)}):
+            keep = {place.name for place in used if place.type_name == kind}
+            try:
+                gone = await asyncio.to_thread(catalogue.sweep, kind, keep)
+            except LogbanError as error:
+                log.warning("what earlier jails have left in %s can't be removed: %s", kind, error)
+            except Exception:
+                log.exception("what earlier jails have left in %s can't be removed", kind)
+            else:
+                if gone:
+                    log.info(
+                        "removed what earlier jails have left in %s: %s", kind, ", ".join(gone)
+                    )
+
+
+def _names(configuration: Configuration) -> list[str]:
+    """Name all jails that bans can be of."""
+    return [*configuration.jails, *configuration.failed]
+
+
+def _places(jails: Iterable[JailSettings]) -> set[catalogue.Place]:
+    """Give the places in which these jails keep bans."""
+    places = {catalogue.place_of(spec) for jail in jails for spec in jail.actions}
+    return {place for place in places if place is not None}

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""When what has changed goes to the database, and in which thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from logban.clock import Clock
+from logban.errors import LedgerError
+from logban.ledger.records import Checkpoint
+from logban.ledger.store import Store
+from logban.supervision import sleep_until
+
+log = logging.getLogger(__name__)
+
+SOONEST: Final = 0.1
+EVERY: Final = 1.0
+"""Seconds from one commit to the next.
+
+A ban goes to disk sooner than a mere count: until then a crash makes it a new one, which is told
+of again.
+"""
+
+T = TypeVar("T")
+
+
+class Checkpoints:
+    """Commits what ``gather`` gives, whole and in order; keeps it as long as that fails.
+
+    ``error`` says why the last commit failed, "" if it did not.
+    """
+
+    def __init__(self, store: Store, clock: Clock, gather: Callable[[], Checkpoint]) -> None:
+        self.store = store
+        self.error = ""
+        self._clock = clock
+        self._gather = gather
+        self._uncommitted = Checkpoint()
+        self._committing = asyncio.Lock()
+        self._urgent = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, "ledger")
+
+    def hurry(self) -> None:
+        """Let the next commit come soon."""
+        self._urgent.set()
+
+    def add(self, checkpoint: Checkpoint) -> None:
+        """Have something more committed with the next one."""
+        self._uncommitted = self._uncommitted.then(checkpoint)
+
+    async def run(self) -> None:
+        """Commit again and again, until cancelled."""
+        while True:
+            await self._clock.sleep(SOONEST)
+            await sleep_until(self._clock, self._clock.now() + EVERY, self._urgent)
+            self._urgent.clear()
+            try:
+                await self.commit()
+            except LedgerError as error:
+                if self.error != str(error):
+                    log.error("%s; trying again", error)  # noqa: TRY400  # the sentence says it all
+                self.error = str(error)
+
+    async def commit(self) -> None:
+        """Write to the database all that has changed; LedgerError keeps it for the next time.
+
+        Once begun it goes on whoever is cancelled: nobody else would know whether it was written.
+        """
+        await asyncio.shield(self._commit())
+
+    async def _commit(self) -> None:
+        async with self._committing:
+            self.add(self._gather())
+            if self._uncommitted.is_empty():
+                return
+            await self.in_database(self.store.commit, self._uncommitted)
+            self._uncommitted = Checkpoint()
+            self.error = ""
+
+    async def in_database(self, work: Callable[..., T], *arguments: object) -> T:
+        """Do something with the database in its thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    async def close(self) -> None:
+        """Commit what is left, and close the database."""
+        try:
+            await self.commit()
+        except LedgerError as error:
+            log.error("at the end: %s", error)  # noqa: TRY400  # the sentence says it all
+        await self.in_database(self.store.close)
+        self._thread.shutdown()

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""The whole machine in one process: real files, real database, a fake kernel and a fake clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from logban.actions.declaration import ActionSpec
+from logban.actions.protocols import Enforcer, Notifier
+from logban.config import load
+from logban.daemon import Daemon, World
+from logban.ledger.store import Store
+from logban.testing.actions import FakeEnforcer, FakeNotifier
+from logban.testing.clock import FakeClock
+from logban.testing.lines import LogFile, wrong_password
+
+NOW = 1_795_168_800.0
+BAD, OTHER = "198.51.100.7", "203.0.113.50"
+_FILTER = "[Definition]\nfailregex = failed for '<HOST>:\\d+' - Wrong password$\n"
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop and its threads go on until something is so."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  # threads have a part in it
+            await asyncio.sleep(0.001)
+
+
+class FakeResolver:
+    """A :class:`logban.judging.names.Resolver` that knows what it was told."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, frozenset[str]] = {}
+
+    async def resolve(self, name: str) -> frozenset[str]:
+        """Give a name's addresses; OSError if it was told none."""
+        if name not in self.known:
+            raise OSError(f"{name} is not known")
+        return self.known[name]
+
+
+class Machine:
+    """A daemon in this process, with a clock, a resolver and actions that a test commands.
+
+    ``actions`` holds those that were built, by jail and name as written ("pbx nftables").  A test
+    puts ``build`` and ``sweep`` in the place of those of the catalogue: the real ones would change
+    this host's kernel.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = FakeClock(NOW)
+        self.names = FakeResolver()
+        self.own: frozenset[str] | OSError = frozenset()
+        self.log = LogFile(folder / "full")
+        self.actions: dict[str, FakeEnforcer | FakeNotifier] = {}
+        self.swept: list[tuple[str, set[str]]] = []
+        self.sweep_fault: Exception | None = None
+        for part in ("jails.d", "filters.d", "state"):
+            (folder / part).mkdir()
+        (folder / "filters.d/sip.conf").write_text(_FILTER)
+        (folder / "jails.d/manual.conf").write_text("[manual]\naction =\n")
+
+    def jail(self, name: str = "pbx", **settings: str) -> None:
+        """Write a jail: the usual settings, and what a test says instead."""
+        usual = {"enabled": "true", "filter": "sip", "logpath": str(self.log.path)}
+        usual |= {"maxretry": "2", "findtime": "600", "bantime": "60", "action": "nftables"}
+        lines = [f"{key} = {value}" for key, value in (usual | settings).items()]
+        path = self.folder / "jails.d" / f"{name}.conf"
+        path.write_text("\n".join([f"[{name}]", *lines, ""]))
+
+    def fail(self, address: str = BAD, times: int = 2) -> None:
+        """Write failures of an address, of this moment."""
+        for _ in range(times):
+            self.log.write(wrong_password(address, self.clock.now()))
+
+    def build(self, spec: ActionSpec, _clock: object) -> Enforcer | Notifier:
+        """Make a fake of what a jail asks for."""
+        made = FakeNotifier() if spec.type_name == "email" else FakeEnforcer()
+        self.actions[f"{spec.jail} {spec.written}"] = made
+        return made
+
+    def sweep(self, kind: str, keep: set[str]) -> list[str]:
+        """Note the call, and fail if that was ordered."""
+        self.swept.append((kind, keep))
+        if self.sweep_fault is not None:
+            raise self.sweep_fault
+        return ["old-drop"]
+
+    def enforcer(self, name: str = "pbx nftables") -> FakeEnforcer:
+        """Give the enforcer of that name."""
+        made = self.actions[name]
+        if not isinstance(made, FakeEnforcer):
+            raise TypeError(f"{name} is no enforcer")
+        return made
+
+    def notifier(self, name: str) -> FakeNotifier:
+        """Give the notifier of that name."""
+        made = self.actions[name]
+        if not isinstance(made, FakeNotifier):
+            raise TypeError(f"{name} is no notifier")
+        return made
+
+    def store(self) -> Store:
+        """Open its database."""
+        return Store(self.folder / "state" / "logban.sqlite3")
+
+    def own_addresses(self) -> frozenset[str]:
+        """Give the host's own addresses, or the error that a test wants."""
+        if isinstance(self.own, OSError):
+            raise self.own
+        return self.own
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Daemon]:
+        """Run the daemon as the configuration says now; stop it at the end."""
+        world = World(self.clock, self.names, self.own_addresses)
+        daemon = Daemon(load(self.folder), self.store(), world)
+        ready = asyncio.Event()
+
+        async def told() -> None:
+            ready.set()
+
+        work = asyncio.create_task(daemon.run(told))
+        try:
+            async with asyncio.timeout(5):
+                await ready.wait()
+            yield daemon
+        finally:
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
+
+    async def let_pass(self, seconds: float) -> None:
+        """Let time go by step by step, so that whoever sleeps in between is woken in time."""
+        for _ in range(round(seconds * 4)):
+            self.clock.advance(0.25)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)

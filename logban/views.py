@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""What the running machine looks like to an admin: its parts in the form of the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from logban.control import payloads
+from logban.control.payloads import BanView
+from logban.daemon import Daemon
+from logban.jail import Jail
+from logban.judging.times import ArrivalTimes
+from logban.ledger.records import Allowed, PastBan
+from logban.model import Ban
+from logban.sources.report import SourceState
+
+
+class Views:
+    """Shows the parts of a daemon."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def jail(self, jail: Jail) -> payloads.JailStatus:
+        """Show how a jail is."""
+        daemon = self._daemon
+        settings = jail.settings
+        patterns = {path.pattern for path in settings.log_paths}
+        following = [
+            report for report in daemon.sources.report() if patterns.intersection(report.patterns)
+        ]
+        state, reason = payloads.JailState.RUNNING, ""
+        if patterns and all(report.state is SourceState.WAITING for report in following):
+            state = payloads.JailState.WAITING
+            reason = "no log file yet: " + ", ".join(sorted(patterns))
+        counters = jail.matcher.counters if jail.matcher is not None else None
+        tracker = jail.judge.tracker
+        workers = daemon.jails.actions[jail.name].workers
+        oldest = daemon.clock.now() - settings.findtime
+        return payloads.JailStatus(
+            name=jail.name,
+            state=state,
+            reason=reason,
+            filter=settings.filter.name if settings.filter else "",
+            files=tuple(report.path for report in following),
+            lines=counters.lines if counters else 0,
+            failures=sum(
+                sum(time > oldest for time in known.times)
+                for known in map(tracker.get, tracker)
+                if known
+            ),
+            failures_total=counters.failures if counters else 0,
+            tracked=len(tracker),
+            banned=sum(1 for _ in daemon.ledger.active(jail.name)),
+            banned_total=jail.banned_total,
+            exempted_total=jail.judge.counters.exempted,
+            timeouts=counters.timeouts if counters else 0,
+            unparsed=counters.unaddressed if counters else 0,
+            unmatched=jail.unmatched.count,
+            clock=_clock_of(jail, daemon.clock.now()),
+            actions=tuple(
+                payloads.ActionStatus(
+                    report.name, payloads.ActionKind(report.kind),
+                    payloads.ActionState(report.state), report.error, report.since,
+                    report.retries, report.in_force, report.pending,
+                )
+                for report in (worker.report() for worker in workers)
+            ),
+            settings=payloads.JailSettings(settings.maxretry, settings.findtime, settings.bantime),
+        )  # fmt: skip
+
+    def failed_jail(self, name: str) -> payloads.JailStatus:
+        """Show a jail that can't run, and why."""
+        problems = self._daemon.configuration.failed[name]
+        reason = "; ".join(str(problem) for problem in problems)
+        return payloads.JailStatus(name, payloads.JailState.FAILED, reason)
+
+    def sources(self) -> Iterable[payloads.SourceStatus]:
+        """Show how the reading of each file is."""
+        for report in self._daemon.sources.report():
+            yield payloads.SourceStatus(
+                report.path, report.state.value, report.reason, report.size, report.offset,
+                report.lag, report.lines, report.rotations, report.truncations,
+                report.long_lines, report.watching,
+                report.progress if report.state is SourceState.CATCHING_UP else None,
+            )  # fmt: skip
+
+    def ban(self, ban: Ban, now: float) -> BanView:
+        """Show a ban, and whether all that is to enforce it says that it does."""
+        actions = self._daemon.jails.actions.get(ban.jail)
+        enforcers = [] if actions is None else actions.enforcers()
+        able = [worker for worker in enforcers if worker.takes(ban.subject)]
+        in_force = all(worker.holds(ban.subject) for worker in able) and bool(able)
+        names = tuple(worker.spec.written for worker in able)
+        return BanView.of(ban, now, in_force if enforcers else None, names)
+
+    def exemption(self, allowed: Allowed) -> payloads.AllowEntry:
+        """Show an exemption made by hand."""
+        addresses = sorted(self._daemon.exemptions.addresses(allowed.entry))
+        return payloads.AllowEntry(
+            allowed.entry,
+            "hand",
+            until=allowed.until,
+            note=allowed.note,
+            addresses=tuple(addresses),
+            added=allowed.added,
+        )
+
+
+def unmatched(jail: Jail) -> payloads.UnmatchedOfJail:
+    """Show what a jail's filter does not know."""
+    return payloads.UnmatchedOfJail(
+        jail.name,
+        jail.settings.filter.name if jail.settings.filter else "",
+        jail.unmatched.count,
+        tuple(
+            payloads.UnmatchedSample(sample.line, sample.source, sample.count, sample.time)
+            for sample in jail.unmatched.samples
+        ),
+    )
+
+
+def past_ban(past: PastBan) -> payloads.PastBan:
+    """Show a ban that is over."""
+    ban = past.ban
+    return payloads.PastBan(
+        jail=ban.jail,
+        subject=ban.subject,
+        time=ban.time,
+        until=ban.until,
+        ended=past.ended,
+        failures=ban.failures,
+        rule=ban.rule,
+        origin=ban.origin,
+        reason=ban.reason,
+        ended_by=past.ended_by,
+    )
+
+
+def _clock_of(jail: Jail, now: float) -> payloads.LogClock:
+    for times in jail.sources.values():
+        if isinstance(times, ArrivalTimes) and times.offset is not None:
+            return payloads.LogClock(times.offset, times.hint(jail.utc_offset(now)))
+    return payloads.LogClock()

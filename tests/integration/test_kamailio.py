@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: MIT
+"""The daemon and a real Kamailio: attacks by SIP, bans in the proxy, restarts, faults."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from logban.actions.kamailio import calls
+from logban.actions.kamailio.calls import Item
+from logban.actions.kamailio.expiry import Ends
+from logban.actions.kamailio.rpc import Rpc
+from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
+from logban.testing.kamailio import Kamailio, filled
+from logban.testing.namespaces import Namespace
+from logban.testing.running import Answer, RunningServer
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "tests" / "actions" / "kamailio" / "banning.cfg"
+LITTLE = """#!KAMAILIO
+auto_aliases=no
+loadmodule "kex.so"
+loadmodule "sl.so"
+loadmodule "tm.so"
+loadmodule "jsonrpcs.so"
+modparam("jsonrpcs", "dgram_socket", "kamailio_rpc.sock")
+request_route {
+	sl_send_reply("200", "OK");
+}
+"""
+
+
+@pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    """Give a namespace that the test is in itself, and all that it starts."""
+    made = Namespace()
+    try:
+        with made.enter():
+            yield made
+    finally:
+        made.remove()
+
+
+def start_kamailio(script: str) -> Kamailio:
+    proxy = Kamailio.of(script, "--log-engine=json:M")
+    (proxy.directory / "logban.list").write_text("")
+    proxy.start()
+    return proxy
+
+
+@pytest.fixture
+def kamailio(namespace: Namespace) -> Iterator[Kamailio]:
+    proxy = start_kamailio(
+        filled(SCRIPT.read_text("utf-8"), (ROOT / "docs" / "kamailio.md").read_text("utf-8"))
+    )
+    try:
+        yield proxy
+    finally:
+        proxy.remove()
+
+
+@pytest.fixture
+def server(namespace: Namespace, tmp_path: Path) -> Iterator[RunningServer]:
+    made = RunningServer(namespace, tmp_path)
+    for file in (ROOT / "filters.d").glob("*.conf"):
+        shutil.copy(file, made.config / "filters.d")
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def write_jail(server: RunningServer, kamailio: Kamailio, *actions: str, bantime: str) -> None:
+    lines = "\n         ".join(actions)
+    server.write(
+        "jails.d/kamailio.conf",
+        f"""[kamailio]
+enabled = true
+filter = kamailio-logban
+logpath = {kamailio.directory}/log
+maxretry = 3
+bantime = {bantime}
+ipv6_prefix = 128
+ignoreself = false
+action = {lines}
+""",
+    )
+
+
+def where(kamailio: Kamailio, **more: object) -> str:
+    words = {"socket": kamailio.socket, **more}
+    return ", ".join(f'{name}="{value}"' for name, value in words.items())
+
+
+@pytest.mark.parametrize(
+    ("action", "banned", "late"),
+    [
+        ("kamailio-htable[{socket}]", None, 4.0),
+        ("kamailio-secfilter[{socket}, ctl={control}]", 403, 4.0),
+        ("kamailio-address[{socket}, file={directory}/logban.list]", None, 10.0),
+    ],
+)
+def test_an_attack_by_sip_is_banned_for_bantime(
+    kamailio: Kamailio, server: RunningServer, action: str, banned: int | None, late: float
+) -> None:
+    words = {
+        "socket": where(kamailio),
+        "control": kamailio.control,
+        "directory": kamailio.directory,
+    }
+    write_jail(server, kamailio, action.format(**words), bantime="6")
+    server.start()
+    attacker, customer = "127.0.4.41", "127.0.4.50"
+    assert kamailio.probe(attacker) == 200
+    for _ in range(3):
+        assert kamailio.probe(attacker, "REGISTER", "alice", "guess") == 401
+    begun = time.monotonic()
+    assert kamailio.answers_within(attacker, banned, 8)
+    assert kamailio.probe(customer, "REGISTER", "bob", "secret") == 200
+    in_force = time.monotonic() - begun
+    ban = server.ban_of(attacker)
+    assert ban["rule"]
+    assert kamailio.answers_within(attacker, 200, 6 + late)
+    lasted = time.monotonic() - begun
+    print(f"{action.partition('[')[0]}: in force after {in_force:.2f} s, over after {lasted:.1f} s")
+    assert lasted > 4
+    server.wait(lambda: not server.bans())
+
+
+def entries(rpc: Rpc, table: str) -> dict[str, Item]:
+    keys = [key for key, _ in calls.dump(rpc, table)]
+    asked = [calls.get(table, key) for key in keys]
+    found = zip(keys, asked, rpc.call_many(asked), strict=True)
+    items = {key: calls.item_of(request, answer) for key, request, answer in found}
+    return {
+        key: item
+        for key, item in items.items()
+        if item is not None and not key.startswith("logban:")
+    }
+
+
+def test_a_thousand_bans_return_after_a_crash(kamailio: Kamailio, server: RunningServer) -> None:
+    write_jail(server, kamailio, f"kamailio-htable[{where(kamailio)}]", bantime="600")
+    server.start()
+
+    def ban(first: int, last: int, seconds: float) -> list[Answer]:
+        subjects = [
+            {"kind": "ip", "ip": f"10.0.{number >> 8}.{number & 255}"}
+            for number in range(first, last)
+        ]
+        asked = server.ask("ban", subjects=subjects, jail="kamailio", seconds=seconds)
+        return cast("list[Answer]", asked["bans"])
+
+    bans = ban(0, 500, 600) + ban(500, 900, 3600)
+    short = ban(900, 1000, 4)
+    rpc = open_rpc(RpcAddress(Way.FIFO, str(kamailio.fifo)), timeout=10)
+    server.wait(lambda: len(entries(rpc, "logban")) == 1000)
+    kamailio.kill()
+    error = server.wait(lambda: action_of(server, "kamailio-htable")["error"])
+    assert "nobody listens at" in str(error)
+    ended = max(cast("float", each["until"]) for each in short)
+    server.wait(lambda: time.time() > ended + 0.5, 10)
+    kamailio.start()
+    begun = time.monotonic()
+    server.wait(lambda: len(entries(rpc, "logban")) == 900, 5)
+    taken = time.monotonic() - begun
+    print(f"kill -9, restart: all of 900 bans are back {taken:.2f} s after its return")
+    assert taken < 5
+    found = entries(rpc, "logban")
+    ends = Ends()
+    for each in bans:
+        item = found[cast("dict[str, str]", each["subject"])["ip"]]
+        end = ends.read(item.expire)
+        assert end is not None
+        assert math.isclose(end, cast("float", each["until"]), abs_tol=3)
+    assert not any(cast("dict[str, str]", each["subject"])["ip"] in found for each in short)
+    server.wait(lambda: action_of(server, "kamailio-htable")["state"] == "ok")
+
+
+def test_a_flush_is_repaired_within_seconds(kamailio: Kamailio, server: RunningServer) -> None:
+    write_jail(server, kamailio, f"kamailio-htable[{where(kamailio)}]", bantime="600")
+    server.start()
+    assert server.client("ban", "127.0.4.60", "--jail", "kamailio").code == 0
+    assert kamailio.probe("127.0.4.60") is None
+    rpc = open_rpc(kamailio.address)
+    for key, _ in calls.dump(rpc, "logban"):
+        calls.require_done(
+            [calls.delete("logban", key)], rpc.call_many([calls.delete("logban", key)])
+        )
+    rpc.close()
+    assert kamailio.answers_within("127.0.4.60", None, 5)
+    assert "has lost its entries" in server.log
+    assert server.client("unban", "127.0.4.60").code == 0
+    assert kamailio.probe("127.0.4.60") == 200
+
+
+def action_of(server: RunningServer, name: str) -> Answer:
+    actions = cast("list[Answer]", server.jail("kamailio")["actions"])
+    return next(each for each in actions if each["name"] == name)
+
+
+FAULTS = {
+    "absent": ("kamailio-htable[socket=/nowhere/rpc.sock]", "there is no RPC socket"),
+    "stopped": ("kamailio-htable[{socket}]", "has not answered within 2 s: it is stopped"),
+    "wrong table": ("kamailio-htable[{socket}, table=nothing]", "has no htable 'nothing'"),
+    "no autoexpire": ("kamailio-htable[{socket}, table=eternal]", "has no autoexpire"),
+    "no htable": ("kamailio-htable[{little}]", "load its module htable"),
+    "no secfilter": ("kamailio-secfilter[{little}]", "has not loaded its module secfilter"),
+    "no permissions": ("kamailio-address[{little}, file={directory}/x]", "module permissions"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_told_of_and_holds_nothing_else_up(
+    kamailio: Kamailio, server: RunningServer, fault: str
+) -> None:
+    action, said = FAULTS[fault]
+    little = start_kamailio(LITTLE) if "{little}" in action else kamailio
+    try:
+        words = {
+            "socket": where(kamailio),
+            "little": where(little),
+            "directory": kamailio.directory,
+        }
+        write_jail(server, kamailio, action.format(**words), "nftables", bantime="600")
+        server.start()
+        name = action.partition("[")[0]
+        if fault == "stopped":
+            server.wait(lambda: action_of(server, name)["state"] == "ok")
+            kamailio.signal(signal.SIGSTOP)
+        server.wait(lambda: action_of(server, "nftables")["state"] == "ok")
+        subjects = [{"kind": "ip", "ip": "198.51.100.7"}]
+
+        def by_nftables() -> bool:
+            table = server.namespace.run(["nft", "list", "table", "inet", "logban"])
+            return "198.51.100.7" in table
+
+        with ThreadPoolExecutor(1) as asking:  # the answer waits a while for every action
+            begun = time.monotonic()
+            asked = asking.submit(
+                server.ask, "ban", subjects=subjects, jail="kamailio", seconds=600
+            )
+            server.wait(by_nftables, 3)
+            taken = time.monotonic() - begun
+            bans = cast("list[Answer]", asked.result()["bans"])
+        print(f"{fault}: nftables had the ban after {taken:.2f} s")
+        assert taken < 1
+        assert bans[0]["in_force"] is False
+        error = str(server.wait(lambda: action_of(server, name)["error"]))
+        assert said in error
+        shown = server.client("status", "kamailio")
+        assert shown.code == 0
+        assert f"action {name} is retrying: " in shown.out
+        if fault == "stopped":
+            kamailio.signal(signal.SIGCONT)
+            server.ban_of("198.51.100.7", 8)
+    finally:
+        if little is not kamailio:
+            little.remove()
+
+
+def test_users_are_suspended_by_hand(kamailio: Kamailio, server: RunningServer) -> None:
+    write_jail(
+        server,
+        kamailio,
+        f"kamailio-userban[{where(kamailio, table='everywhere', key='$au')}]",
+        f"kamailio-userban[{where(kamailio)}]",
+        bantime="600",
+    )
+    server.start()
+    assert server.client("ban", "user:alice", "bob@127.0.4.70", "--jail", "kamailio").code == 0
+
+    def register(source: str, user: str) -> int | None:
+        return kamailio.probe(source, "REGISTER", user, "secret")
+
+    assert register("127.0.4.71", "alice") == 403
+    assert register("127.0.4.70", "bob") == 403
+    assert register("127.0.4.71", "bob") == 200
+    bans = cast("list[Answer]", server.ask("banned")["bans"])
+    assert [each["in_force"] for each in bans] == [True, True]
+    assert server.client("unban", "user:alice").code == 0
+    assert register("127.0.4.71", "alice") == 200
+
+
+def test_lists_are_back_after_a_restart(
+    kamailio: Kamailio, server: RunningServer, tmp_path: Path
+) -> None:
+    lists = f"kamailio-lists[{where(kamailio)}, ctl={kamailio.control}, lists={ROOT}/lists.d]"
+    write_jail(server, kamailio, lists, bantime="600")
+    server.start()
+    server.wait(lambda: action_of(server, "kamailio-lists")["state"] == "ok")
+    assert kamailio.probe("127.0.4.80", agent="friendly-scanner") == 403
+    kamailio.kill()
+    server.wait(lambda: action_of(server, "kamailio-lists")["error"])
+    kamailio.start()
+    begun = time.monotonic()
+    server.wait(lambda: kamailio.probe("127.0.4.80", agent="friendly-scanner") == 403, 6)
+    print(f"lists are back {time.monotonic() - begun:.2f} s after the restart")
+    assert kamailio.probe("127.0.4.81", agent="telephone") == 200
+
+
+def test_a_ban_that_would_hit_an_exempt_one_is_refused_and_named(
+    kamailio: Kamailio, server: RunningServer
+) -> None:
+    action = f"kamailio-secfilter[{where(kamailio)}, ctl={kamailio.control}]"
+    write_jail(server, kamailio, action, bantime="600")
+    server.write(
+        "jails.d/other.conf", "[other]\nenabled = true\nfilter = kamailio-logban\n"
+        "logpath = /nowhere/log\nignoreip = 127.0.4.92\nignoreself = false\naction = kamailio-htable[socket=/none]\n",
+    )  # fmt: skip  # the file as it is
+    server.start()
+    server.client("ban", "127.0.4.9", "127.0.4.77", "--jail", "kamailio")
+    assert kamailio.probe("127.0.4.77") == 403
+    assert kamailio.probe("127.0.4.9") == 200
+    shown = server.client("status", "kamailio").out
+    assert "127.0.4.9 would hit 127.0.4.92 as well, which is exempt (127.0.4.92)" in shown
+    assert "kamailio-htable bans exactly whom it is to" in shown

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: MIT
+"""What an admin asks and orders, answered by a daemon with a fake kernel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import pytest
+
+from logban.actions import catalogue
+from logban.config import load
+from logban.control.payloads import JailState
+from logban.control.service import Forever
+from logban.errors import ConfigurationError, UnknownName, UsageError
+from logban.model import Subject
+from logban.service import DaemonService
+from logban.testing.lines import wrong_password
+from logban.testing.machine import BAD, NOW, OTHER, Machine, until
+
+T = TypeVar("T")
+WHO = Subject.parse(BAD)
+NET6 = Subject.parse("2001:db8:66::/64")
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    made = Machine(tmp_path)
+    monkeypatch.setattr(catalogue, "build", made.build)
+    monkeypatch.setattr(catalogue, "sweep", made.sweep)
+    made.jail()
+    return made
+
+
+@asynccontextmanager
+async def serving(machine: Machine) -> AsyncIterator[DaemonService]:
+    async with machine.running() as daemon:
+        yield DaemonService(daemon, lambda: load(machine.folder))
+
+
+def once(story: Callable[[], Coroutine[object, object, T]]) -> T:
+    async def limited() -> T:
+        async with asyncio.timeout(20):
+            return await story()
+
+    return asyncio.run(limited())
+
+
+def test_status(machine: Machine) -> None:
+    machine.jail("bad", maxretry="many")
+    machine.jail("late", logpath=str(machine.folder / "missing"))
+
+    async def story() -> None:
+        async with serving(machine) as service:
+            machine.fail(times=3)
+            await until(lambda: machine.enforcer().in_force)
+            status = await service.status()
+            jails = {jail.name: jail for jail in status.jails}
+            assert {name: jail.state for name, jail in jails.items()} == {
+                "bad": JailState.FAILED,
+                "late": JailState.WAITING,
+                "manual": JailState.RUNNING,
+                "pbx": JailState.RUNNING,
+            }
+            assert "jails.d/bad.conf:5: " in jails["bad"].reason
+            assert jails["late"].reason == f"no log file yet: {machine.folder / 'missing'}"
+            pbx = jails["pbx"]
+            assert (pbx.banned, pbx.banned_total, pbx.failures, pbx.failures_total) == (1, 1, 1, 3)
+            assert pbx.settings is not None
+            assert pbx.settings.maxretry == 2
+            (source,) = [one for one in status.sources if one.path == str(machine.log.path)]
+            assert source.lines == 3
+            assert (await service.status_jail("bad")).jail.state is JailState.FAILED
+            detail = await service.status_jail("pbx")
+            assert [(view.subject, view.in_force) for view in detail.bans] == [(WHO, True)]
+            machine.clock.advance(601)  # what is too old counts no longer, tidied away or not
+            assert (await service.status_jail("pbx")).jail.failures == 0
+            assert (await service.why(Subject.parse(OTHER))).failures == ()
+            assert (await service.ping()).started == NOW
+
+    once(story)
+
+
+def test_trouble_with_the_database_is_the_first_warning(machine: Machine) -> None:
+    async def story() -> None:
+        async with machine.running() as daemon:
+            daemon.checkpoints.error = "the disk is full"
+            status = await DaemonService(daemon, lambda: load(machine.folder)).status()
+            assert status.warnings[0] == "the disk is full"
+
+    once(story)
+
+
+def test_jails_that_are_not_there(machine: Machine) -> None:
+    machine.jail("bad", maxretry="many")
+    machine.jail("off", enabled="false")
+
+    async def story() -> None:
+        async with serving(machine) as service:
+            for name, told in (
+                ("bad", r"'bad' is not running: jails\.d/bad\.conf:5: "),
+                ("off", "'off' is not enabled"),
+                ("pbc", "there is no jail 'pbc'; did you mean 'pbx'?"),
+                ("zzzzzz", "there is no jail 'zzzzzz'$"),
+            ):
+                with pytest.raises(UnknownName, match=told):
+                    await service.banned(name, None)
+                with pytest.raises(UnknownName):
+                    await service.ban([WHO], name, None, "")
+                with pytest.raises(UnknownName):
+                    await service.unban([WHO], name)
+                with pytest.raises(UnknownName):
+                    await service.allow_list(name)
+
+    once(story)
+
+
+def test_bans_by_hand(machine: Machine) -> None:
+    async def story() -> None:
+        async with serving(machine) as service:
+            placed = await service.ban([WHO], "pbx", None, "scan")
+            assert [(v.subject, v.until, v.in_force) for v in placed.bans] == [
+                (WHO, NOW + 60, True)
+            ]
+            placed = await service.ban(
+                [WHO, Subject.parse("127.0.0.1")], "pbx", Forever.FOREVER, ""
+            )
+            assert placed.bans[0].until is None
+            assert "exempt by '127.0.0.0/8'" in placed.refused[0].reason
+            six = Subject.parse("2001:db8:66::7", 128)
+            placed = await service.ban([six], None, 30.0, "")
+            assert [(view.subject, view.jail) for view in placed.bans] == [(NET6, "manual")]
+            assert placed.bans[0].in_force is None  # [manual] has no action here
+            user = Subject.from_json({"kind": "user-ip", "user": "6003", "ip": OTHER})
+            await service.ban([user], "pbx", 30.0, "")
+            banned = await service.banned(None, [six, WHO, Subject.parse(OTHER), user])
+            assert {view.subject for view in banned.bans} == {NET6, WHO, user}
+            assert banned.not_banned == (Subject.parse(OTHER),)
+            assert len((await service.banned("pbx", None)).bans) == 2
+            lifted = await service.unban([six, Subject.parse(OTHER)], None)
+            assert [view.subject for view in lifted.lifted] == [NET6]
+            assert lifted.not_banned == (Subject.parse(OTHER),)
+            assert len((await service.unban(None, "pbx")).lifted) == 2
+            assert machine.enforcer().in_force == {}
+            assert (await service.unban(None, None)).lifted == ()
+
+    once(story)
+
+
+def test_an_unban_of_one_in_a_banned_network(machine: Machine) -> None:
+    async def story() -> None:
+        async with serving(machine) as service:
+            network = Subject.parse("198.51.100.0/24")
+            await service.ban([network], "pbx", 30.0, "")
+            why = await service.why(WHO)
+            assert [each.ban.subject for each in why.banned] == [network]
+            lifted = await service.unban([WHO], None)
+            assert [view.subject for view in lifted.lifted] == [network]
+
+    once(story)
+
+
+def test_exemptions(machine: Machine) -> None:
+    machine.jail(ignoreip="192.0.2.0/24 Office.Example.Test", maxretry="1")
+    machine.names.known["office.example.test"] = frozenset({"203.0.113.80"})
+
+    async def story() -> None:
+        async with serving(machine) as service:
+            machine.fail(times=1)
+            await until(lambda: machine.enforcer().in_force)
+            added = await service.allow_add("198.51.100.7/24", 60.0, "ours")
+            assert (added.entry.entry, added.entry.until) == ("198.51.100.0/24", NOW + 60)
+            assert [view.subject for view in added.lifted] == [WHO]
+            machine.names.known["home.example.test"] = frozenset({OTHER})
+            added = await service.allow_add("Home.example.test.", None, "")
+            assert added.entry.addresses == (OTHER,)
+            entries = (await service.allow_list("pbx")).entries
+            assert {(entry.entry, entry.jail, entry.addresses) for entry in entries} == {
+                ("198.51.100.0/24", "", ()),
+                ("home.example.test", "", (OTHER,)),
+                ("192.0.2.0/24", "pbx", ()),
+                ("office.example.test", "pbx", ("203.0.113.80",)),
+            }
+            assert len((await service.allow_list(None)).entries) >= 4
+            why = await service.why(Subject.parse(OTHER))
+            assert why.exempt is not None
+            assert why.exempt.entry == "home.example.test"
+            removed = await service.allow_del("198.51.100.99/24")
+            assert removed.entry.note == "ours"
+            with pytest.raises(UnknownName, match="allow list"):
+                await service.allow_del("198.51.100.0/24")
+            for wrong in (
+                "no name",
+                "-",
+                "a..b",
+                "1.2.3.256",
+                "x" * 64 + ".test",
+                "a." * 130 + "b",
+            ):
+                with pytest.raises(UsageError):
+                    await service.allow_add(wrong, None, "")
+
+    once(story)
+
+
+def test_why(machine: Machine) -> None:
+    async def story() -> None:
+        async with serving(machine) as service:
+            machine.fail(times=3)
+            await until(lambda: machine.enforcer().in_force)
+            why = await service.why(WHO)
+            (explained,) = why.banned
+            assert len(explained.evidence) == 2
+            assert [(each.jail, len(each.failures)) for each in why.failures] == [("pbx", 1)]
+            assert why.floor is None
+            await service.unban([WHO], None)
+            why = await service.why(WHO)
+            assert (why.banned, why.failures, why.floor) == ((), (), NOW)
+            assert [(past.jail, past.ended_by) for past in why.history] == [("pbx", "hand")]
+
+    once(story)
+
+
+def test_reload(machine: Machine) -> None:
+    async def story() -> None:
+        async with serving(machine) as service:
+            assert (await service.reload()).changed == ()
+            machine.jail(maxretry="7")
+            assert (await service.reload()).changed == ("jail pbx has changed",)
+            machine.jail(maxretry="many")
+            with pytest.raises(ConfigurationError, match=r"jails\.d/pbx\.conf:5: "):
+                await service.reload()
+            jail = (await service.status_jail("pbx")).jail
+            assert jail.settings is not None
+            assert jail.settings.maxretry == 7
+
+    once(story)
+
+
+def test_the_clock_of_a_log(machine: Machine) -> None:
+    async def story() -> None:
+        async with machine.running() as daemon:
+            service = DaemonService(daemon, lambda: load(machine.folder))
+            machine.log.write("x\n")
+            await until(lambda: daemon.sources.report()[0].lines == 1)
+            machine.log.write(wrong_password(BAD, NOW - 7200))
+            await until(lambda: len(daemon.jails.running["pbx"].judge.tracker))
+            clock = (await service.status_jail("pbx")).jail.clock
+            assert clock.offset == pytest.approx(-7200)
+            assert "set logtimezone = " in clock.hint
+
+    once(story)
