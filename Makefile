@@ -9,7 +9,7 @@ STAMP  := $(VENV)/.installed
 APT_RUN  := python3-venv libnftables1 nftables iptables ipset iproute2 whois netbase
 APT_DEB  := dpkg-dev debhelper dh-python python3-click python3-jinja2 python3-regex
 APT_TEST := $(APT_RUN) $(APT_DEB) fail2ban kamailio openssl shellcheck lintian man-db groff systemd \
-            bash-completion fish zsh python3-iptables python3-pyroute2 python3-watchdog
+            bash-completion fish zsh rpmlint python3-iptables python3-pyroute2 python3-watchdog
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-deb check bench install deb man venv clean apt-run apt-test apt-deb

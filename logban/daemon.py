@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -158,15 +158,16 @@ class Daemon:
         """
         now = self.clock.now()
         patterns = self.sources.patterns_of(block.source)
-        changes = []
+        verdicts = []
         for jail in self.jails.running.values():
-            if not any(path.pattern in patterns for path in jail.settings.log_paths):
-                continue
-            for verdict in self._judge(jail, block, now):
-                change = self.ledger.decide(verdict, now)
-                if change is not None:
-                    changes.append(change)
-        self._submit(changes)
+            if any(path.pattern in patterns for path in jail.settings.log_paths):
+                verdicts += self._judge(jail, block, now)
+        self._decide(verdicts, now)
+
+    def _decide(self, verdicts: Iterable[Verdict], now: float) -> None:
+        """Enter verdicts in the ledger, and hand on what comes of them."""
+        changes = (self.ledger.decide(verdict, now) for verdict in verdicts)
+        self._submit([change for change in changes if change is not None])
 
     def _judge(self, jail: Jail, block: Block, now: float) -> list[Verdict]:
         """Give what a jail makes of a block; no text that anybody sends may stop the others."""
@@ -206,10 +207,13 @@ class Daemon:
     # The timers
 
     async def _rescan(self) -> None:
-        """Look at all files, in case that nobody has told of a change."""
+        """Look at all files, in case that nobody has told of a change, and at what waits."""
         while True:
             await self.clock.sleep(RESCAN_EVERY)
             self.sources.rescan()
+            now = self.clock.now()
+            for jail in self.jails.running.values():
+                self._decide(jail.release(now), now)
 
     async def _tidy(self) -> None:
         """Forget what has become too old to matter."""
@@ -252,6 +256,18 @@ class Daemon:
         settled = [self.jails.actions[name].settled() for name in concerned]
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*settled), SETTLE_WITHIN)
+
+    async def pardon(self, subjects: Sequence[Subject], jail: str | None) -> None:
+        """Let the places where bans are kept end what others have against these; not for long."""
+        workers = [
+            worker
+            for name, actions in self.jails.actions.items()
+            for worker in actions.enforcers()
+            if jail in (None, name)
+        ]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_WITHIN):
+                await asyncio.gather(*(worker.pardon(subjects) for worker in workers))
 
     def forgive(self, subject: Subject, now: float, *, jail: str | None, by: str) -> list[Change]:
         """Lift a subject's bans and let its count start again; the caller hands the changes on."""

@@ -95,6 +95,16 @@ class Jail:
         self.unmatched.look(block, {failure.offset for failure in failures}, now)
         return self.judge.judge(failures, times, live=block.live, now=now)
 
+    def release(self, now: float) -> list[Verdict]:
+        """Judge the failures that the matcher had held back and now believes."""
+        if self.matcher is None or not self.matcher.is_holding:
+            return []
+        verdicts = []
+        for failure in self.matcher.flush(now):
+            times = self.sources[failure.source]
+            verdicts += self.judge.judge([failure], times, live=False, now=now)
+        return verdicts
+
 
 class Actions:
     """The actions of one jail and their workers."""
@@ -139,7 +149,7 @@ class Actions:
         for worker in self.workers:
             running = earlier.take_task(worker)
             self._tasks[worker] = running or asyncio.create_task(worker.run())
-        in_force = await self._in_force()
+        in_force = await self.in_force()
         targets = {catalogue.target_of(worker.spec) for worker in self.workers} - {None}
         for worker in left:
             if isinstance(worker, NotifierWorker):
@@ -153,7 +163,7 @@ class Actions:
         """Give the running task of a worker away, if there is one."""
         return self._tasks.pop(worker, None)
 
-    async def _in_force(self) -> bool:
+    async def in_force(self) -> bool:
         """Wait until every enforcer has what it should; tell whether they got there."""
         try:
             async with asyncio.timeout(IN_FORCE_WITHIN):

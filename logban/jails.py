@@ -57,6 +57,10 @@ class Jails:
         for actions in self.actions.values():
             actions.start()
 
+    async def in_force(self) -> bool:
+        """Wait until every enforcer has what it should, but not for ever; tell whether they do."""
+        return all(await asyncio.gather(*(each.in_force() for each in self.actions.values())))
+
     async def close(self) -> None:
         """Let go of all actions; what is in force stays so."""
         await asyncio.gather(*(actions.close() for actions in self.actions.values()))

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import heapq
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -41,44 +43,79 @@ class Missed:
 def try_filter(
     matcher: Matcher, path: str, now: float, progress: Progress, *, missed: bool
 ) -> Iterator[Matched | Missed]:
-    """Give what a filter finds in a file, in the file's order; UsageError if it can't be read.
+    """Give what a filter finds in a file; UsageError if it can't be read.
 
+    It comes in the file's order, but for what the matcher held back for more than a block.
     ``missed`` asks for the suspicious lines without a match as well.
     """
-    lines_before = 0
+    lines = _Lines()
+    found: list[Matched | Missed] = []
+    earlier: Block | None = None
     with open_log(path) as stream:
         for block in read_blocks(stream, path):
-            failures = matcher.match(block, now)
-            found: Iterable[tuple[int, Matched | Missed]] = _numbered(block, failures, lines_before)
-            if missed:
-                hit = {failure.offset - block.offset for failure in failures}
-                found = heapq.merge(found, _missed(block, hit, lines_before), key=lambda at: at[0])
-            for _, each in found:
-                yield each
-            lines_before += block.data.count(b"\n")
+            lines.add(block, forget=not matcher.is_holding)
+            matched = list(lines.numbered(matcher.match(block, now)))
+            if earlier is not None:
+                # What was held back belongs to the block before, most of the time.
+                yield from _in_order(found, matched, earlier, lines, missed=missed)
+                found = [each for each in matched if each.failure.offset >= block.offset]
+            else:
+                found = list(matched)
+            earlier = block
             progress(len(block.data))
+    if earlier is not None:
+        last = list(lines.numbered(matcher.flush(source=path)))
+        yield from _in_order([*found, *last], [], earlier, lines, missed=missed)
 
 
-def _numbered(
-    block: Block, failures: Sequence[Failure], lines_before: int
-) -> Iterator[tuple[int, Matched]]:
-    counted_to, number = 0, lines_before + 1
-    for failure in failures:
-        start = failure.offset - block.offset
-        number += block.data.count(b"\n", counted_to, start)
-        counted_to = start
-        yield start, Matched(number, failure)
+def _in_order(
+    found: list[Matched | Missed],
+    later: list[Matched],
+    block: Block,
+    lines: _Lines,
+    *,
+    missed: bool,
+) -> list[Matched | Missed]:
+    """Give what was found up to the end of a block, and what was missed in it."""
+    end = block.offset + len(block.data)
+    all_found = [*found, *(each for each in later if each.failure.offset < end)]
+    if missed:
+        hit = {each.failure.offset for each in all_found if isinstance(each, Matched)}
+        for start, stop in suspects(block.data):
+            if block.offset + start not in hit:
+                line = block.data[start:stop].decode("utf-8", "replace")
+                number = lines.number(block.offset + start)
+                all_found.append(Missed(number, line, block.source))
+    return sorted(all_found, key=lambda each: each.number)
 
 
-def _missed(block: Block, hit: set[int], lines_before: int) -> Iterator[tuple[int, Missed]]:
-    counted_to, number = 0, lines_before + 1
-    for start, end in suspects(block.data):
-        if start in hit:
-            continue
-        number += block.data.count(b"\n", counted_to, start)
-        counted_to = start
-        line = block.data[start:end].decode("utf-8", "replace")
-        yield start, Missed(number, line, block.source)
+class _Lines:
+    """Knows the numbers of lines by their offsets, as far back as is needed."""
+
+    def __init__(self) -> None:
+        self._blocks: list[tuple[int, int, array[int]]] = []
+        self._read = 0
+
+    def add(self, block: Block, *, forget: bool) -> None:
+        """Take up a block; what lies before the last one may be forgotten."""
+        if forget:
+            del self._blocks[:-1]
+        data, ends, at = block.data, array("L"), -1
+        while (at := data.find(b"\n", at + 1)) >= 0:
+            ends.append(at)
+        self._blocks.append((block.offset, self._read, ends))
+        self._read += len(ends)
+
+    def number(self, offset: int) -> int:
+        """Give a line's number, from 1."""
+        at = bisect_right(self._blocks, offset, key=lambda each: each[0]) - 1
+        start, before, ends = self._blocks[at]
+        return before + bisect_left(ends, offset - start) + 1
+
+    def numbered(self, failures: Iterable[Failure]) -> Iterator[Matched]:
+        """Give failures with the numbers of their lines."""
+        for failure in failures:
+            yield Matched(self.number(failure.offset), failure)
 
 
 class Replay:
@@ -124,8 +161,14 @@ class Replay:
         times = LogTimes()
         with open_log(path) as stream:
             for block in read_blocks(stream, path):
-                for failure in self.jail.matcher.match(block, self._now):
-                    time = times.effective(failure.time, live=False, now=self._now)
-                    if time is not None:
-                        yield time, failure
+                yield from self._dated(self.jail.matcher.match(block, self._now), times)
                 progress(len(block.data))
+        yield from self._dated(self.jail.matcher.flush(source=path), times)
+
+    def _dated(
+        self, failures: Iterable[Failure], times: LogTimes
+    ) -> Iterator[tuple[float, Failure]]:
+        for failure in failures:
+            time = times.effective(failure.time, live=False, now=self._now)
+            if time is not None:
+                yield time, failure

@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
 import logban
@@ -23,6 +23,7 @@ from logban.errors import ConfigurationError, LogbanError
 from logban.judging.names import SystemResolver
 from logban.judging.own_addresses import read_own_addresses
 from logban.ledger.store import Store
+from logban.sdnotify import ServiceManager
 from logban.service import DaemonService
 
 log = logging.getLogger("logban")
@@ -80,19 +81,30 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     daemon = Daemon(configuration, Store(_made(options.state) / DATABASE), world)
     service = DaemonService(daemon, lambda: load(options.config))
     control = ControlServer(options.socket, service)
-    reloads: set[asyncio.Task[None]] = set()
+    manager = ServiceManager.of(os.environ, os.getpid())
+    background: set[asyncio.Task[None]] = set()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    # Whoever asks is answered from a ledger that is whole: at the start and at the end.
-    work = asyncio.create_task(daemon.run(ready=control.start))
-    loop.add_signal_handler(signal.SIGHUP, lambda: _reload_later(service, reloads))
+
+    async def ready() -> None:
+        # Whoever asks is answered from a ledger that is whole: at the start and at the end.
+        await control.start()
+        _keep(background, _tell_ready(daemon, manager))
+        if manager.watchdog_seconds is not None:
+            _keep(background, _tell_alive(manager, manager.watchdog_seconds / 2))
+
+    work = asyncio.create_task(daemon.run(ready))
+    loop.add_signal_handler(signal.SIGHUP, lambda: _keep(background, _reload(service)))
     log.info("logban %s follows %d jails", logban.__version__, len(configuration.jails))
     told = asyncio.create_task(stop.wait())
     await asyncio.wait((work, told), return_when=asyncio.FIRST_COMPLETED)
     told.cancel()
+    manager.stopping()
     await control.close()
+    for task in background:
+        task.cancel()
     work.cancel()
     try:
         await work
@@ -112,11 +124,25 @@ def _made(directory: Path) -> Path:
     return directory
 
 
-def _reload_later(service: DaemonService, running: set[asyncio.Task[None]]) -> None:
-    """Reload at a signal; keep hold of the task until it is done."""
-    task = asyncio.create_task(_reload(service))
-    running.add(task)
-    task.add_done_callback(running.discard)
+def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[object, object, None]) -> None:
+    """Let something run in the background, and hold on to it until it is done."""
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+
+
+async def _tell_ready(daemon: Daemon, manager: ServiceManager) -> None:
+    """Tell the service manager of the start once the bans are in force, or can't be soon."""
+    good = await daemon.jails.in_force()
+    status = f"{len(daemon.jails.running)} jails, {len(daemon.ledger)} bans"
+    manager.ready(status if good else f"{status}; not all actions work: logban-client status")
+
+
+async def _tell_alive(manager: ServiceManager, every: float) -> None:
+    """Tell the service manager again and again that the loop which decides still turns."""
+    while True:
+        manager.alive()
+        await asyncio.sleep(every)
 
 
 async def _reload(service: DaemonService) -> None:

@@ -140,6 +140,8 @@ class DaemonService:
         for subject in forgiven:
             lifted += daemon.forgive(subject, now, jail=jail, by="hand")
         await daemon.order(lifted)
+        if subjects is not None:
+            await daemon.pardon(subjects, jail)
         return payloads.Lifted(
             tuple(self._views.ban(change.ban, now) for change in lifted), tuple(missing)
         )

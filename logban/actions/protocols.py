@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the daemon asks of an action: five verbs of an enforcer, one of a notifier.
 
-What only some enforcers need (Watched, Selective, Remarking, Cautious) stands apart.
+What only some enforcers need (Watched, Selective, Remarking, Cautious, Pardoning) stands apart.
 
 The calls block.  Each action has one worker thread of its own, so its calls never overlap and
 never hold up another action.  A call that fails raises ActionError and is made again later.
@@ -80,6 +80,15 @@ class Cautious(Protocol):
 
     def exempt_by(self, exempt: Callable[[Subject], str]) -> None:
         """Take the question: by what entry someone is exempt in any jail, "" if by none."""
+        ...
+
+
+@runtime_checkable
+class Pardoning(Protocol):
+    """An enforcer at a place where others ban as well: what an admin lifts ends there for good."""
+
+    def pardon(self, subjects: Sequence[Subject]) -> None:
+        """Take out what others than logban have put in against these."""
         ...
 
 

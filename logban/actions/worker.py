@@ -18,7 +18,14 @@ from typing import Final, TypeVar
 
 from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
-from logban.actions.protocols import Enforcer, Notifier, Remarking, Selective, Watched
+from logban.actions.protocols import (
+    Enforcer,
+    Notifier,
+    Pardoning,
+    Remarking,
+    Selective,
+    Watched,
+)
 from logban.clock import Clock
 from logban.errors import LogbanError
 from logban.model import Ban, Change, ChangeKind, Subject
@@ -185,6 +192,16 @@ class EnforcerWorker(_Worker):
     def takes(self, subject: Subject) -> bool:
         """Tell whether a ban on this subject can be kept here."""
         return not isinstance(self._enforcer, Selective) or self._enforcer.takes(subject)
+
+    async def pardon(self, subjects: Sequence[Subject]) -> None:
+        """Take out what others have put in against these; a failure is logged, no more."""
+        taken = [subject for subject in subjects if self.takes(subject)]
+        if not taken or not isinstance(self._enforcer, Pardoning):
+            return
+        try:
+            await self._call(self._enforcer.pardon, taken)
+        except LogbanError as error:
+            log.warning("[%s] action %s: %s", self.spec.jail, self.spec.written, error)
 
     def report(self) -> ActionReport:
         """Tell how it does."""

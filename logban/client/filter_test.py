@@ -180,6 +180,8 @@ class PersonReport:
         for number, what in (
             (counters.ignored, "taken back by ignoreregex"),
             (counters.unaddressed, "without a valid address"),
+            (counters.ambiguous, "that could name two addresses, and name nobody"),
+            (counters.doubtful, "that a peer may have made up, and name nobody"),
             (counters.timeouts, f"skipped, an expression took too long ({counters.last_timeout})"),
         ):
             if number:

@@ -14,7 +14,7 @@ def read_own_addresses() -> frozenset[str]:
     try:
         with IPRoute() as kernel:
             found = [
-                message.get("IFA_LOCAL") or message.get("IFA_ADDRESS")
+                message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
                 for message in kernel.addr("dump")
             ]
     except NetlinkError as error:

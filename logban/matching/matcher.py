@@ -161,7 +161,6 @@ class Matcher:
         self._witness_rules = {rule.name for rule in definition.rules if rule.witness}
         self._sources: dict[str, _Source] = {}
         self._make_gates(definition)
-        self._ends = [each for each in self._quotes if each.end is not None]
         self.ungated_rules = [
             self._rules[number].name for number in self._gates.ungated if number < len(self._rules)
         ]
@@ -189,8 +188,11 @@ class Matcher:
         self._begins = range(len(required), len(required) + len(definition.quotes))
         required += [of_quote(quote.begin) for quote in definition.quotes]
         self._gates = Gates(required)
-        ends = [of_quote(quote.end) for quote in definition.quotes if quote.end]
-        self._end_gates = Gates(ends) if ends else None
+        self._end_gates = {
+            number: Gates([of_quote(quote.end)])
+            for number, quote in enumerate(definition.quotes)
+            if quote.end is not None
+        }
 
     def match(self, block: Block, now: float) -> list[Failure]:
         """Give the failures in a block; ``now`` lends the year to dates without.
@@ -272,17 +274,18 @@ class Matcher:
             return self._failure(rule, found, text, (block.source, block.offset + start), now)
         return None
 
-    def flush(self, now: float | None = None) -> list[Failure]:
-        """Give the failures held back of which nothing more will be learned.
+    def flush(self, now: float | None = None, source: str | None = None) -> list[Failure]:
+        """Give the failures held back of which nothing more will be learned; of one source or all.
 
         ``now`` is the time: sources that have not been quiet for a while are left alone.  Without
-        it, all of them have come to their end.
+        it, they have come to their end.
         """
         failures = []
-        for source in self._sources.values():
-            failures += source.guard.flush(now)
-            if now is None:
-                source.hearsay.close()
+        for name, each in self._sources.items():
+            if source is None or name == source:
+                failures += each.guard.flush(now)
+                if now is None:
+                    each.hearsay.close()
         self._count(failures)
         return failures
 
@@ -305,14 +308,22 @@ class Matcher:
         """
         found: list[_Candidate] = [(*each, ()) for each in self._gates.candidates(data)]
         first = self._begins.start
-        if self._end_gates is None or not (
-            guard.is_open or any(numbers[-1] >= first for _, _, numbers, _ in found)
-        ):
+        begun = guard.open_quotes()
+        begun.update(
+            self._quotes[number - first].quote.name
+            for _, _, numbers, _ in found
+            if numbers[-1] >= first
+            for number in numbers
+            if number >= first
+        )
+        if not begun:
             return found
         lines = {each[0]: each for each in found}
-        for start, end, ends in self._end_gates.candidates(data):
-            numbers = lines[start][2] if start in lines else ()
-            lines[start] = start, end, numbers, ends
+        for quote, gates in self._end_gates.items():
+            if self._quotes[quote].quote.name in begun:
+                for start, end, _ in gates.candidates(data):
+                    known = lines.get(start, (start, end, (), ()))
+                    lines[start] = start, end, known[2], (*known[3], quote)
         return [lines[start] for start in sorted(lines)]
 
     def _believed(
@@ -453,7 +464,7 @@ class Matcher:
                 found = quote.begin.search(text.bare, timeout=self._timeout)
                 if found is not None:
                     opened.append(Opened(quote.quote, _first_address(quote, found)))
-        candidates = (self._ends[number] for number in ends)
+        candidates = (self._quotes[number] for number in ends)
         ended = tuple(
             each.quote.name
             for each in candidates

@@ -113,6 +113,13 @@ class QuoteGuard:
         """Say whether some window is open, or something held back."""
         return bool(self._windows or self._held)
 
+    def open_quotes(self) -> set[str]:
+        """Give the names of the quotes of which some message may not be over."""
+        names = {window.quote.name for window in self._windows.values()}
+        for held in self._held:
+            names.update(window.quote.name for window in held.windows)
+        return names
+
     def knows(self, thread: str | None) -> bool:
         """Say whether a thread has been seen outside of all windows."""
         return thread in self._threads

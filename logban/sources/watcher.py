@@ -218,7 +218,8 @@ class _Handler(FileSystemEventHandler):
         kind = event.event_type
         if kind in _READ_ONLY or (event.is_directory and kind in _GROWTH):
             return
-        for path in (event.src_path, event.dest_path):
+        # Before watchdog 4 only a move has a destination.
+        for path in (event.src_path, getattr(event, "dest_path", "")):
             if path:
                 text = os.fsdecode(path)
                 if self.names.match(text.rpartition("/")[2]):

@@ -169,7 +169,7 @@ class Kamailio:
                 start_new_session=True,
             )
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send a signal to all its processes."""
         if self.process is not None:
             os.killpg(self.process.pid, number)
@@ -232,6 +232,7 @@ class Kamailio:
         while self.probe(source) != wanted:
             if time.monotonic() > end:
                 return False
+            time.sleep(0.15)  # any faster, and pike would take it for a flood
         return True
 
 

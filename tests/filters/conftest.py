@@ -190,7 +190,14 @@ def judge_log(log: Log, filter_name: str) -> Outcome:
     return outcome
 
 
-_outcomes: list[Outcome] = []
+_outcomes: dict[str, Outcome] = {}
+
+
+def outcome_of(name: str, filter_name: str) -> Outcome:
+    """Run a filter over a log, once."""
+    if name not in _outcomes:
+        _outcomes[name] = judge_log(read_log(name), filter_name)
+    return _outcomes[name]
 
 
 def corpus_names(prefix: str) -> list[str]:
@@ -203,15 +210,29 @@ def corpus_names(prefix: str) -> list[str]:
 @pytest.fixture(scope="session", params=corpus_names("asterisk"))
 def asterisk_outcome(request: pytest.FixtureRequest) -> Outcome:
     """Give what the filter ``asterisk`` makes of each of Asterisk's logs."""
-    _outcomes.append(judge_log(read_log(request.param), "asterisk"))
-    return _outcomes[-1]
+    return outcome_of(request.param, "asterisk")
 
 
 @pytest.fixture(scope="session", params=corpus_names("kamailio"))
 def kamailio_outcome(request: pytest.FixtureRequest) -> Outcome:
     """Give what the filter ``kamailio`` makes of each of Kamailio's logs."""
-    _outcomes.append(judge_log(read_log(request.param), "kamailio"))
-    return _outcomes[-1]
+    return outcome_of(request.param, "kamailio")
+
+
+@pytest.fixture(scope="session")
+def all_outcomes() -> Callable[[str], list[Outcome]]:
+    """Give what a filter makes of all logs of its program."""
+
+    def outcomes(name: str) -> list[Outcome]:
+        return [outcome_of(each, name) for each in corpus_names(name)]
+
+    return outcomes
+
+
+@pytest.fixture(scope="session")
+def corpus_log() -> Callable[[str], Log]:
+    """Give a log of the corpus by its name."""
+    return read_log
 
 
 @pytest.fixture(scope="session")
@@ -231,5 +252,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _outcomes:
         terminalreporter.section("the corpus and the shipped filters")
         terminalreporter.write_line(TABLE_HEAD)
-        for outcome in sorted(_outcomes, key=lambda each: each.log.name):
+        for outcome in sorted(_outcomes.values(), key=lambda each: each.log.name):
             terminalreporter.write_line(outcome.row())

@@ -126,6 +126,19 @@ class Blacklist:
                 self._surplus |= gone
                 self._reload_if_due()
 
+    def drop(self, entry: Entry) -> bool:
+        """Take an entry out, whoever has added it; tell whether it was there."""
+        with self._lock:
+            before = print_lists(self._opened(), self._control, {entry.kind})
+            if entry not in before:
+                return False
+            if self._can_delete:
+                self._delete([entry])
+            else:
+                self._surplus.add(entry)
+                self._rebuild()
+            return entry not in print_lists(self._opened(), self._control, {entry.kind})
+
     def read(self, owner: str) -> set[Entry] | None:
         """Tell which of an owner's entries are there; None where that can't be read."""
         with self._lock:

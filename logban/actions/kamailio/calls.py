@@ -25,7 +25,8 @@ LONGEST_TTL: Final = 315_360_000
 """Seconds, ten years: longer ones become 0, the table's default, where a C int is too short."""
 
 _ABSENT: Final = "Key name doesn't exist in htable."
-_NO_TABLE: Final = ("No such htable", "Failed to set the item")
+NO_TABLE: Final = "No such htable"
+_NO_TABLE: Final = (NO_TABLE, "Failed to set the item")
 
 
 @dataclass(frozen=True, slots=True)

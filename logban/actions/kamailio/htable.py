@@ -22,7 +22,8 @@ from logban.actions.faults import Missing
 from logban.actions.kamailio import calls
 from logban.actions.kamailio.calls import Item
 from logban.actions.kamailio.expiry import Ends
-from logban.actions.kamailio.rpc import Call, Rpc
+from logban.actions.kamailio.pike import IPBAN
+from logban.actions.kamailio.rpc import Call, Refused, Rpc
 from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
 from logban.clock import Clock
 from logban.errors import ActionError
@@ -206,6 +207,17 @@ class Htable:
         yielded = {key: self._claims[key] for key in self._yielded if self._claims[key] > now}
         if yielded:
             self._set(yielded, now)
+
+    def pardon(self, subjects: Sequence[Subject]) -> None:
+        """Delete what the script has put against these, into this table or the stock one."""
+        rpc = self._opened()
+        keys = [key for each in subjects if (key := self._keys.key_of(each)) is not None]
+        for table in {self._settings.table, IPBAN}:
+            requests = [calls.delete(table, key) for key in keys]
+            for request, answer in zip(requests, rpc.call_many(requests), strict=True):
+                is_missing = isinstance(answer, Refused) and answer.text == calls.NO_TABLE
+                if not is_missing:
+                    calls.require_done([request], [answer])
 
     def close(self) -> None:
         """Let go of the socket; the bans stay in force."""

@@ -271,12 +271,12 @@ def test_networks_and_users_are_not_taken(make: Callable[..., Htable]) -> None:
 def test_a_stopped_kamailio_is_told_of(kamailio: Kamailio) -> None:
     enforcer = Htable(TableSettings("k", "logban", kamailio.address, 0.2), AddressKeys(), CLOCK)
     enforcer.prepare()
-    kamailio.signal(signal.SIGSTOP)
+    kamailio.send(signal.SIGSTOP)
     try:
         with pytest.raises(Unavailable, match="has not answered within 0.2 s: it is stopped"):
             enforcer.apply([ban("198.51.100.9")])
     finally:
-        kamailio.signal(signal.SIGCONT)
+        kamailio.send(signal.SIGCONT)
     enforcer.lift([ban("198.51.100.9")])  # it may have been set all the same
     assert enforcer.read() == {}
     enforcer.close()

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""The threads whose numbers a source's lines name, and whether these numbers tell anything.
+
+A server has few threads at a time, so that most lines name one that was seen a moment ago.  Where
+that is not so (another program's log, numbers put on at random), an unknown number says nothing
+about who wrote a line.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+MAX_THREADS: Final = 4096
+"""Threads that are remembered; the one longest unseen is forgotten first."""
+
+AT_A_TIME: Final = 64
+"""Threads that a server's lines name within a short while, at the most."""
+
+LATELY: Final = 256
+ENOUGH: Final = 32
+"""Lines by which it is judged whether the numbers tell anything, and how few will do."""
+
+USUAL: Final = 0.4
+"""The share of lines whose thread was seen a moment ago from which on the numbers are a server's.
+
+A new thread for every connection that logs two lines, as Asterisk's manager has, gives a half.
+"""
+
+
+class Threads:
+    """Remembers threads, and whether they come again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, None] = {}
+        self._recent: dict[str, None] = {}
+        self._again: deque[bool] = deque(maxlen=LATELY)
+
+    def __contains__(self, thread: str | None) -> bool:
+        return thread in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def learn(self, thread: str) -> bool:
+        """Remember a thread; tell whether it is new."""
+        self._again.append(thread in self._recent)
+        _touch(self._recent, thread, AT_A_TIME)
+        is_new = thread not in self._known
+        _touch(self._known, thread, MAX_THREADS)
+        return is_new
+
+    @property
+    def are_random(self) -> bool:
+        """Tell whether enough lines have shown that the numbers tell nothing."""
+        return len(self._again) >= ENOUGH and sum(self._again) < USUAL * len(self._again)
+
+
+def _touch(threads: dict[str, None], thread: str, most: int) -> None:
+    threads.pop(thread, None)
+    threads[thread] = None
+    if len(threads) > most:
+        del threads[next(iter(threads))]

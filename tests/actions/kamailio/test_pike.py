@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Whom Kamailio itself holds for a source of attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from logban.actions.kamailio import calls
+from logban.actions.kamailio.htable import AddressKeys, Htable, TableSettings
+from logban.actions.kamailio.pike import HotSource, hot_sources
+from logban.actions.kamailio.rpc import Answer, Call, Method, Refused, Rpc, Struct, call
+from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
+from logban.clock import SystemClock
+from logban.errors import ActionError
+from logban.model import Subject, SubjectKind
+from logban.testing.kamailio import Kamailio
+
+
+@pytest.fixture
+def rpc(kamailio: Kamailio) -> Iterator[Rpc]:
+    client = open_rpc(kamailio.address)
+    yield client
+    client.close()
+
+
+def test_hot_addresses_and_those_in_the_stock_table(kamailio: Kamailio, rpc: Rpc) -> None:
+    call(rpc, Method.HTABLE_SETXI, "ipban", "127.0.5.2", 1, 300)
+    for _ in range(200):
+        kamailio.probe("127.0.5.1", seconds=0.005)
+        sources = hot_sources(rpc)
+        if any(each.where == "pike" for each in sources):
+            break
+    states = {(each.address, each.where): each.state for each in sources}
+    assert states["127.0.5.1", "pike"] == "HOT"
+    assert states["127.0.5.2", "ipban"].startswith("until 20")
+    settings = TableSettings("kamailio", "logban", kamailio.address, 2.0)
+    enforcer = Htable(settings, AddressKeys(), SystemClock())
+    enforcer.prepare()
+    call(rpc, Method.HTABLE_SETXI, "logban", "127.0.5.2", 1, 300)
+    enforcer.pardon([Subject(SubjectKind.IP, "127.0.5.2"), Subject(SubjectKind.USER, user="x")])
+    enforcer.close()
+    assert kamailio.probe("127.0.5.2") == 200
+    assert "127.0.5.2" not in {each.address for each in hot_sources(rpc)}
+
+
+class Answers:
+    where = "nowhere"
+
+    def __init__(self, pike: Answer, ipban: Answer) -> None:
+        self._answers = {Method.PIKE_TOP: pike, Method.HTABLE_DUMP: ipban}
+
+    def call_many(self, asked: Sequence[Call]) -> list[Answer]:
+        return [self._answers[each.method] for each in asked]
+
+    def close(self) -> None: ...
+
+
+def refused(method: Method, text: str) -> Refused:
+    return Refused(Call(method), 500, text)
+
+
+def test_modules_that_are_not_loaded_hold_nobody() -> None:
+    missing = refused(Method.PIKE_TOP, "Method Not Found")
+    assert hot_sources(Answers(missing, missing)) == []
+    assert hot_sources(Answers(missing, refused(Method.HTABLE_DUMP, "No such htable"))) == []
+    row = Struct((("ip_addr", "192.0.2.1"), ("status", "WARM")))
+    for rows in ([row], row, [row, "x"]):
+        found = hot_sources(Answers(Struct((("list", rows),)), missing))  # type: ignore[arg-type]  # as it comes
+        assert found == [HotSource("192.0.2.1", "pike", "WARM")]
+    for nothing in (Struct(()), [], None, 7):
+        assert hot_sources(Answers(Struct((("list", nothing),)), missing)) == []  # type: ignore[arg-type]  # as it comes
+
+
+@pytest.mark.parametrize(
+    ("pike", "ipban"),
+    [
+        (refused(Method.PIKE_TOP, "no"), []),
+        ("text", []),
+        (Struct(()), refused(Method.HTABLE_DUMP, "no")),
+        (Struct(()), "text"),
+    ],
+)
+def test_answers_that_are_none(pike: Answer, ipban: Answer) -> None:
+    with pytest.raises(ActionError):
+        hot_sources(Answers(pike, ipban))
+
+
+def test_a_pardon_that_is_refused() -> None:
+    class Refusing(Answers):
+        def call_many(self, asked: Sequence[Call]) -> list[Answer]:
+            return [Refused(each, 500, "no") for each in asked]
+
+    settings = TableSettings("k", "logban", RpcAddress(Way.DATAGRAM, "/x"), 1.0)
+    enforcer = Htable(settings, AddressKeys(), SystemClock())
+    enforcer._rpc = Refusing(None, None)
+    with pytest.raises(ActionError, match="refused htable.delete"):
+        enforcer.pardon([Subject(SubjectKind.IP, "192.0.2.1")])
+    assert calls.texts(None) == []
