@@ -41,7 +41,7 @@ MAY_IMPORT = {
     ),
     "client": (
         "control.protocol", "control.payloads", "control.shape",
-        "offline", "config", "matching",
+        "offline", "config", "matching", "actions.kamailio", "actions.types_kamailio",
     ),
     "testing": (
         "sources", "matching", "judging", "ledger", "actions", "control", "config",
@@ -56,7 +56,9 @@ NEVER_REACHES = {
     "config": ("sources", "judging", "ledger", "control"),
 }
 # The client's commands that work without a daemon; all others know nothing but the protocol.
-OFFLINE_COMMANDS = ("client.check", "client.filter_test", "client.replay", "client.offline")
+OFFLINE_COMMANDS = (
+    "client.check", "client.filter_test", "client.replay", "client.offline", "client.kamailio",
+)  # fmt: skip
 OF_THE_PROTOCOL = (*BOTTOM, "client", "control.protocol", "control.payloads", "control.shape")
 
 

@@ -15,7 +15,7 @@ from logban.actions.names import identifier
 from logban.actions.networks import sort, subject_named
 from logban.actions.traffic import Traffic
 from logban.clock import Clock
-from logban.model import Ban, Subject
+from logban.model import Ban, Subject, SubjectKind
 
 _LOG = logging.getLogger(__name__)
 _VERSIONS = (4, 6)
@@ -83,6 +83,10 @@ class Iptables:
                 nets[f"{address}/{prefix.length}"] = self._timeout(left)
         for version, nets in timeouts.items():
             sets.put(set_of(self._name, version), version, nets)
+
+    def takes(self, subject: Subject) -> bool:
+        """Tell whether an ipset can keep a ban on this subject: not one on a user."""
+        return subject.kind in (SubjectKind.IP, SubjectKind.NET)
 
     def lift(self, bans: Sequence[Ban]) -> None:
         """Delete the sources; where the sets are gone there is nothing to delete."""

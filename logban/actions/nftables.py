@@ -14,7 +14,7 @@ from logban.actions.nft_runner import Library, Runner, open_runner
 from logban.actions.traffic import Traffic
 from logban.clock import Clock
 from logban.errors import ActionError
-from logban.model import Ban, Subject
+from logban.model import Ban, Subject, SubjectKind
 
 # Elements in a transaction: speed is the same from 1 000 to 20 000, and while the kernel works on
 # one nobody else can change its tables.
@@ -70,6 +70,10 @@ class Nftables:
             rest = iter(ends.items())
             while chunk := dict(islice(rest, _CHUNK)):
                 runner.run(script.put(word, chunk))
+
+    def takes(self, subject: Subject) -> bool:
+        """Tell whether a packet filter can keep a ban on this subject: not one on a user."""
+        return subject.kind in (SubjectKind.IP, SubjectKind.NET)
 
     def lift(self, bans: Sequence[Ban]) -> None:
         """Delete the sources; where the sets are gone there is nothing to delete."""

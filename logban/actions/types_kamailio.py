@@ -21,7 +21,7 @@ RPC_SOCKET = RpcAddress(Way.DATAGRAM, "/run/kamailio/kamailio_rpc.sock")
 CONTROL_SOCKET = Path("/run/kamailio/kamailio_ctl")
 ADDRESS_FILE = Path("/etc/kamailio/logban.list")
 LISTS = Path("/etc/logban/lists.d")
-"""Where Debian's Kamailio has its sockets, and where logban has its files."""
+"""Where Debian's Kamailio has its sockets, and logban its files."""
 
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
@@ -112,6 +112,13 @@ def _target(*names: str) -> Callable[[ActionSpec], str]:
     return target
 
 
+def _check_lists(spec: ActionSpec) -> None:
+    """Raise ParameterError where no directory is named."""
+    _check_reply(spec)
+    if spec.parameters["lists"] is None:
+        raise ParameterError(f"name the directory of the lists: lists={LISTS}", "lists")
+
+
 HTABLE = ActionType(
     name="kamailio-htable",
     module="logban.actions.kamailio.htable",
@@ -164,12 +171,17 @@ LISTS_TYPE = ActionType(
     module="logban.actions.kamailio.listing",
     doc="keep the lists of Kamailio's module secfilter as the files of lists.d have them",
     parameters=(
-        Parameter("lists", read_lists, None, f"the directory of *.list; without it {LISTS}"),
+        Parameter(
+            "lists",
+            read_lists,
+            None,
+            f"the directory of *.list, for instance {LISTS}; it must be given",
+        ),
         *_COMMON,
         _CONTROL,
     ),
     aliases={},
-    check=_check_reply,
+    check=_check_lists,
     target=_target("socket"),
 )
 

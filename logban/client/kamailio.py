@@ -7,10 +7,11 @@ It speaks to Kamailio directly, not to the daemon: its user needs the right to K
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -29,6 +30,7 @@ from logban.config import load
 from logban.control.protocol import SCHEMA
 from logban.errors import LogbanError, UsageError
 
+_OWNER = "by hand"
 _COLOR = click.argument("color", type=click.Choice([each.value for each in Color]))
 _KIND = click.argument("kind", type=click.Choice([each.value for each in Kind]))
 
@@ -46,11 +48,23 @@ class _Proxy:
     def open_control(self) -> Rpc:
         return Control(str(self.control))
 
-    def blacklist(self) -> Blacklist:
+    @contextmanager
+    def blacklist(self) -> Iterator[Blacklist]:
         """Give a blacklist that knows no entries of its own: all that is there is others'."""
         blacklist = Blacklist(SystemClock(), self.open, self.open_control)
-        blacklist.prepare("by hand")
-        return blacklist
+        try:
+            blacklist.prepare(_OWNER)
+            yield blacklist
+        finally:
+            blacklist.close(_OWNER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the command line says of where Kamailio is."""
+
+    address: RpcAddress | None
+    control: Path | None
 
 
 def _address(_: click.Context, __: click.Parameter, value: str | None) -> RpcAddress | None:
@@ -81,8 +95,7 @@ def command(context: click.Context, rpc: RpcAddress | None, ctl: Path | None) ->
     An entry is on the black or the white list, is of a kind (ip, ua, user, domain, country, dst),
     and hits all that begins like it.
     """
-    configured = _configured(Invocation.of(context).config)
-    context.meta[__name__] = _Proxy(rpc or configured.address, ctl or configured.control)
+    context.meta[__name__] = _Given(rpc, ctl)
 
 
 def _configured(directory: Path) -> _Proxy:
@@ -105,10 +118,10 @@ def _configured(directory: Path) -> _Proxy:
 
 
 def _proxy(context: click.Context) -> _Proxy:
-    proxy = context.meta[__name__]
-    if not isinstance(proxy, _Proxy):
-        raise TypeError(proxy)
-    return proxy
+    """Give the proxy that was named, else the configured one; --config may stand at the end."""
+    given = cast("_Given", context.meta[__name__])
+    configured = _configured(Invocation.of(context).config)
+    return _Proxy(given.address or configured.address, given.control or configured.control)
 
 
 def _answer(context: click.Context, **values: object) -> bool:
@@ -173,9 +186,8 @@ def _print(context: click.Context, kinds: tuple[str, ...]) -> None:
 def _add(context: click.Context, color: str, kind: str, value: str) -> None:
     """Add an entry until Kamailio restarts; lists.d is for what is to last."""
     entry = _entry(color, kind, value)
-    blacklist = _proxy(context).blacklist()
-    blacklist.put("by hand", [entry])
-    blacklist.close("by hand")
+    with _proxy(context).blacklist() as blacklist:
+        blacklist.put(_OWNER, [entry])
     if not _answer(context, added=str(entry)):
         say("added: ", str(entry))
 
@@ -189,9 +201,8 @@ def _add(context: click.Context, color: str, kind: str, value: str) -> None:
 def _del(context: click.Context, color: str, kind: str, value: str) -> None:
     """Take an entry out; before Kamailio 6.1 by a reload after which all others are put back."""
     entry = _entry(color, kind, value)
-    blacklist = _proxy(context).blacklist()
-    is_gone = blacklist.drop(entry)
-    blacklist.close("by hand")
+    with _proxy(context).blacklist() as blacklist:
+        is_gone = blacklist.drop(entry)
     if not _answer(context, deleted=str(entry) if is_gone else None):
         say("deleted: " if is_gone else "not there: ", str(entry))
     context.exit(0 if is_gone else 1)

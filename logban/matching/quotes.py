@@ -247,10 +247,10 @@ class QuoteGuard:
         known = thread in self._threads
         self._threads.pop(thread, None)
         self._threads[thread] = None
-        if known or not self._held:
-            return []
         if len(self._threads) > MAX_THREADS:
             del self._threads[next(iter(self._threads))]
+        if known or not self._held:
+            return []
         return self._release(held for held in self._held if held.thread == thread)
 
     def _advance(self, position: int | None) -> list[Failure]:

@@ -236,6 +236,12 @@ def corpus_log() -> Callable[[str], Log]:
 
 
 @pytest.fixture(scope="session")
+def definition_of() -> Callable[[str], FilterDefinition]:
+    """Give a shipped filter, by its name."""
+    return definition
+
+
+@pytest.fixture(scope="session")
 def matcher_of() -> Callable[[str], Matcher]:
     """Make a matcher of a shipped filter, by its name."""
     return make_matcher

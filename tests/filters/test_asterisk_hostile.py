@@ -511,8 +511,10 @@ def test_only_true_addresses_are_reported(matcher_of, failures_in, capsys) -> No
                 logged[message.shape] += 1
                 caught[message.shape] += right
     table = [
-        f"{lines} lines, {len(wrong)} wrong, {doubtful} doubtful, {ambiguous} ambiguous, "
-        f"{time.monotonic() - started:.0f} s; messages caught:",
+        (
+            f"{lines} lines, {len(wrong)} wrong, {doubtful} doubtful, {ambiguous} ambiguous, "
+            f"{time.monotonic() - started:.0f} s; messages caught:"
+        ),
         *(
             f"  {shape:16} {caught[shape]:6}/{logged[shape]:<6} {caught[shape] / logged[shape]:.1%}"
             for shape in sorted(logged)

@@ -47,6 +47,7 @@ _ONGOING: Final = "ongoing reload"
 _FAILED: Final = "Reload failed."
 _OWNER: Final = "logban"
 _FOR_EVER: Final = math.inf
+_GRACE: Final = 5.0  # seconds in which an end is expected to be told of
 _LISTED: Final = 1000  # addresses of a dump that fit into a datagram, with some room
 # A line in a group that nobody asks for tells whether Kamailio reads this very file.
 _CANARY: Final = f"2147483647 192.0.2.1 32 0 {_OWNER}//"
@@ -120,10 +121,14 @@ class AddressFile:
     def read(self) -> Mapping[Subject, float | None]:
         """Tell what the file holds; whether Kamailio has read it is ``check``'s to see."""
         _, own = self._read()
+        now = self._clock.now()
+        ended = [network for network, end in own.items() if end < now - _GRACE]
+        if ended:  # while logban was down: a line has no end of its own
+            self._change({}, ended)
         found: dict[Subject, float | None] = {}
         for network, end in own.items():
             subject = _subject_of(network)
-            if subject is not None:
+            if subject is not None and network not in ended:
                 found[subject] = None if end == _FOR_EVER else end
         return found
 

@@ -23,6 +23,7 @@ from logban.actions.kamailio import calls
 from logban.actions.kamailio.calls import Item
 from logban.actions.kamailio.expiry import Ends
 from logban.actions.kamailio.pike import IPBAN
+from logban.actions.kamailio.remarks import Remarks
 from logban.actions.kamailio.rpc import Call, Refused, Rpc
 from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
 from logban.clock import Clock
@@ -115,15 +116,16 @@ class Htable:
         self._claims: dict[str, float] = {}
         self._yielded: set[str] = set()
         self._listed: set[str] | None = None
-        self._refused: set[str] = set()
+        self._refused = Remarks()
 
     @property
     def notice(self) -> str:
         """Tell of bans that this table can't hold; "" if there are none."""
-        if not self._refused:
+        named = [who for who, _ in self._refused]
+        if not named:
             return ""
-        some = ", ".join(sorted(self._refused)[:3])
-        more = f" and {len(self._refused) - 3} more" if len(self._refused) > 3 else ""
+        some = ", ".join(named[:3])
+        more = f" and {len(named) - 3} more" if len(named) > 3 else ""
         return (
             f"an htable holds single addresses, so {some}{more} can't be banned there; "
             "write ipv6_prefix = 128 in the jail to ban single IPv6 addresses"
@@ -133,9 +135,7 @@ class Htable:
         """Tell whether the table can hold a subject."""
         is_taken = self._keys.key_of(subject) is not None
         if not is_taken and subject.kind is SubjectKind.NET:
-            self._refused.add(str(subject))
-            while len(self._refused) > 100:
-                self._refused.pop()
+            self._refused.add(str(subject), "is a network")
         return is_taken
 
     def prepare(self) -> None:
@@ -185,7 +185,12 @@ class Htable:
 
     def read(self) -> Mapping[Subject, float | None]:
         """Tell what is in the table for this jail; Missing where the canary is gone."""
+        self._refused.age()
         self._look_for_canary()
+        now = self._clock.now()
+        # What has ended while Kamailio was away is never lifted: there is nothing of it.
+        self._claims = {key: end for key, end in self._claims.items() if end > now}
+        self._yielded &= self._claims.keys()
         keys = dict.fromkeys((*self._claims, *(self._listed or ())))
         found: dict[Subject, float | None] = {}
         for key, item in self._get(list(keys)).items():

@@ -7,8 +7,6 @@ would hit an exempt address is not taken, and every ban that hits others is name
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -18,12 +16,13 @@ from logban.actions.faults import Missing
 from logban.actions.kamailio.blacklist import Blacklist, BlacklistSettings, shared
 from logban.actions.kamailio.lists import Entry, Kind
 from logban.actions.kamailio.prefixes import siblings_of
+from logban.actions.kamailio.remarks import Remarks
 from logban.actions.kamailio.transports import RpcAddress
 from logban.clock import Clock
 from logban.model import Ban, Subject, SubjectKind
 
 CHECK_EVERY: Final = 2.0
-_REMARKS: Final = 100  # bans that are remembered to be named in ``status``
+_GRACE: Final = 5.0  # seconds in which an end is expected to be told of
 
 
 class Secfilter:
@@ -38,17 +37,17 @@ class Secfilter:
         self._clock = clock
         self._ends: dict[Entry, float | None] = {}
         self._exempt: Callable[[Subject], str] = lambda _: ""
-        self._refused = _Remarks()
-        self._wide = _Remarks()
+        self._refused = Remarks()
+        self._wide = Remarks()
 
     @property
     def notice(self) -> str:
         """Name the bans that hit others, and those that were not taken because of that."""
         said = []
-        if refused := self._refused.last():
+        if refused := next(iter(self._refused), None):
             who, why = refused
             said.append(f"{len(self._refused)} bans can't be kept by secfilter: {who} {why}")
-        if wide := self._wide.last():
+        if wide := next(iter(self._wide), None):
             who, whom = wide
             said.append(
                 f"{len(self._wide)} bans hit others too, because secfilter compares beginnings: "
@@ -111,6 +110,8 @@ class Secfilter:
 
         The ends are logban's own: secfilter knows none.
         """
+        self._refused.age()
+        self._take_ended()
         present = self._blacklist.read(self._owner)
         if present is None:
             return None
@@ -125,6 +126,16 @@ class Secfilter:
         """Let go of the sockets; the entries stay."""
         self._blacklist.close(self._owner)
 
+    def _take_ended(self) -> None:
+        """Take out what has ended without being lifted: an entry of secfilter's has no end."""
+        now = self._clock.now()
+        ended = [each for each, end in self._ends.items() if end is not None and end < now - _GRACE]
+        for entry in ended:
+            del self._ends[entry]
+            self._wide.drop(entry.value)
+        if ended:
+            self._blacklist.take(self._owner, ended)
+
     def _is_ours(self, ban: Ban) -> bool:
         kind = SubjectKind.USER if self._kind is Kind.USER else SubjectKind.IP
         return ban.subject.kind is kind and (kind is SubjectKind.IP or _is_entry(ban.subject.user))
@@ -136,32 +147,6 @@ def _is_entry(user: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-class _Remarks:
-    """What is to be told of bans, the newest last; asked by the loop, written by the action."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._said: OrderedDict[str, str] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._said)
-
-    def add(self, who: str, what: str) -> None:
-        with self._lock:
-            self._said[who] = what
-            self._said.move_to_end(who)
-            while len(self._said) > _REMARKS:
-                self._said.popitem(last=False)
-
-    def drop(self, who: str) -> None:
-        with self._lock:
-            self._said.pop(who, None)
-
-    def last(self) -> tuple[str, str] | None:
-        with self._lock:
-            return next(reversed(self._said.items())) if self._said else None
 
 
 def blacklist_of(spec: ActionSpec, clock: Clock) -> Blacklist:

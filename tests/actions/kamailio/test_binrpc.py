@@ -20,8 +20,7 @@ from logban.testing.kamailio import Kamailio
 
 def test_a_real_kamailio(kamailio: Kamailio) -> None:
     client = Control(str(kamailio.control))
-    (version,) = call(client, Method.VERSION)  # type: ignore[misc]  # a list of one
-    assert str(version).startswith("kamailio")
+    assert "kamailio" in repr(call(client, Method.VERSION))
     tables = call(client, Method.HTABLE_TABLES)
     assert isinstance(tables, list)
     assert {each.get("name") for each in tables if isinstance(each, Struct)} >= {"logban"}
@@ -107,9 +106,8 @@ def answering(path: Path, answer: Callable[[bytes], bytes]) -> Iterator[Control]
     ],
 )
 def test_a_hostile_server(tmp_path: Path, answer: Callable[[bytes], bytes], said: str) -> None:
-    with answering(tmp_path / "c", answer) as client:
-        with pytest.raises(Unavailable, match=said):
-            call(client, Method.UPTIME)
+    with answering(tmp_path / "c", answer) as client, pytest.raises(Unavailable, match=said):
+        call(client, Method.UPTIME)
 
 
 def test_an_answer_that_breaks_off(tmp_path: Path) -> None:
@@ -118,7 +116,7 @@ def test_an_answer_that_breaks_off(tmp_path: Path) -> None:
         listener.listen()
         serving = threading.Thread(target=lambda: _hang_up(listener))
         serving.start()
-        with pytest.raises(Unavailable, match="its answer breaks off|can't be asked"):
+        with pytest.raises(Unavailable, match=r"its answer breaks off|can't be asked"):
             call(Control(str(tmp_path / "c")), Method.UPTIME)
         serving.join()
 
@@ -130,9 +128,11 @@ def _hang_up(listener: socket.socket) -> None:
 
 
 def test_a_fault_without_words(tmp_path: Path) -> None:
-    with answering(tmp_path / "c", lambda cookie: b"\xa1\x33\x00" + cookie) as client:
-        with pytest.raises(Refused, match=r"Kamailio refused core\.uptime:  \(0\)"):
-            call(client, Method.UPTIME)
+    with (
+        answering(tmp_path / "c", lambda cookie: b"\xa1\x33\x00" + cookie) as client,
+        pytest.raises(Refused, match=r"Kamailio refused core\.uptime:  \(0\)"),
+    ):
+        call(client, Method.UPTIME)
 
 
 def test_nobody_there(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from logban.actions.kamailio import calls
 from logban.actions.kamailio.htable import AddressKeys, Htable, TableSettings
 from logban.actions.kamailio.pike import HotSource, hot_sources
-from logban.actions.kamailio.rpc import Answer, Call, Method, Refused, Rpc, Struct, call
+from logban.actions.kamailio.rpc import Answer, Call, Method, Refused, Rpc, Struct, Value, call
 from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
 from logban.clock import SystemClock
 from logban.errors import ActionError
@@ -66,11 +66,13 @@ def test_modules_that_are_not_loaded_hold_nobody() -> None:
     assert hot_sources(Answers(missing, missing)) == []
     assert hot_sources(Answers(missing, refused(Method.HTABLE_DUMP, "No such htable"))) == []
     row = Struct((("ip_addr", "192.0.2.1"), ("status", "WARM")))
-    for rows in ([row], row, [row, "x"]):
-        found = hot_sources(Answers(Struct((("list", rows),)), missing))  # type: ignore[arg-type]  # as it comes
+    shapes: list[Value] = [[row], row, [row, "x"]]
+    for rows in shapes:
+        found = hot_sources(Answers(Struct((("list", rows),)), missing))
         assert found == [HotSource("192.0.2.1", "pike", "WARM")]
-    for nothing in (Struct(()), [], None, 7):
-        assert hot_sources(Answers(Struct((("list", nothing),)), missing)) == []  # type: ignore[arg-type]  # as it comes
+    nothings: list[Value] = [Struct(()), [], None, 7]
+    for nothing in nothings:
+        assert hot_sources(Answers(Struct((("list", nothing),)), missing)) == []
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,6 @@ def test_a_pardon_that_is_refused() -> None:
     settings = TableSettings("k", "logban", RpcAddress(Way.DATAGRAM, "/x"), 1.0)
     enforcer = Htable(settings, AddressKeys(), SystemClock())
     enforcer._rpc = Refusing(None, None)
-    with pytest.raises(ActionError, match="refused htable.delete"):
+    with pytest.raises(ActionError, match=r"refused htable\.delete"):
         enforcer.pardon([Subject(SubjectKind.IP, "192.0.2.1")])
     assert calls.texts(None) == []

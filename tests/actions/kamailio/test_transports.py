@@ -329,7 +329,11 @@ def test_without_rights_the_sentence_says_which(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
         bound.bind(str(path))
         path.chmod(0o600)
-        said = unprivileged(lambda: print(call(Datagrams(str(path)), Method.UPTIME)))
+
+        def ask() -> None:
+            call(Datagrams(str(path)), Method.UPTIME)
+
+        said = unprivileged(ask)
     assert "Unavailable: logban may not use" in said
     assert "usermod -aG kamailio logban" in said
 
@@ -340,9 +344,9 @@ def fifo_server(path: Path, directory: Path, answer: Callable[[int], bytes]) -> 
     def serve() -> None:
         with path.open("rb") as requests:
             request = json.loads(requests.read())
-        with (directory / request["reply_name"]).open("wb") as reply:
-            with suppress(BrokenPipeError):
-                reply.write(answer(request["id"]))
+        path_back = directory / request["reply_name"]
+        with suppress(BrokenPipeError), path_back.open("wb", buffering=0) as reply:
+            reply.write(answer(request["id"]))
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -352,10 +356,10 @@ def fifo_server(path: Path, directory: Path, answer: Callable[[int], bytes]) -> 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (lambda number: b"x" * 100, "its answer is none to what it was asked"),
-        (lambda number: b"", "its answer is none"),
+        (lambda _: b"x" * 100, "its answer is none to what it was asked"),
+        (lambda _: b"", "its answer is none"),
         (lambda number: _answered(number + 1)[0], "its answer is none"),
-        (lambda number: b" " * (17 << 20), "more than 16777216 bytes"),
+        (lambda _: b" " * (17 << 20), "more than 16777216 bytes"),
     ],
 )
 def test_a_hostile_fifo(tmp_path: Path, answer: Callable[[int], bytes], said: str) -> None:

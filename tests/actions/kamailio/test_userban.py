@@ -16,6 +16,7 @@ from logban.model import Ban, Subject, SubjectKind
 from logban.testing.kamailio import Kamailio
 
 CLOCK = SystemClock()
+RIGHT = "secret"
 USERS = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1)
 ADDRESSES = (
     st.ip_addresses().map(str).map(lambda text: Subject.parse(text, ipv6_prefix=128).network)
@@ -37,7 +38,7 @@ def user(name: str, seconds: float | None = 600, address: str = "") -> Ban:
     return Ban("kamailio", Subject(kind, address, name), now, until)
 
 
-def register(kamailio: Kamailio, source: str, name: str, password: str = "secret") -> int | None:
+def register(kamailio: Kamailio, source: str, name: str, password: str = RIGHT) -> int | None:
     return kamailio.probe(source, "REGISTER", name, password)
 
 
