@@ -12,7 +12,7 @@ APT_TEST := $(APT_RUN) $(APT_DEB) fail2ban kamailio openssl shellcheck lintian m
             bash-completion fish zsh rpmlint python3-iptables python3-pyroute2 python3-watchdog
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deb check bench install deb man venv clean apt-run apt-test apt-deb
+.PHONY: help demo test test-long test-rooms test-deb check bench install deb man venv clean apt-run apt-test apt-deb
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -53,11 +53,21 @@ check: venv ## lint, types, shell scripts
 	$(BIN)/mypy
 	shellcheck packaging/apt-ensure packaging/deb packaging/install packaging/launcher .ci/run
 
+# Coverage is measured where a test looks at one room; whole programs, and a hundred thousand lines
+# through a filter, are run beside that without it, on the other core.
+LONG := tests/compat tests/filters tests/integration tests/kamailio tests/packaging tests/regression
+
 test: apt-test check ## set up and run every test (root: the tests make network namespaces)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-long test-rooms
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+test-long: venv
+	$(BIN)/python -m pytest $(LONG)
+
+test-rooms: venv
+	$(BIN)/coverage run -m pytest $(addprefix --ignore=,$(LONG))
 
 test-deb: apt-test venv ## install, upgrade and purge the package in a Debian of its own (root)
 	@packaging/apt-ensure debootstrap systemd-container

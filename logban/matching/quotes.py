@@ -15,7 +15,8 @@ What is held back turns out to be doubtful, and is counted as that, if
 - all messages of the kind end in a known way, and such an end comes in a line that is not surely
   the program's own, or the message was cut just where a line break of the peer's was;
 - the program writes all messages of the kind twice, and the line came twice;
-- neither can be told of the kind, and the thread is not seen outside of a window either.
+- neither can be told of the kind, and the thread is not seen outside of a window either, unless
+  the source's thread numbers tell nothing (see ``threads``).
 
 A ``late`` quote has the address behind the peer's text.  Then the first line itself may end where
 the peer chose, and its own failure is held back in the same way.
@@ -31,10 +32,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from logban.matching.definition import Quote
+from logban.matching.threads import Threads
 from logban.model import Failure
-
-MAX_THREADS: Final = 4096
-"""Threads that are remembered of one source; the one longest unseen is forgotten first."""
 
 MAX_HELD: Final = 1024
 """Failures of one source that are held back; beyond that the oldest is given up as doubtful."""
@@ -74,12 +73,16 @@ class SeenLine:
 
 @dataclass(slots=True, eq=False)
 class _Window:
-    """What may be one message; those of one kind, address and thread are kept as one."""
+    """What may be one message; those of one kind, address and thread are kept as one.
+
+    ``is_whole`` says that the message would be whole if its first line were all of it.
+    """
 
     quote: Quote
     address: str | None
     thread: str | None
     until: int = 0
+    is_whole: bool = True
     cuts: deque[int] = field(default_factory=deque)
 
 
@@ -99,7 +102,7 @@ class QuoteGuard:
     def __init__(self) -> None:
         self.doubtful = 0
         self._windows: dict[tuple[str, str | None, str | None], _Window] = {}
-        self._threads: dict[str, None] = {}
+        self._threads = Threads()
         self._held: deque[_Held] = deque()
         self._twice: dict[str, None] = {}
         # Nothing changes by mere progress before this offset.
@@ -141,7 +144,7 @@ class QuoteGuard:
         trusted = line.headed and line.thread is not None and line.thread in self._threads
         # A line that is neither may be a piece of one, too short to be more.
         whole = line.failure is not None or bool(line.opened)
-        if line.headed and line.thread is not None and (trusted or (whole and not self._windows)):
+        if line.headed and line.thread is not None and (trusted or (whole and self._is_clear())):
             believed += self._learn(line.thread)
             if self._windows or self._held:
                 believed += self._close(lambda window, _: not window.quote.twice)
@@ -184,6 +187,16 @@ class QuoteGuard:
         if quiet >= GIVEN_UP_AFTER:
             self._give_up(self._held)
         return believed
+
+    def _is_clear(self) -> bool:
+        """Tell whether a line is the program's, whichever thread it names.
+
+        That is so outside of all windows; and where only the thread could tell, but the source's
+        thread numbers tell nothing.
+        """
+        if self._windows and self._threads.are_telling:
+            return False
+        return all(window.is_whole for window in self._windows.values())
 
     def _strange(self, line: SeenLine) -> list[_Window]:
         """Give the windows in which a line, whose thread is not known, may be the peer's."""
@@ -237,6 +250,8 @@ class QuoteGuard:
         if window is None:
             window = self._windows[key] = _Window(opened.quote, opened.address, line.thread)
         window.until = line.start + opened.quote.size * (2 if opened.quote.twice else 1)
+        ended = opened.quote.end is None or opened.quote.name in line.ends
+        window.is_whole &= ended and not opened.quote.twice
         if opened.quote.cut:
             window.cuts.append(window.until)
         self._due = window.until if due is None else min(due, window.until)
@@ -244,14 +259,10 @@ class QuoteGuard:
 
     def _learn(self, thread: str) -> list[Failure]:
         """Know a thread from now on; give what was held back for want of that."""
-        known = thread in self._threads
-        self._threads.pop(thread, None)
-        self._threads[thread] = None
-        if len(self._threads) > MAX_THREADS:
-            del self._threads[next(iter(self._threads))]
-        if known or not self._held:
+        is_new = self._threads.learn(thread)
+        if not self._held:
             return []
-        return self._release(held for held in self._held if held.thread == thread)
+        return self._release(held for held in self._held if is_new and held.thread == thread)
 
     def _advance(self, position: int | None) -> list[Failure]:
         """Close the windows that are over at a position (None: all); give what that releases."""

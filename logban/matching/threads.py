@@ -19,7 +19,7 @@ AT_A_TIME: Final = 64
 """Threads that a server's lines name within a short while, at the most."""
 
 LATELY: Final = 256
-ENOUGH: Final = 32
+ENOUGH: Final = 8
 """Lines by which it is judged whether the numbers tell anything, and how few will do."""
 
 USUAL: Final = 0.4
@@ -52,9 +52,9 @@ class Threads:
         return is_new
 
     @property
-    def are_random(self) -> bool:
-        """Tell whether enough lines have shown that the numbers tell nothing."""
-        return len(self._again) >= ENOUGH and sum(self._again) < USUAL * len(self._again)
+    def are_telling(self) -> bool:
+        """Tell whether enough lines have shown that the numbers are those of a server's threads."""
+        return len(self._again) >= ENOUGH and sum(self._again) >= USUAL * len(self._again)
 
 
 def _touch(threads: dict[str, None], thread: str, most: int) -> None:

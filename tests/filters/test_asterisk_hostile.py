@@ -462,7 +462,7 @@ def render(peer: Peer, number: int) -> tuple[bytes, list[tuple[int, int, Message
     data = b""
     places = []
     # A server that is up has logged something before it is attacked.
-    for thread in (MONITOR, SECURITY, *PJSIP_POOL, *IAX_POOL):
+    for thread in (MONITOR, SECURITY, *PJSIP_POOL, *IAX_POOL) * 3:
         quiet = Message("acl.c", b"x: Rejecting '203.0.113.254' due to a failure to pass ACL 'x'",
                         "203.0.113.254", "quiet", thread=thread)  # fmt: skip
         places.append((len(data), quiet))

@@ -9,12 +9,12 @@ from logban.matching.definition import Expression, Quote
 from logban.matching.quotes import (
     GIVEN_UP_AFTER,
     MAX_HELD,
-    MAX_THREADS,
     QUIET_AFTER,
     Opened,
     QuoteGuard,
     SeenLine,
 )
+from logban.matching.threads import ENOUGH, MAX_THREADS
 from logban.model import CanonicalAddress, Failure, Origin
 
 BEGIN = Expression("begin", Origin("x", 1))
@@ -59,10 +59,31 @@ class Log:
 
 @pytest.fixture
 def log() -> Log:
-    """Give a log in which the thread 1 is known."""
+    """Give a log in which the thread 1 is known, as one of a server's few."""
     log = Log()
-    assert log.line(W) == [W]
+    for _ in range(ENOUGH):
+        assert log.line(W) == [W]
     return log
+
+
+def test_where_thread_numbers_tell_nothing_whole_messages_are_no_windows() -> None:
+    log = Log()
+    for number in range(5 * ENOUGH):
+        opens = quote(ends=True) if number % 2 else quote("other")
+        assert log.line(A, str(1000 + number), opens, ("q",)) == [A]
+        assert log.line(V, str(5000 + number)) == [V]
+    assert log.guard.doubtful == 0
+
+
+def test_but_what_is_surely_not_at_its_end_is_one_all_the_same() -> None:
+    log = Log()
+    for number in range(5 * ENOUGH):
+        assert log.line(A, str(1000 + number)) == [A]
+    assert log.line(A, "7", quote(ends=True)) == [A]
+    assert log.line(V, "8") == []
+    log.line(None, None, None, ("q",), headed=False)
+    assert log.flush() == []
+    assert log.guard.doubtful == 1
 
 
 def test_without_a_message_everything_is_believed(log) -> None:
@@ -210,7 +231,7 @@ def test_another_file_begins_anew(log) -> None:
 def test_memory_is_bounded(log) -> None:
     for number in range(MAX_THREADS + 10):
         log.line(W, str(1000 + number))
-    assert len(log.guard._threads) == MAX_THREADS
+    assert len(list(log.guard._threads)) == MAX_THREADS
     everything = quote(size=10**9, twice=True)
     log.line(A, "77777", everything)
     for number in range(MAX_HELD + 10):
