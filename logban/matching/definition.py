@@ -55,8 +55,9 @@ class Quote:
 
     ``begin`` is found in its first line, ``end`` in its last one (None: that may look like
     anything); the whole message has at most ``size`` bytes.  ``cut``: the program cuts a longer one
-    there.  ``late``: the address stands behind the peer's text.  ``twice``: what holds line breaks is always logged twice.  ``neighbours``:
-    the messages are of a pool of threads, whose numbers are no farther apart than that.
+    there.  ``late``: the address stands behind the peer's text.  ``twice``: what holds line breaks
+    is always logged twice.  ``neighbours``: the messages are of a pool of threads, whose numbers
+    are no farther apart than that.
     """
 
     name: str

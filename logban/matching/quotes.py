@@ -250,8 +250,7 @@ class QuoteGuard:
         if window is None:
             window = self._windows[key] = _Window(opened.quote, opened.address, line.thread)
         window.until = line.start + opened.quote.size * (2 if opened.quote.twice else 1)
-        ended = opened.quote.end is None or opened.quote.name in line.ends
-        window.is_whole &= ended and not opened.quote.twice
+        window.is_whole &= opened.quote.name in line.ends and not opened.quote.twice
         if opened.quote.cut:
             window.cuts.append(window.until)
         self._due = window.until if due is None else min(due, window.until)

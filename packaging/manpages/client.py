@@ -31,15 +31,28 @@ def commands() -> Iterator[tuple[str, click.Command, bool]]:
 def below(
     words: str, command: click.Command, parent: click.Context
 ) -> Iterator[tuple[str, click.Command]]:
-    """Give a command, or those of a group, each with the words that call it."""
-    if not isinstance(command, click.Group):
+    """Give a command, or those of a group, each with the words that call it.
+
+    A group is given itself where it has options that hold for all of its commands.
+    """
+    if not isinstance(command, click.Group) or own_options(command):
         yield words, command
+    if not isinstance(command, click.Group):
         return
     context = click.Context(command, info_name=words, parent=parent)
     for name in command.list_commands(context):
         each = command.get_command(context, name)
         if each is not None and not each.hidden:
             yield from below(f"{words} {name}", each, context)
+
+
+def own_options(command: click.Command) -> list[click.Option]:
+    """Give the options of a command but those that all have."""
+    return [
+        option
+        for option in command.params
+        if isinstance(option, click.Option) and option.name not in COMMON and not option.hidden
+    ]
 
 
 def described(name: str, command: click.Command) -> Iterator[str]:
@@ -52,11 +65,7 @@ def described(name: str, command: click.Command) -> Iterator[str]:
         if number:
             yield ".IP"
         yield line(" ".join(paragraph.split()))
-    options = [
-        option
-        for option in command.params
-        if isinstance(option, click.Option) and option.name not in COMMON and not option.hidden
-    ]
+    options = own_options(command)
     if options:
         yield ".RS"
         yield from entries((option_head(option), option.help or "") for option in options)

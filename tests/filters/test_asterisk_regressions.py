@@ -27,7 +27,7 @@ def line(file: str, text: str, thread: int = 19377, level: str = "NOTICE") -> st
 # The threads of a server that has run for a while, seen before all else.
 BEFORE = "".join(
     line("acl.c", "x: Rejecting '203.0.113.9' due to a failure to pass ACL 'x'", thread)
-    for thread in (19377, 19383, 19790)
+    for thread in (19377, 19383, 19790) * 4
 )
 
 

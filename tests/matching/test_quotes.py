@@ -69,8 +69,8 @@ def log() -> Log:
 def test_where_thread_numbers_tell_nothing_whole_messages_are_no_windows() -> None:
     log = Log()
     for number in range(5 * ENOUGH):
-        opens = quote(ends=True) if number % 2 else quote("other")
-        assert log.line(A, str(1000 + number), opens, ("q",)) == [A]
+        opens = quote(ends=True) if number % 2 else quote("other", ends=True)
+        assert log.line(A, str(1000 + number), opens, ("q", "other")) == [A]
         assert log.line(V, str(5000 + number)) == [V]
     assert log.guard.doubtful == 0
 
@@ -82,6 +82,14 @@ def test_but_what_is_surely_not_at_its_end_is_one_all_the_same() -> None:
     assert log.line(A, "7", quote(ends=True)) == [A]
     assert log.line(V, "8") == []
     log.line(None, None, None, ("q",), headed=False)
+    assert log.flush() == []
+    assert log.guard.doubtful == 1
+
+
+def test_nor_is_a_message_whole_that_has_no_known_end() -> None:
+    log = Log()
+    assert log.line(A, "7", quote()) == [A]
+    assert log.line(V, "8") == []
     assert log.flush() == []
     assert log.guard.doubtful == 1
 
