@@ -148,7 +148,8 @@ DEFAULT_FORMS: Final = (
     r"%b %d, %ExY %I:%M:%S %p",
     r"^%b-%d-%Exy %k:%M:%S",
     r"%ExY%Exm%Exd[T ]? ?%ExH%ExM%ExS(?:[.,]%f)?(?:\s*%z(?![0-9]))?",
-    rf"(?:%Z|%z) {_CTIME} %k:%M:%S(?:\.%f)?(?: %ExY)?",
+    # A zone's letters are capitals: any word may stand before a date.
+    rf"(?:(?P<Z>(?-i:[A-Z]{{3,5}}))|%z) {_CTIME} %k:%M:%S(?:\.%f)?(?: %ExY)?",
     r"{TAI64N}",
 )
 """The forms that logs have unless somebody chose another one."""

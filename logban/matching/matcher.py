@@ -21,22 +21,28 @@ the searches behind them, never of this definition.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final
 
 import regex
 
-from logban.matching.captures import Host, Joined, join, joined_groups
-from logban.matching.compiler import ADDRESS_GROUPS, compile_expression
+from logban.matching.captures import join
+from logban.matching.compiled import (
+    CompiledRule,
+    address_in,
+    compile_quote,
+    compile_rule,
+    fields_of,
+    host_in,
+    is_proven,
+)
+from logban.matching.compiler import compile_expression
 from logban.matching.dates import date_reader
 from logban.matching.definition import (
     Expression,
     FilterDefinition,
-    Proof,
-    Quote,
-    Rule,
 )
 from logban.matching.gates import Gates, LiteralSets
 from logban.matching.hearsay import Hearsay
@@ -46,7 +52,7 @@ from logban.matching.multiline import BufferedLine, LineBuffer, time_of
 from logban.matching.named import MAX_NAMED, NamedFailure
 from logban.matching.quotes import Opened, QuoteGuard, SeenLine
 from logban.matching.sessions import Sessions
-from logban.model import Block, Failure, canonical_address
+from logban.model import Block, Failure
 
 DEFAULT_TIMEOUT: Final = 0.1
 """Seconds that one search may take; a line that needs more is skipped and counted."""
@@ -54,10 +60,6 @@ DEFAULT_TIMEOUT: Final = 0.1
 _Candidate = tuple[int, int, Sequence[int], Sequence[int]]
 # Start and end of a line, the rules and the quotes' beginnings worth trying, the quotes' ends.
 
-_NO_FIELDS: Final = frozenset({*ADDRESS_GROUPS, "content", "thread", "ambiguous"})
-_HOST_GROUPS: Final = (*ADDRESS_GROUPS, "dns", "fid")
-# Transports that begin with a handshake, which only a true source can complete.
-_CONNECTIONS: Final = frozenset({"tcp", "tls", "ws", "wss", "sctp"})
 # In fail2ban's dialect <F-NOFAIL> and <F-MLFGAINED> mark lines that say that nobody failed.
 _NO_FAILURE: Final = frozenset({"nofail", "mlfgained"})
 
@@ -79,25 +81,6 @@ class MatchCounters:
     ambiguous: int = 0
     doubtful: int = 0
     last_timeout: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _CompiledRule:
-    name: str
-    pattern: regex.Pattern[str]
-    fields: tuple[str, ...]
-    host_groups: tuple[str, ...]
-    joined: tuple[Joined, ...]
-    kind: str
-    proof: Proof
-
-
-@dataclass(frozen=True, slots=True)
-class _CompiledQuote:
-    quote: Quote
-    begin: regex.Pattern[str]
-    end: regex.Pattern[str] | None
-    address_groups: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -148,15 +131,15 @@ class Matcher:
         self._max_lines = how.lines
         prefix = definition.prefix
         self._prefix = compile_expression(prefix.text, how) if prefix else None
-        self._prefix_fields = _fields(self._prefix) if self._prefix else ()
+        self._prefix_fields = fields_of(self._prefix) if self._prefix else ()
         self._ignore = [compile_expression(each.text, how) for each in definition.ignore]
         self._rules = [
-            _compiled(rule, compile_expression(rule.expression.text, how), self._prefix)
+            compile_rule(rule, compile_expression(rule.expression.text, how), self._prefix)
             for rule in definition.rules
         ]
         self._named: deque[NamedFailure] = deque(maxlen=MAX_NAMED)
         self._json = JsonReader(definition.json, timeout) if definition.json else None
-        self._quotes = [_compiled_quote(quote) for quote in definition.quotes]
+        self._quotes = [compile_quote(quote) for quote in definition.quotes]
         self._hearsay_rules = {rule.name for rule in definition.rules if rule.hearsay}
         self._witness_rules = {rule.name for rule in definition.rules if rule.witness}
         self._sources: dict[str, _Source] = {}
@@ -401,7 +384,7 @@ class Matcher:
 
     def _failure(
         self,
-        rule: _CompiledRule,
+        rule: CompiledRule,
         found: regex.Match[str],
         text: _Text,
         place: tuple[str, int],
@@ -425,7 +408,7 @@ class Matcher:
             fields = {name: value.removesuffix("\n") for name, value in fields.items()}
         if rule.joined:
             join(fields, rule.joined)
-        host, line = _host(rule, found, text.prefixed), text.line
+        host, line = host_in(rule, found, text.prefixed), text.line
         if "mlfid" in fields:
             sessions = self._sources[place[0]].sessions
             time = now if text.time is None else text.time
@@ -441,7 +424,7 @@ class Matcher:
                 named = (host.name, text.time, rule.name, fields, line, *place, rule.kind)
                 self._named.append(NamedFailure(*named))
             return None
-        proven = _is_proven(rule.proof, fields)
+        proven = is_proven(rule.proof, fields)
         return Failure(host.address, text.time, rule.name, fields, line, *place, rule.kind, proven)
 
     def _thread(self, text: _Text) -> str | None:
@@ -463,7 +446,7 @@ class Matcher:
                 quote = self._quotes[number - self._begins.start]
                 found = quote.begin.search(text.bare, timeout=self._timeout)
                 if found is not None:
-                    opened.append(Opened(quote.quote, _first_address(quote, found)))
+                    opened.append(Opened(quote.quote, address_in(quote, found)))
         candidates = (self._quotes[number] for number in ends)
         ended = tuple(
             each.quote.name
@@ -471,54 +454,3 @@ class Matcher:
             if each.end is not None and each.end.search(text.bare, timeout=self._timeout)
         )
         return tuple(opened), ended
-
-
-def _fields(pattern: regex.Pattern[str]) -> tuple[str, ...]:
-    return tuple(name for name in pattern.groupindex if name not in _NO_FIELDS)
-
-
-def _compiled(
-    rule: Rule, pattern: regex.Pattern[str], prefix: regex.Pattern[str] | None
-) -> _CompiledRule:
-    """Note which groups a rule has; its address may stand in the prefix instead."""
-    has = pattern.groupindex
-    if not any(group in has for group in _HOST_GROUPS) and prefix is not None:
-        has = prefix.groupindex
-    groups = tuple(group for group in _HOST_GROUPS if group in has)
-    fields = _fields(pattern)
-    joined = joined_groups((*fields, *(_fields(prefix) if prefix is not None else ())))
-    return _CompiledRule(rule.name, pattern, fields, groups, joined, rule.kind, rule.proof)
-
-
-def _compiled_quote(quote: Quote) -> _CompiledQuote:
-    begin = compile_expression(quote.begin.text)
-    groups = tuple(group for group in ADDRESS_GROUPS if group in begin.groupindex)
-    end = compile_expression(quote.end.text) if quote.end is not None else None
-    return _CompiledQuote(quote, begin, end, groups)
-
-
-def _is_proven(proof: Proof, fields: Mapping[str, str]) -> bool:
-    if proof is Proof.TRANSPORT:
-        return fields.get("transport", "").lower() in _CONNECTIONS
-    return proof is not Proof.NONE
-
-
-def _first_address(quote: _CompiledQuote, found: regex.Match[str]) -> str | None:
-    """Give the address that the beginning of a message names; None if it names none."""
-    for group in quote.address_groups:
-        if found[group]:
-            try:
-                return canonical_address(found[group].strip("[]"))
-            except ValueError:
-                return None
-    return None
-
-
-def _host(rule: _CompiledRule, found: regex.Match[str], prefixed: regex.Match[str] | None) -> Host:
-    """Give whom a rule names; what it captured as an address and is none counts as a name."""
-    for group in rule.host_groups:
-        holder = found if group in rule.pattern.groupindex else prefixed
-        text = holder[group] if holder is not None else None
-        if text:
-            return Host.of(text.removesuffix("\n"))
-    return Host()

@@ -22,7 +22,6 @@ from logban.testing.namespaces import BAD, NEIGHBOUR, Network, lay_network
 
 ROOT = Path(__file__).parents[2]
 BASE = ROOT / "build" / "debian-12"
-MIRROR = "http://deb.debian.org/debian"
 
 
 class Package(Protocol):
@@ -58,7 +57,7 @@ def base(package: Package) -> Path:
     made = BASE / "usr/share/logban-test-packages"
     if not made.exists() or made.read_text().split() != wanted:
         shutil.rmtree(BASE, ignore_errors=True)
-        run("debootstrap", "--variant=minbase", "bookworm", BASE, MIRROR)
+        run("debootstrap", "--variant=minbase", "bookworm", BASE)
         run("chroot", BASE, "apt-get", "install", "-y", "--no-install-recommends", *wanted)
         made.write_text("\n".join(wanted))
     return BASE

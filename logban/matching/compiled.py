@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""What a filter's rules and quotes become before they are used: expressions with their groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import regex
+
+from logban.matching.captures import Host, Joined, joined_groups
+from logban.matching.compiler import ADDRESS_GROUPS, compile_expression
+from logban.matching.definition import Proof, Quote, Rule
+from logban.model import canonical_address
+
+_NO_FIELDS: Final = frozenset({*ADDRESS_GROUPS, "content", "thread", "ambiguous"})
+_HOST_GROUPS: Final = (*ADDRESS_GROUPS, "dns", "fid")
+# Transports that begin with a handshake, which only a true source can complete.
+_CONNECTIONS: Final = frozenset({"tcp", "tls", "ws", "wss", "sctp"})
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A rule, its groups by what they are for."""
+
+    name: str
+    pattern: regex.Pattern[str]
+    fields: tuple[str, ...]
+    host_groups: tuple[str, ...]
+    joined: tuple[Joined, ...]
+    kind: str
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledQuote:
+    """A message of several lines, as it begins and ends."""
+
+    quote: Quote
+    begin: regex.Pattern[str]
+    end: regex.Pattern[str] | None
+    address_groups: tuple[str, ...]
+
+
+def fields_of(pattern: regex.Pattern[str]) -> tuple[str, ...]:
+    """Give the groups that are captures for whoever comes after."""
+    return tuple(name for name in pattern.groupindex if name not in _NO_FIELDS)
+
+
+def compile_rule(
+    rule: Rule, pattern: regex.Pattern[str], prefix: regex.Pattern[str] | None
+) -> CompiledRule:
+    """Note which groups a rule has; its address may stand in the prefix instead."""
+    has = pattern.groupindex
+    if not any(group in has for group in _HOST_GROUPS) and prefix is not None:
+        has = prefix.groupindex
+    groups = tuple(group for group in _HOST_GROUPS if group in has)
+    fields = fields_of(pattern)
+    joined = joined_groups((*fields, *(fields_of(prefix) if prefix is not None else ())))
+    return CompiledRule(rule.name, pattern, fields, groups, joined, rule.kind, rule.proof)
+
+
+def compile_quote(quote: Quote) -> CompiledQuote:
+    """Compile how a message begins and ends."""
+    begin = compile_expression(quote.begin.text)
+    groups = tuple(group for group in ADDRESS_GROUPS if group in begin.groupindex)
+    end = compile_expression(quote.end.text) if quote.end is not None else None
+    return CompiledQuote(quote, begin, end, groups)
+
+
+def is_proven(proof: Proof, fields: Mapping[str, str]) -> bool:
+    """Tell whether the source of a failure is surely who it seems."""
+    if proof is Proof.TRANSPORT:
+        return fields.get("transport", "").lower() in _CONNECTIONS
+    return proof is not Proof.NONE
+
+
+def address_in(quote: CompiledQuote, found: regex.Match[str]) -> str | None:
+    """Give the address that the beginning of a message names; None if it names none."""
+    for group in quote.address_groups:
+        if found[group]:
+            try:
+                return canonical_address(found[group].strip("[]"))
+            except ValueError:
+                return None
+    return None
+
+
+def host_in(rule: CompiledRule, found: regex.Match[str], prefixed: regex.Match[str] | None) -> Host:
+    """Give whom a rule names; what it captured as an address and is none counts as a name."""
+    for group in rule.host_groups:
+        holder = found if group in rule.pattern.groupindex else prefixed
+        text = holder[group] if holder is not None else None
+        if text:
+            return Host.of(text.removesuffix("\n"))
+    return Host()
