@@ -39,6 +39,12 @@ LONGEST_RETRY: Final = 60.0
 RECONCILE_EVERY: Final = 60.0
 """Seconds between two comparisons of what is in force with what should be."""
 
+RENEW_BEFORE: Final = 20 * 86400.0
+"""Seconds before its end within which a ban is renewed in a place that holds none longer.
+
+An ipset's timeouts end at 24 days.
+"""
+
 END_TOLERANCE: Final = 5.0
 """Seconds by which an end in force may differ from the ledger's before it counts as drift."""
 
@@ -349,6 +355,8 @@ def _differs(ban: Ban, found: Mapping[Subject, float | None], now: float) -> boo
     end = found[ban.subject]
     if end is None or ban.until is None:
         return end is not ban.until
+    if ban.until > end > now + RENEW_BEFORE:
+        return False
     return abs(end - ban.until) > END_TOLERANCE
 
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from logban.actions import worker
 from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
 from logban.actions.worker import (
@@ -556,3 +557,17 @@ def test_a_notifier_that_fails_to_close(caplog: pytest.LogCaptureFixture) -> Non
 
     asyncio.run(tell())
     assert "at its end: already gone" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("wanted_days", "found_days", "differs"),
+    [(30, 24, False), (30, 19, True), (None, 24, True), (24, 30, True), (19, 19, False)],
+)
+def test_a_ban_longer_than_its_place_can_hold_is_renewed_in_time(
+    wanted_days: float | None, found_days: float, differs: bool
+) -> None:
+    """An ipset's timeouts end at 24 days: such a ban is no drift until it nears that end."""
+    now, day = 1000.0, 86400.0
+    until = None if wanted_days is None else now + wanted_days * day
+    ban = Ban("jail", who(1), now, until)
+    assert worker._differs(ban, {who(1): now + found_days * day}, now) is differs
