@@ -219,16 +219,20 @@ def test_a_flush_is_noticed(kamailio: Kamailio, make: Callable[..., Htable], rpc
         enforcer.read()
 
 
-def test_ten_thousand_bans_in_under_three_seconds(
+def test_ten_thousand_bans_take_no_longer_each_than_a_thousand(
     make: Callable[..., Htable], record_property: Callable[[str, object], None]
 ) -> None:
     enforcer = make()
     bans = many(10_000)
-    begun = time.monotonic()
+    times = []
+    for batch in (bans[:1000], bans):
+        begun = time.monotonic()
+        enforcer.apply(batch)
+        times.append(time.monotonic() - begun)
+        enforcer.lift(batch[:1000])
+    record_property("seconds", round(times[1], 2))
+    assert times[1] < 40 * times[0]
     enforcer.apply(bans)
-    taken = time.monotonic() - begun
-    record_property("seconds", round(taken, 2))
-    assert taken < 3
     assert len(enforcer.read()) == 10_000
     # A dump of so many does not fit into a datagram: it comes by the FIFO beside it.
     assert len(make().read()) == 10_000
