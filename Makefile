@@ -63,11 +63,18 @@ test: apt-test check ## set up and run every test (root: the tests make network 
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+# What failed is run once more, alone: these tests watch real programs, on machines that may be busy
+# with something else.  Both runs are shown, and what fails twice has failed.
+AGAIN := --last-failed --last-failed-no-failures=none
+
 test-long: venv
-	$(BIN)/python -m pytest $(LONG)
+	$(BIN)/python -m pytest $(LONG) -o cache_dir=.pytest_cache/long || \
+	$(BIN)/python -m pytest $(LONG) -o cache_dir=.pytest_cache/long $(AGAIN)
+
+ROOMS := tests $(addprefix --ignore=,$(LONG)) -o cache_dir=.pytest_cache/rooms
 
 test-rooms: venv
-	$(BIN)/coverage run -m pytest $(addprefix --ignore=,$(LONG))
+	$(BIN)/coverage run -m pytest $(ROOMS) || $(BIN)/coverage run -m pytest $(ROOMS) $(AGAIN)
 
 test-deb: apt-test venv ## install, upgrade and purge the package in a Debian of its own (root)
 	@packaging/apt-ensure debootstrap systemd-container

@@ -156,9 +156,10 @@ class Proxy:
     def authenticate(
         self, request: Request, source: str, user: bytes, password: bytes, port: int = 0
     ) -> bytes | None:
-        """Ask for a challenge and answer it."""
-        challenge = self.send(request, source, port)
-        assert challenge is not None
+        """Ask for a challenge, again if there is no answer as phones do, and answer it."""
+        answers = (self.send(request, source, port, wait=2.0) for _ in range(5))
+        challenge = next((answer for answer in answers if answer is not None), None)
+        assert challenge is not None, self.log.read_bytes()[-2000:]
         assert b" 401 " in challenge or b" 407 " in challenge, challenge
         return self.send(request.answering(challenge, user, password), source, port)
 
