@@ -163,6 +163,17 @@ class Proxy:
         assert b" 401 " in challenge or b" 407 " in challenge, challenge
         return self.send(request.answering(challenge, user, password), source, port)
 
+    def wait_for_connections(self, end: float) -> None:
+        """Return when it takes TCP connections, which it does later than packets."""
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except ConnectionRefusedError:
+                assert time.monotonic() < end, self.log.read_bytes()[-2000:]
+                time.sleep(0.02)  # a port tells nobody that it is open
+            else:
+                return
+
     def wait_for(self, text: bytes, start: int = 0) -> bytes:
         """Give what was logged from ``start`` on, as soon as ``text`` is in it."""
         end = time.monotonic() + 10
@@ -294,6 +305,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Proxy]]:
         while proxy.send(Request(), "127.0.0.1", wait=0.2) is None:
             assert process.poll() is None, log.read_bytes().decode(errors="replace")
             assert time.monotonic() < end, log.read_bytes().decode(errors="replace")
+        proxy.wait_for_connections(end)
         return proxy
 
     yield started

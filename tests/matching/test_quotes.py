@@ -75,6 +75,11 @@ def test_where_thread_numbers_tell_nothing_whole_messages_are_no_windows() -> No
     assert log.guard.doubtful == 0
 
 
+def test_where_they_do_a_message_that_looks_whole_is_a_window(log) -> None:
+    assert log.line(A, "1", quote(ends=True), ("q",)) == [A]
+    assert log.line(V, "30") == [], "the peer may have written the end as well"
+
+
 def test_but_what_is_surely_not_at_its_end_is_one_all_the_same() -> None:
     log = Log()
     for number in range(5 * ENOUGH):
