@@ -6,10 +6,11 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 # Debian's packages: the kernel's tools, and what the tests and the benchmark run against.
-APT_RUN  := python3-venv libnftables1 nftables iptables ipset iproute2 whois netbase
+APT_RUN  := python3-venv libnftables1 libpcre2-8-0 nftables iptables ipset iproute2 whois netbase
 APT_DEB  := dpkg-dev debhelper dh-python python3-click python3-jinja2 python3-regex
 APT_TEST := $(APT_RUN) $(APT_DEB) fail2ban kamailio openssl shellcheck lintian man-db groff systemd \
-            bash-completion fish zsh rpmlint python3-iptables python3-pyroute2 python3-watchdog
+            bash-completion fish zsh rpmlint python3-iptables python3-pyroute2 python3-watchdog \
+            redis-server sshguard ripgrep libfaketime
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long test-rooms test-deb check bench install deb man venv clean apt-run apt-test apt-deb
