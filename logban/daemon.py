@@ -124,9 +124,13 @@ class Daemon:
         """Take up what the database holds from the run before."""
         now = self.clock.now()
         # What ended while nobody was there is lifted where that takes a hand, and told nobody.
-        for change in self.ledger.restore(self._stored, now):
+        ended = self.ledger.restore(self._stored, now)
+        for change in ended:
             if change.ban.jail in self.jails.actions:
                 self.jails.actions[change.ban.jail].catch_up([change])
+        for name, actions in self.jails.actions.items():
+            past = (*self._stored.ended, *(change.ban for change in ended))
+            actions.recall([ban.subject for ban in past if ban.jail == name])
         self._exempting.drop_ended()
         self._exempting.take_up()
         known = {*self.jails.running, *self.configuration.failed}

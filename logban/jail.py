@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -183,6 +183,11 @@ class Actions:
         taken = list(changes)
         for worker in self.enforcers():
             worker.submit(taken)
+
+    def recall(self, subjects: Sequence[Subject]) -> None:
+        """Name to those who enforce whose bans an earlier run may have left behind."""
+        for worker in self.enforcers():
+            worker.recall(subjects)
 
     async def settled(self) -> None:
         """Return when every enforcer has done what it was told so far."""

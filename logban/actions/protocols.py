@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the daemon asks of an action: five verbs of an enforcer, one of a notifier.
 
-What only some enforcers need (Watched, Selective, Remarking, Cautious, Pardoning) stands apart.
+What only some enforcers need (Watched, Selective, Remarking, Cautious, Pardoning, Recalling)
+stands apart.
 
 The calls block.  Each action has one worker thread of its own, so its calls never overlap and
 never hold up another action.  A call that fails raises ActionError and is made again later.
@@ -89,6 +90,15 @@ class Pardoning(Protocol):
 
     def pardon(self, subjects: Sequence[Subject]) -> None:
         """Take out what others than logban have put in against these."""
+        ...
+
+
+@runtime_checkable
+class Recalling(Protocol):
+    """An enforcer at a place where bans don't end by themselves and bear no sign of logban's."""
+
+    def recall(self, subjects: Sequence[Subject]) -> None:
+        """Note whose bans have ended and may still be there from an earlier run; touch nothing."""
         ...
 
 

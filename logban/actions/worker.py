@@ -22,6 +22,7 @@ from logban.actions.protocols import (
     Enforcer,
     Notifier,
     Pardoning,
+    Recalling,
     Remarking,
     Selective,
     Watched,
@@ -208,6 +209,11 @@ class EnforcerWorker(_Worker):
             await self._call(self._enforcer.pardon, taken)
         except LogbanError as error:
             log.warning("[%s] action %s: %s", self.spec.jail, self.spec.written, error)
+
+    def recall(self, subjects: Sequence[Subject]) -> None:
+        """Name those whose bans an earlier run may have left in force though they have ended."""
+        if isinstance(self._enforcer, Recalling):
+            self._enforcer.recall([each for each in subjects if self.takes(each)])
 
     def report(self) -> ActionReport:
         """Tell how it does."""

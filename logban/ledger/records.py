@@ -92,9 +92,14 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """All that a start takes up from the database; bans come without their evidence."""
+    """All that a start takes up from the database; bans come without their evidence.
+
+    ``ended`` are the bans that had ended shortly before the run before did: it may not have come
+    to taking all of them out of force.
+    """
 
     active: tuple[Ban, ...] = ()
+    ended: tuple[Ban, ...] = ()
     floors: Mapping[Subject, float] = field(default_factory=dict)
     allowed: tuple[Allowed, ...] = ()
     tracked: Mapping[tuple[str, Subject], str] = field(default_factory=dict)

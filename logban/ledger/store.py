@@ -22,6 +22,9 @@ from logban.model import Ban, BanOrigin, Evidence, Position, Subject, SubjectKin
 
 SCHEMA_VERSION: Final = 1
 
+LATE: Final = 60.0
+"""Seconds that an ended ban may be in force where bans are taken back by hand, and not at once."""
+
 _SCHEMA: Final = """
 CREATE TABLE bans (
     id INTEGER PRIMARY KEY,
@@ -122,8 +125,15 @@ class Store:
     def load(self) -> Stored:
         """Give what a start needs: bans that had not ended, floors, trackers, positions."""
         rows = self._query(f"SELECT id, {_BAN_COLUMNS} FROM bans WHERE ended IS NULL ORDER BY time")  # noqa: S608  # columns are a constant
+        # What waits to be taken out of force waits no longer than that behind the newest end.
+        ended = self._query(
+            f"SELECT id, {_BAN_COLUMNS} FROM bans"  # noqa: S608  # columns are a constant
+            " WHERE ended > (SELECT max(ended) FROM bans) - ?",
+            (LATE,),
+        )
         return Stored(
             active=tuple(_ban(row) for row in rows),
+            ended=tuple(_ban(row) for row in ended),
             floors={
                 _subject(kind, network, user): time
                 for kind, network, user, time in self._query("SELECT * FROM floors")

@@ -24,6 +24,7 @@ T = TypeVar("T")
 Answer = dict[str, "object"]
 
 _IP = shutil.which("ip") or "/usr/sbin/ip"
+_SETPRIV = shutil.which("setpriv") or "/usr/bin/setpriv"
 _BIN = Path(sys.executable).parent
 _POLL = 0.01
 
@@ -49,15 +50,24 @@ class RunningServer:
     in ``log``.
     """
 
-    def __init__(self, namespace: Namespace, directory: Path) -> None:
+    def __init__(self, namespace: Namespace, directory: Path, user: int | None = None) -> None:
+        """``user`` is whom it runs as, with the capabilities of logban's unit and no groups."""
         self.namespace = namespace
         self.config = directory / "etc"
         self.state = directory / "state"
         self.socket = directory / "s"  # short, for a socket's path may have 107 bytes
         self.log_file = directory / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._as_user: tuple[str, ...] = ()
         for part in ("jails.d", "filters.d"):
             (self.config / part).mkdir(parents=True)
+        if user is not None:
+            self.state.mkdir()
+            for path in (directory, self.state):
+                os.chown(path, user, user)
+            words = ["--reuid", str(user), "--regid", str(user), "--clear-groups"]
+            words += ["--inh-caps", "+net_admin,+net_raw", "--ambient-caps", "+net_admin,+net_raw"]
+            self._as_user = (_SETPRIV, *words)
 
     @property
     def pid(self) -> int:
@@ -86,6 +96,7 @@ class RunningServer:
         """Start it and return at once."""
         command = [
             *(_IP, "netns", "exec", self.namespace.name),
+            *self._as_user,
             *(str(_BIN / "logban-server"), "--config", str(self.config)),
             *("--state", str(self.state), "--socket", str(self.socket)),
         ]

@@ -70,6 +70,14 @@ def test_an_empty_database(store: Store) -> None:
     assert store.load() == Stored()
 
 
+def test_bans_that_ended_shortly_before_the_end_are_named(store: Store) -> None:
+    ended = [BanRow(ban(Subject(SubjectKind.IP, f"192.0.2.{n}")), NOW + n, "x") for n in (1, 2, 70)]
+    store.commit(Checkpoint(bans=(BanRow(ban()), *ended)))
+    loaded = store.load()
+    assert [each.subject.network for each in loaded.ended] == ["192.0.2.70"]
+    assert [each.subject for each in loaded.active] == [ban().subject]
+
+
 def test_what_changes_takes_the_old_ones_place_and_what_is_gone_goes(store: Store) -> None:
     store.commit(
         Checkpoint(

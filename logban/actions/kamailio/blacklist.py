@@ -126,6 +126,15 @@ class Blacklist:
                 self._surplus |= gone
                 self._reload_if_due()
 
+    def take_earlier(self, owner: str, entries: Collection[Entry]) -> None:
+        """Take out what an earlier run has left there and nobody wants any more."""
+        with self._lock:
+            found = self._print({entry.kind for entry in entries})
+            gone = set(entries if found is None else found.intersection(entries))
+            gone -= self._all_wanted()
+            self._present |= gone
+            self.take(owner, gone)
+
     def drop(self, entry: Entry) -> bool:
         """Take an entry out, whoever has added it; tell whether it was there."""
         with self._lock:

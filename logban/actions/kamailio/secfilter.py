@@ -37,6 +37,7 @@ class Secfilter:
         self._clock = clock
         self._ends: dict[Entry, float | None] = {}
         self._exempt: Callable[[Subject], str] = lambda _: ""
+        self._recalled: set[Entry] = set()
         self._refused = Remarks()
         self._wide = Remarks()
 
@@ -58,6 +59,12 @@ class Secfilter:
     def exempt_by(self, exempt: Callable[[Subject], str]) -> None:
         """Take the question who is exempt, by any jail's list."""
         self._exempt = exempt
+
+    def recall(self, subjects: Sequence[Subject]) -> None:
+        """Note what an earlier run may have left: an entry of secfilter's has no end."""
+        self._recalled.update(
+            Entry.of_ban(self._kind, each) for each in subjects if self._is_ours(each)
+        )
 
     def takes(self, subject: Subject) -> bool:
         """Tell whether a ban on a subject hits nobody who is exempt."""
@@ -87,7 +94,7 @@ class Secfilter:
         put = {
             Entry.of_ban(self._kind, ban.subject): ban.until
             for ban in bans
-            if self._is_ours(ban) and ban.remaining(now) != 0
+            if self._is_ours(ban.subject) and ban.remaining(now) != 0
         }
         self._ends.update(put)
         self._blacklist.put(self._owner, put)
@@ -99,7 +106,8 @@ class Secfilter:
 
     def lift(self, bans: Sequence[Ban]) -> None:
         """Take them off, at the latest with the next reload."""
-        taken = [Entry.of_ban(self._kind, ban.subject) for ban in bans if self._is_ours(ban)]
+        subjects = [ban.subject for ban in bans if self._is_ours(ban.subject)]
+        taken = [Entry.of_ban(self._kind, subject) for subject in subjects]
         for entry in taken:
             self._ends.pop(entry, None)
             self._wide.drop(entry.value)
@@ -121,6 +129,9 @@ class Secfilter:
         """Do the reload that is due; Missing where Kamailio was restarted."""
         if not self._blacklist.check(self._owner):
             raise Missing("secfilter has lost its entries: Kamailio was restarted")
+        if self._recalled:  # by now every jail has said what it wants
+            self._blacklist.take_earlier(self._owner, self._recalled)
+            self._recalled.clear()
 
     def close(self) -> None:
         """Let go of the sockets; the entries stay."""
@@ -136,9 +147,9 @@ class Secfilter:
         if ended:
             self._blacklist.take(self._owner, ended)
 
-    def _is_ours(self, ban: Ban) -> bool:
+    def _is_ours(self, subject: Subject) -> bool:
         kind = SubjectKind.USER if self._kind is Kind.USER else SubjectKind.IP
-        return ban.subject.kind is kind and (kind is SubjectKind.IP or _is_entry(ban.subject.user))
+        return subject.kind is kind and (kind is SubjectKind.IP or _is_entry(subject.user))
 
 
 def _is_entry(user: str) -> bool:

@@ -195,6 +195,25 @@ def test_bans_of_an_earlier_run_are_not_doubled(
     assert repr(lines).count("127.0.3.93") == 1
 
 
+def test_what_an_earlier_run_has_left_is_taken_out_where_its_ban_has_ended(
+    kamailio: Kamailio, enforcer: Secfilter, rpc: Watching, clock: FakeClock
+) -> None:
+    enforcer.apply([ban("127.0.3.93"), ban("127.0.3.95"), ban("127.0.3.96")])
+    call(rpc, Method.SECFILTER_ADD_BL, "ip", "127.0.3.98")
+    again = Blacklist(clock, lambda: rpc, lambda: Control(str(kamailio.control)))
+    later = Secfilter("kamailio", Kind.IP, again, clock)
+    other = Secfilter("other", Kind.IP, again, clock)
+    later.recall([ip("127.0.3.93"), ip("127.0.3.94"), ip("127.0.3.95"), ip("127.0.3.96")])
+    later.prepare()
+    other.prepare()
+    later.apply([ban("127.0.3.95")])
+    other.apply([ban("127.0.3.96")])
+    later.check()
+    assert printed(kamailio, Kind.IP) == [f"black ip 127.0.3.{number}" for number in (95, 96, 98)]
+    later.check()
+    assert rpc.count(Method.SECFILTER_RELOAD) == 1
+
+
 def test_a_ban_that_would_hit_an_exempt_one_is_refused(enforcer: Secfilter) -> None:
     enforcer.exempt_by(lambda who: "198.51.100.40" if who == ip("198.51.100.40") else "")
     assert enforcer.takes(ip("198.51.100.40"))  # whether it is exempt itself is the ledger's
