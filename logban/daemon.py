@@ -19,10 +19,12 @@ from typing import Final
 
 from logban.clock import Clock
 from logban.config.settings import Configuration
+from logban.deciding import Deciding
 from logban.durations import format_duration
 from logban.exempting import Exempting
 from logban.jail import Jail
 from logban.jails import Jails
+from logban.judging.enquiries import Enquiries
 from logban.judging.exemption_book import ExemptionBook
 from logban.judging.names import Resolver
 from logban.judging.tracker import Tracked
@@ -69,6 +71,9 @@ class Daemon:
         self.sources = FileSources(clock=world.clock, positions=self._stored.positions)
         self.exemptions = ExemptionBook()
         self.ledger = Ledger(self.exemptions.exempt)
+        self.deciding = Deciding(
+            self.ledger, Enquiries(world.clock), world.clock, submit=self._submit
+        )
         self.jails = Jails(
             configuration,
             world.clock,
@@ -117,6 +122,7 @@ class Daemon:
                     tasks.create_task(supervise(stage, self.clock))
         finally:
             self.sources.close()
+            await self.deciding.close()
             await self.jails.close()
             await self.checkpoints.close()
 
@@ -140,6 +146,7 @@ class Daemon:
         self.checkpoints.add(
             Checkpoint(tracked={key: None for key in self._stored.tracked if key[0] not in known})
         )
+        self.deciding.restore(self._stored.pending, known)
         orphans = self.ledger.lift_where(
             lambda ban: ban.jail not in known, now, "its jail is no longer configured"
         )
@@ -170,8 +177,9 @@ class Daemon:
 
     def _decide(self, verdicts: Iterable[Verdict], now: float) -> None:
         """Enter verdicts in the ledger, and hand on what comes of them."""
-        changes = (self.ledger.decide(verdict, now) for verdict in verdicts)
-        self._submit([change for change in changes if change is not None])
+        self._submit(self.deciding.take(verdicts, now))
+        if self.deciding.pending:
+            self.checkpoints.hurry()
 
     def _judge(self, jail: Jail, block: Block, now: float) -> list[Verdict]:
         """Give what a jail makes of a block; no text that anybody sends may stop the others."""
@@ -241,6 +249,7 @@ class Daemon:
                 for name, jail in self.jails.running.items()
                 for subject, text in jail.judge.tracker.take_dirty().items()
             },
+            pending=self.deciding.pending.take_dirty(),
             positions=self.sources.take_changed(),
             retired=self.sources.take_retired(),
         )
@@ -278,6 +287,7 @@ class Daemon:
         for each in self.jails.running.values():
             if jail in (None, each.name):
                 each.judge.tracker.clear(subject)
+        self.deciding.forget(subject, jail)
         return self.ledger.lift(subject, now, jail=jail, by=by)
 
     async def allow(self, allowed: Allowed) -> list[Change]:
@@ -296,7 +306,10 @@ class Daemon:
         """Go over to another configuration, touching only what differs; tell what changed."""
         async with self._reloading:
             logging.getLogger().setLevel(new.server.loglevel)
+            before = {*self.configuration.jails, *self.configuration.failed}
             said = await self.jails.go_over(new)
+            for name in before - {*new.jails, *new.failed}:
+                self.deciding.forget_jail(name)
             await self._exempting.refresh()
             return said
 

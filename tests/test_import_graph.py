@@ -32,7 +32,10 @@ MAY_IMPORT = {
         "jail", "config.settings", "sources.files", "judging", "ledger.ledger", "actions.catalogue",
     ),
     "exempting": ("judging", "ledger.ledger", "ledger.records"),
-    "daemon": ("jails", "jail", "exempting", "sources", "judging", "ledger", "config.settings"),
+    "deciding": ("judging", "ledger.ledger"),
+    "daemon": (
+        "jails", "jail", "exempting", "deciding", "sources", "judging", "ledger", "config.settings",
+    ),
     "views": ("daemon", "jail", "control", "judging", "ledger.records", "sources.report"),
     "service": ("views", "daemon", "jail", "control", "config", "judging", "ledger.records"),
     "server": (
@@ -45,7 +48,7 @@ MAY_IMPORT = {
     ),
     "testing": (
         "sources", "matching", "judging", "ledger", "actions", "control", "config",
-        "jail", "jails", "exempting", "daemon", "views", "service", "server", "client",
+        "jail", "jails", "exempting", "deciding", "daemon", "views", "service", "server", "client",
     ),
 }  # fmt: skip
 

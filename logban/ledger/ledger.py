@@ -59,14 +59,18 @@ class Ledger:
             self._schedule(ban)
         return self.expire(now)
 
+    def takes(self, verdict: Verdict, now: float) -> bool:
+        """Tell whether a verdict would come to something: not over, on nobody who is exempt."""
+        if verdict.until is not None and verdict.until <= now:
+            return False
+        return self._exempt(verdict.jail, verdict.subject) is None
+
     def decide(self, verdict: Verdict, now: float) -> Change | None:
         """Ban, or extend the ban of, a subject that was judged; None where nothing comes of it.
 
         Nothing comes of a ban that would be over already, nor of one on an exempt subject.
         """
-        if verdict.until is not None and verdict.until <= now:
-            return None
-        if self._exempt(verdict.jail, verdict.subject) is not None:
+        if not self.takes(verdict, now):
             return None
         current = self._active.get((verdict.jail, verdict.subject))
         if current is None:

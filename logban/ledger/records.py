@@ -40,14 +40,15 @@ class Checkpoint:
     """What changed and belongs together: committed whole or not at all.
 
     A None means that the row is to go.  ``tracked`` is by jail and subject, as the tracker wrote
-    it; ``positions`` are the files' places up to which all of this has been taken into account,
-    ``retired`` those of files that are done with.
+    it, and so are the verdicts that wait, ``pending``; ``positions`` are the files' places up to
+    which all of this has been taken into account, ``retired`` those of files that are done with.
     """
 
     bans: tuple[BanRow, ...] = ()
     floors: Mapping[Subject, float | None] = field(default_factory=dict)
     allowed: Mapping[str, Allowed | None] = field(default_factory=dict)
     tracked: Mapping[tuple[str, Subject], str | None] = field(default_factory=dict)
+    pending: Mapping[tuple[str, Subject], str | None] = field(default_factory=dict)
     positions: tuple[Position, ...] = ()
     retired: tuple[Position, ...] = ()
 
@@ -74,6 +75,7 @@ class Checkpoint:
             floors={**self.floors, **later.floors},
             allowed={**self.allowed, **later.allowed},
             tracked={**self.tracked, **later.tracked},
+            pending={**self.pending, **later.pending},
             positions=tuple(positions.values()),
             retired=tuple(retired.values()),
         )
@@ -85,6 +87,7 @@ class Checkpoint:
             or self.floors
             or self.allowed
             or self.tracked
+            or self.pending
             or self.positions
             or self.retired
         )
@@ -103,6 +106,7 @@ class Stored:
     floors: Mapping[Subject, float] = field(default_factory=dict)
     allowed: tuple[Allowed, ...] = ()
     tracked: Mapping[tuple[str, Subject], str] = field(default_factory=dict)
+    pending: Mapping[tuple[str, Subject], str] = field(default_factory=dict)
     positions: tuple[Position, ...] = ()
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -57,6 +57,14 @@ CREATE TABLE positions (
     path BLOB NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL,
     offset INTEGER NOT NULL, head BLOB NOT NULL, head_length INTEGER NOT NULL,
     PRIMARY KEY (path, device, inode)
+) WITHOUT ROWID;
+"""
+# Tables that came later; an older logban that opens the database passes them over.
+_ADDED: Final = """
+CREATE TABLE IF NOT EXISTS pending (
+    jail TEXT NOT NULL, kind TEXT NOT NULL, network TEXT NOT NULL, user TEXT NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (jail, kind, network, user)
 ) WITHOUT ROWID;
 """
 _BAN_COLUMNS: Final = (
@@ -116,6 +124,7 @@ class Store:
                 f"the ledger {self.path} has version {version} and this logban knows "
                 f"{SCHEMA_VERSION}; it was written by a newer one"
             )
+        self._database.executescript(_ADDED)
 
     def close(self) -> None:
         """Close the database and let another daemon have it."""
@@ -142,6 +151,10 @@ class Store:
             tracked={
                 (jail, _subject(kind, network, user)): state
                 for jail, kind, network, user, state in self._query("SELECT * FROM tracked")
+            },
+            pending={
+                (jail, _subject(kind, network, user)): state
+                for jail, kind, network, user, state in self._query("SELECT * FROM pending")
             },
             positions=tuple(
                 Position(os.fsdecode(path), device, inode % 2**64, *rest)
@@ -211,12 +224,8 @@ class Store:
             if item is not None:
                 values = (entry, item.added, item.until, _storable(item.note))
                 run("INSERT INTO allowed VALUES (?, ?, ?, ?)", values)
-        gone = [(jail, *_key(who)) for (jail, who), text in checkpoint.tracked.items() if not text]
-        kept = [
-            (jail, *_key(who), text) for (jail, who), text in checkpoint.tracked.items() if text
-        ]
-        many("DELETE FROM tracked WHERE jail = ? AND kind = ? AND network = ? AND user = ?", gone)
-        many("INSERT OR REPLACE INTO tracked VALUES (?, ?, ?, ?, ?)", kept)
+        self._write_states("tracked", checkpoint.tracked)
+        self._write_states("pending", checkpoint.pending)
         many(
             "DELETE FROM positions WHERE path = ? AND device = ? AND inode = ?",
             [_file(done) for done in checkpoint.retired],
@@ -225,6 +234,14 @@ class Store:
             "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?)",
             [(*_file(at), at.offset, at.head, at.head_length) for at in checkpoint.positions],
         )
+
+    def _write_states(self, table: str, states: Mapping[tuple[str, Subject], str | None]) -> None:
+        gone = [(jail, *_key(who)) for (jail, who), text in states.items() if not text]
+        kept = [(jail, *_key(who), text) for (jail, who), text in states.items() if text]
+        where = "jail = ? AND kind = ? AND network = ? AND user = ?"
+        many = self._database.executemany
+        many(f"DELETE FROM {table} WHERE {where}", gone)  # noqa: S608  # one of our tables
+        many(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)", kept)  # noqa: S608  # likewise
 
     def _write_ban(self, row: BanRow) -> None:
         ban = row.ban
