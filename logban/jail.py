@@ -91,18 +91,18 @@ class Jail:
         times = self.sources.get(block.source)
         if times is None:
             times = self.sources[block.source] = self._times()
-        failures = self.matcher.match(block, now)
-        self.unmatched.look(block, {failure.offset for failure in failures}, now)
-        return self.judge.judge(failures, times, live=block.live, now=now)
+        outcomes = self.matcher.match(block, now)
+        self.unmatched.look(block, {outcome.offset for outcome in outcomes}, now)
+        return self.judge.judge(outcomes, times, live=block.live, now=now)
 
     def release(self, now: float) -> list[Verdict]:
-        """Judge the failures that the matcher had held back and now believes."""
+        """Judge what the matcher had held back and now believes."""
         if self.matcher is None or not self.matcher.is_holding:
             return []
         verdicts = []
-        for failure in self.matcher.flush(now):
-            times = self.sources[failure.source]
-            verdicts += self.judge.judge([failure], times, live=False, now=now)
+        for outcome in self.matcher.flush(now):
+            times = self.sources[outcome.source]
+            verdicts += self.judge.judge([outcome], times, live=False, now=now)
         return verdicts
 
 

@@ -200,6 +200,26 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Success:
+    """One line that says that somebody got in: registered, or was let in with his password.
+
+    Everything is as in :class:`Failure`; a success is always its address's own doing.
+    """
+
+    address: CanonicalAddress
+    time: float | None
+    rule: str
+    fields: Mapping[str, str]
+    line: str
+    source: str
+    offset: int
+
+
+Outcome = Failure | Success
+"""What a line says of somebody."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """One counted failure as it is kept with the ban: when, by which rule, the line, its source."""
 

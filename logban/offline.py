@@ -16,7 +16,7 @@ from logban.judging.times import LogTimes
 from logban.ledger.ledger import Ledger
 from logban.matching.matcher import Matcher
 from logban.matching.suspects import suspects
-from logban.model import Block, Change, ChangeKind, Failure
+from logban.model import Block, Change, ChangeKind, Failure, Outcome
 from logban.sources.offline import open_log, read_blocks
 
 Progress = Callable[[int], None]
@@ -112,10 +112,11 @@ class _Lines:
         start, before, ends = self._blocks[at]
         return before + bisect_left(ends, offset - start) + 1
 
-    def numbered(self, failures: Iterable[Failure]) -> Iterator[Matched]:
-        """Give failures with the numbers of their lines."""
-        for failure in failures:
-            yield Matched(self.number(failure.offset), failure)
+    def numbered(self, outcomes: Iterable[Outcome]) -> Iterator[Matched]:
+        """Give the failures among outcomes with the numbers of their lines."""
+        for outcome in outcomes:
+            if isinstance(outcome, Failure):
+                yield Matched(self.number(outcome.offset), outcome)
 
 
 class Replay:
@@ -138,14 +139,14 @@ class Replay:
 
     def run(self, paths: Sequence[str], progress: Progress) -> Iterator[Change]:
         """Give what would have happened, in order; several files are read as one, by time."""
-        streams = [self._failures(path, progress) for path in paths]
+        streams = [self._outcomes(path, progress) for path in paths]
         times = LogTimes()
-        for time, failure in heapq.merge(*streams, key=lambda dated: dated[0]):
+        for time, outcome in heapq.merge(*streams, key=lambda dated: dated[0]):
             # A log's clock may be set back; the judgement's own never goes back with it.
             self._clock = max(self._clock, time)
             yield from self._ended(self._clock)
             times.last = time
-            for verdict in self.jail.judge.judge([failure], times, live=False, now=self._clock):
+            for verdict in self.jail.judge.judge([outcome], times, live=False, now=self._clock):
                 change = self.ledger.decide(verdict, verdict.time)
                 if change is not None:
                     yield change
@@ -155,7 +156,7 @@ class Replay:
             until = change.ban.until
             yield Change(ChangeKind.LIFT, change.ban, now if until is None else until)
 
-    def _failures(self, path: str, progress: Progress) -> Iterator[tuple[float, Failure]]:
+    def _outcomes(self, path: str, progress: Progress) -> Iterator[tuple[float, Outcome]]:
         if self.jail.matcher is None:
             return
         times = LogTimes()
@@ -166,9 +167,9 @@ class Replay:
         yield from self._dated(self.jail.matcher.flush(source=path), times)
 
     def _dated(
-        self, failures: Iterable[Failure], times: LogTimes
-    ) -> Iterator[tuple[float, Failure]]:
-        for failure in failures:
-            time = times.effective(failure.time, live=False, now=self._now)
+        self, outcomes: Iterable[Outcome], times: LogTimes
+    ) -> Iterator[tuple[float, Outcome]]:
+        for outcome in outcomes:
+            time = times.effective(outcome.time, live=False, now=self._now)
             if time is not None:
-                yield time, failure
+                yield time, outcome

@@ -178,6 +178,7 @@ class PersonReport:
             f" in {count(counters.lines, 'line')}, read in {took:.2f} s",
         )
         for number, what in (
+            (counters.successes, "of somebody who got in"),
             (counters.ignored, "taken back by ignoreregex"),
             (counters.unaddressed, "without a valid address"),
             (counters.ambiguous, "that could name two addresses, and name nobody"),

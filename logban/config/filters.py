@@ -181,7 +181,7 @@ class _Builder:
         if self._reading.lines > 1 and (definition.quotes or definition.json):
             message = "maxlines does not go with [quote NAME] and [json]"
             self.problems.append(error(definition.origin, message))
-        if not rules:
+        if all(rule.success for rule in rules):
             message = f"the filter {definition.name!r} has no failregex"
             self.problems.append(error(definition.origin, message))
         return definition
@@ -222,10 +222,12 @@ class _Builder:
             proof = self._setting(section, table.PROOF)
             hearsay = self._setting(section, table.HEARSAY)
             witness = self._setting(section, table.WITNESS)
-            for line in self._own_lines(section, "failregex"):
-                expression = Expression(line.text, line.origin)
-                if self._is_rule(expression, prefix):
-                    yield Rule(name, expression, kind, proof, hearsay, witness)
+            for key in ("failregex", "successregex"):
+                for line in self._own_lines(section, key):
+                    expression = Expression(line.text, line.origin)
+                    if self._is_rule(expression, prefix, key):
+                        success = key == "successregex"
+                        yield Rule(name, expression, kind, proof, hearsay, witness, success)
 
     def _quotes(self) -> Iterator[Quote]:
         for section, name in self._own_sections("quote"):
@@ -286,11 +288,13 @@ class _Builder:
         self._check(expression, key)
         return expression
 
-    def _is_rule(self, expression: Expression, prefix: Expression | None) -> bool:
-        """Check a failregex, which need not name an address if the prefix or another line does."""
+    def _is_rule(
+        self, expression: Expression, prefix: Expression | None, key: str = "failregex"
+    ) -> bool:
+        """Check a rule's expression, which need not name an address if another one does."""
         before = self._groups(prefix.text) if prefix else frozenset()
         unnamed = before.isdisjoint(IDENTITY_GROUPS)
-        self._check(expression, "failregex", needs_address=unnamed)
+        self._check(expression, key, needs_address=unnamed)
         groups = before | self._groups(expression.text)
         if not groups.isdisjoint(IDENTITY_GROUPS) and groups.isdisjoint(_ADDRESSED_GROUPS):
             message = "the expression names whoever failed by no address"

@@ -165,6 +165,12 @@ _NOT_FOLLOWED: Final = (
 FAILREGEX: Final = Setting(
     "failregex", parsers.text, "", "regular expressions of failures, one a line"
 )
+SUCCESSREGEX: Final = Setting(
+    "successregex",
+    parsers.text,
+    "",
+    "regular expressions of lines that say that somebody got in, one a line",
+)
 IGNOREREGEX: Final = Setting(
     "ignoreregex", parsers.text, "", "regular expressions of lines that are no failures"
 )
@@ -235,7 +241,7 @@ WITNESS: Final = Setting(
     "whether the line is no failure, and shows only who sent what another line is hearsay of",
     allowed="yes, no",
 )
-RULE_SETTINGS: Final = (FAILREGEX, KIND, PROOF, HEARSAY, WITNESS)
+RULE_SETTINGS: Final = (FAILREGEX, SUCCESSREGEX, KIND, PROOF, HEARSAY, WITNESS)
 """What [rule NAME] of a filter knows."""
 
 QUOTE_BEGIN: Final = Setting(

@@ -10,7 +10,7 @@ from logban.judging.attempts import Attempts
 from logban.judging.exemptions import Exemption
 from logban.judging.times import LineTimes
 from logban.judging.tracker import Tracker
-from logban.model import Evidence, Failure, Subject, SubjectKind, Verdict
+from logban.model import Evidence, Failure, Outcome, Subject, SubjectKind, Success, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,14 @@ class Judge:
         self._floors = floors
 
     def judge(
-        self, failures: Iterable[Failure], times: LineTimes, *, live: bool, now: float
+        self, outcomes: Iterable[Outcome], times: LineTimes, *, live: bool, now: float
     ) -> list[Verdict]:
-        """Give the verdicts that these failures lead to, in their order."""
+        """Give the verdicts that these outcomes lead to, in their order."""
         verdicts = []
         oldest = now - self._policy.findtime
-        for failure in failures:
+        for failure in outcomes:
+            if isinstance(failure, Success):
+                continue
             time = times.effective(failure.time, live=live, now=now)
             if time is None or time <= oldest:
                 self.counters.old += 1

@@ -31,6 +31,7 @@ class CompiledRule:
     joined: tuple[Joined, ...]
     kind: str
     proof: Proof
+    success: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ def compile_rule(
     groups = tuple(group for group in _HOST_GROUPS if group in has)
     fields = fields_of(pattern)
     joined = joined_groups((*fields, *(fields_of(prefix) if prefix is not None else ())))
-    return CompiledRule(rule.name, pattern, fields, groups, joined, rule.kind, rule.proof)
+    return CompiledRule(
+        rule.name, pattern, fields, groups, joined, rule.kind, rule.proof, rule.success
+    )
 
 
 def compile_quote(quote: Quote) -> CompiledQuote:

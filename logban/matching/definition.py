@@ -34,11 +34,11 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One failregex: its name, and the kind of failure that it reports ("" where nobody said).
+    """One failregex or successregex: its name, and the kind of failure ("" where nobody said).
 
     ``hearsay`` says that the address is one that the peer told; it is believed only if the next
     failure of the same thread names it too, or a witness does: a line of a ``witness`` rule, which
-    is no failure itself.
+    is no failure itself.  ``success`` says that the line tells of somebody who got in.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Rule:
     proof: Proof = Proof.NONE
     hearsay: bool = False
     witness: bool = False
+    success: bool = False
 
 
 @dataclass(frozen=True, slots=True)

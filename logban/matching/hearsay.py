@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from logban.model import Failure
+from logban.model import Failure, Outcome
 
 MAX_WAITING: Final = 64
 """Threads of one source whose next failure is waited for; the longest wait is given up first."""
@@ -51,7 +51,7 @@ class Hearsay:
         self.unconfirmed += 1
         return None
 
-    def witnessed_by(self, witness: Failure) -> Failure | None:
+    def witnessed_by(self, witness: Outcome) -> Failure | None:
         """Give what a witness close behind it confirms."""
         for thread, told in self._waiting.items():
             if told.address == witness.address and witness.offset - told.offset <= NEAR_WITNESS:

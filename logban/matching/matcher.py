@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The reference matcher: it defines which lines are failures, and whose.
+"""The reference matcher: it defines which lines are failures or successes, and whose.
 
-A line is a failure if, in this order,
+A line is a failure, or a success if the rule says so, if, in this order,
 
 1. for some rule it holds the literals that the rule requires (see ``literals``),
 2. the filter's ``prefregex``, if there is one, is found in the line without its date, and
@@ -52,7 +52,7 @@ from logban.matching.multiline import BufferedLine, LineBuffer, time_of
 from logban.matching.named import MAX_NAMED, NamedFailure
 from logban.matching.quotes import Opened, QuoteGuard, SeenLine
 from logban.matching.sessions import Sessions
-from logban.model import Block, Failure
+from logban.model import Block, Failure, Outcome, Success
 
 DEFAULT_TIMEOUT: Final = 0.1
 """Seconds that one search may take; a line that needs more is skipped and counted."""
@@ -68,13 +68,15 @@ _NO_FAILURE: Final = frozenset({"nofail", "mlfgained"})
 class MatchCounters:
     """What became of the lines that a matcher has seen.
 
-    ``timeouts`` are lines skipped because an expression took too long, ``ignored`` those that an
-    ignoreregex took back, ``unaddressed`` those whose captured address is none, ``ambiguous``
-    those that could name two addresses, ``doubtful`` those that may be a peer's invention.
+    ``successes`` are lines of those who got in, ``timeouts`` those skipped because an expression
+    took too long, ``ignored`` those that an ignoreregex took back, ``unaddressed`` those whose
+    captured address is none, ``ambiguous`` those that could name two addresses, ``doubtful`` those
+    that may be a peer's invention.
     """
 
     lines: int = 0
     failures: int = 0
+    successes: int = 0
     ignored: int = 0
     timeouts: int = 0
     unaddressed: int = 0
@@ -106,7 +108,7 @@ class _Source:
 
 
 class Matcher:
-    """Finds the failures in blocks of lines, by the rules of one filter."""
+    """Finds the failures and successes in blocks of lines, by the rules of one filter."""
 
     def __init__(
         self,
@@ -177,8 +179,8 @@ class Matcher:
             if quote.end is not None
         }
 
-    def match(self, block: Block, now: float) -> list[Failure]:
-        """Give the failures in a block; ``now`` lends the year to dates without.
+    def match(self, block: Block, now: float) -> list[Outcome]:
+        """Give the failures and successes in a block; ``now`` lends the year to dates without.
 
         They come in the block's order, but for those of earlier lines that had been held back.
         """
@@ -189,26 +191,26 @@ class Matcher:
         if self._max_lines > 1:
             return self._match_lines(block, source, now)
         source.guard.begin_block(block.data, block.offset, now)
-        failures: list[Failure] = []
+        outcomes: list[Outcome] = []
         for start, end, numbers, ends in self._candidates(block.data, source.guard):
             if not numbers and not source.guard.is_open:
                 continue
             try:
                 text = self._read(block.data[start:end], now)
-                failure = self._judge(text, numbers, block, start, now)
+                outcome = self._judge(text, numbers, block, start, now)
                 if self._quotes or self._hearsay_rules or self._witness_rules:
                     opened, ended = self._quoted(text, numbers, ends)
-                    failures += self._believed(
-                        source, text, failure, (block.offset + start, opened, ended)
+                    outcomes += self._believed(
+                        source, text, outcome, (block.offset + start, opened, ended)
                     )
-                elif failure is not None:
-                    failures.append(failure)
+                elif outcome is not None:
+                    outcomes.append(outcome)
             except TimeoutError:
                 self.counters.timeouts += 1
                 self.counters.last_timeout = f"{block.source}, byte {block.offset + start}"
         source.guard.end_block()
-        self._count(failures)
-        return failures
+        self._count(outcomes)
+        return outcomes
 
     def take_named(self) -> list[NamedFailure]:
         """Give the failures of hosts without an address since this was last asked."""
@@ -216,29 +218,29 @@ class Matcher:
         self._named.clear()
         return named
 
-    def _match_lines(self, block: Block, source: _Source, now: float) -> list[Failure]:
-        """Give the failures in a block by expressions that span several lines."""
-        failures: list[Failure] = []
+    def _match_lines(self, block: Block, source: _Source, now: float) -> list[Outcome]:
+        """Give what is in a block by expressions that span several lines."""
+        outcomes: list[Outcome] = []
         start = 0
         while (end := block.data.find(b"\n", start)) >= 0:
             try:
                 line = block.data[start:end].decode(self._encoding, "replace").removesuffix("\r")
                 dated = self._dates.read(line, now)
                 seen = source.buffer.add(BufferedLine(line, dated.text, dated.time))
-                failure = self._judge_lines(seen, source, block, start, now)
-                if failure is not None:
-                    failures.append(failure)
+                outcome = self._judge_lines(seen, source, block, start, now)
+                if outcome is not None:
+                    outcomes.append(outcome)
             except TimeoutError:
                 self.counters.timeouts += 1
                 self.counters.last_timeout = f"{block.source}, byte {block.offset + start}"
             start = end + 1
-        self._count(failures)
-        return failures
+        self._count(outcomes)
+        return outcomes
 
     def _judge_lines(
         self, seen: str, source: _Source, block: Block, start: int, now: float
-    ) -> Failure | None:
-        """Give the failure that the last lines are, if they are one."""
+    ) -> Outcome | None:
+        """Give what the last lines say of somebody, if they do."""
         prefixed, content = self._prefixed(seen)
         if content is None:
             return None
@@ -254,31 +256,33 @@ class Matcher:
                 return None
             whole = "\n".join(each.line for each in lines)
             text = _Text(time_of(lines), whole, matched, prefixed, content, unpacked=False)
-            return self._failure(rule, found, text, (block.source, block.offset + start), now)
+            return self._outcome(rule, found, text, (block.source, block.offset + start), now)
         return None
 
-    def flush(self, now: float | None = None, source: str | None = None) -> list[Failure]:
-        """Give the failures held back of which nothing more will be learned; of one source or all.
+    def flush(self, now: float | None = None, source: str | None = None) -> list[Outcome]:
+        """Give what was held back and of which nothing more will be learned; of one source or all.
 
         ``now`` is the time: sources that have not been quiet for a while are left alone.  Without
         it, they have come to their end.
         """
-        failures = []
+        outcomes = []
         for name, each in self._sources.items():
             if source is None or name == source:
-                failures += each.guard.flush(now)
+                outcomes += each.guard.flush(now)
                 if now is None:
                     each.hearsay.close()
-        self._count(failures)
-        return failures
+        self._count(outcomes)
+        return outcomes
 
     @property
     def is_holding(self) -> bool:
         """Say whether there is anything to flush."""
         return any(source.guard.is_open for source in self._sources.values())
 
-    def _count(self, failures: Sequence[Failure]) -> None:
-        self.counters.failures += len(failures)
+    def _count(self, outcomes: Sequence[Outcome]) -> None:
+        successes = sum(isinstance(outcome, Success) for outcome in outcomes)
+        self.counters.successes += successes
+        self.counters.failures += len(outcomes) - successes
         for source in self._sources.values():
             self.counters.doubtful += source.guard.doubtful
             self.counters.ambiguous += source.hearsay.unconfirmed
@@ -313,30 +317,31 @@ class Matcher:
         self,
         source: _Source,
         text: _Text,
-        failure: Failure | None,
+        outcome: Outcome | None,
         place: tuple[int, tuple[Opened, ...], tuple[str, ...]],
-    ) -> list[Failure]:
-        """Give what a line makes believable: its own failure, or earlier ones, or both."""
+    ) -> list[Outcome]:
+        """Give what a line makes believable: its own outcome, or earlier ones, or both."""
         if text.content is None and not source.guard.is_open:
             return []
         thread = self._thread(text)
         told = None
-        if failure is not None and failure.rule in self._witness_rules:
+        if outcome is not None and outcome.rule in self._witness_rules:
             witnessed = source.guard.knows(thread)
-            told = source.hearsay.witnessed_by(failure) if witnessed else None
-            failure = None
-        elif failure is not None and failure.rule in self._hearsay_rules:
-            source.hearsay.hear(failure, thread)
-            failure = None
-        elif failure is not None:
-            told = source.hearsay.confirmed_by(failure, thread)
+            told = source.hearsay.witnessed_by(outcome) if witnessed else None
+            if isinstance(outcome, Failure):
+                outcome = None
+        elif isinstance(outcome, Failure) and outcome.rule in self._hearsay_rules:
+            source.hearsay.hear(outcome, thread)
+            outcome = None
+        elif isinstance(outcome, Failure):
+            told = source.hearsay.confirmed_by(outcome, thread)
         start, opened, ends = place
         headed = text.content is not None
-        believed = source.guard.take(SeenLine(start, headed, thread, failure, opened, ends))
+        believed = source.guard.take(SeenLine(start, headed, thread, outcome, opened, ends))
         if told is not None:
-            if failure is None:
+            if outcome is None or isinstance(outcome, Success):
                 believed.append(told)
-            elif believed and believed[-1] is failure:
+            elif believed and believed[-1] is outcome:
                 believed.insert(len(believed) - 1, told)
             else:
                 source.hearsay.unconfirmed += 1
@@ -364,8 +369,8 @@ class Matcher:
 
     def _judge(
         self, text: _Text, numbers: Sequence[int], block: Block, start: int, now: float
-    ) -> Failure | None:
-        """Give the failure that a line is, if it is one; TimeoutError if that takes too long."""
+    ) -> Outcome | None:
+        """Give what a line says of somebody; TimeoutError if that takes too long."""
         content = text.content
         if content is None:
             return None
@@ -379,37 +384,24 @@ class Matcher:
             if any(ignore.search(content, timeout=self._timeout) for ignore in self._ignore):
                 self.counters.ignored += 1
                 return None
-            return self._failure(rule, found, text, (block.source, block.offset + start), now)
+            return self._outcome(rule, found, text, (block.source, block.offset + start), now)
         return None
 
-    def _failure(
+    def _outcome(
         self,
         rule: CompiledRule,
         found: regex.Match[str],
         text: _Text,
         place: tuple[str, int],
         now: float,
-    ) -> Failure | None:
-        """Make a failure of what a rule found; None if it says that there is none to report."""
+    ) -> Outcome | None:
+        """Make an outcome of what a rule found; None if it says that there is none to report."""
         if "ambiguous" in rule.pattern.groupindex and found["ambiguous"]:
             self.counters.ambiguous += 1
             return None
-        values = found.group(0, 0, *rule.fields)
-        fields = {
-            name: value
-            for name, value in zip(rule.fields, values[2:], strict=True)
-            if value is not None
-        }
-        if text.prefixed is not None:
-            for name in self._prefix_fields:
-                if text.prefixed[name] is not None:
-                    fields.setdefault(name, text.prefixed[name])
-        if found.end() == len(found.string):
-            fields = {name: value.removesuffix("\n") for name, value in fields.items()}
-        if rule.joined:
-            join(fields, rule.joined)
+        fields = self._fields(rule, found, text.prefixed)
         host, line = host_in(rule, found, text.prefixed), text.line
-        if "mlfid" in fields:
+        if not rule.success and "mlfid" in fields:
             sessions = self._sources[place[0]].sessions
             time = now if text.time is None else text.time
             merged = sessions.merge(fields["mlfid"], host, fields, line, time)
@@ -420,12 +412,34 @@ class Matcher:
             return None
         if host.address is None:
             self.counters.unaddressed += 1
-            if host.name is not None:
+            if host.name is not None and not rule.success:
                 named = (host.name, text.time, rule.name, fields, line, *place, rule.kind)
                 self._named.append(NamedFailure(*named))
             return None
+        if rule.success:
+            return Success(host.address, text.time, rule.name, fields, line, *place)
         proven = is_proven(rule.proof, fields)
         return Failure(host.address, text.time, rule.name, fields, line, *place, rule.kind, proven)
+
+    def _fields(
+        self, rule: CompiledRule, found: regex.Match[str], prefixed: regex.Match[str] | None
+    ) -> dict[str, str]:
+        """Give what a rule and the prefix captured, by name."""
+        values = found.group(0, 0, *rule.fields)
+        fields = {
+            name: value
+            for name, value in zip(rule.fields, values[2:], strict=True)
+            if value is not None
+        }
+        if prefixed is not None:
+            for name in self._prefix_fields:
+                if prefixed[name] is not None:
+                    fields.setdefault(name, prefixed[name])
+        if found.end() == len(found.string):
+            fields = {name: value.removesuffix("\n") for name, value in fields.items()}
+        if rule.joined:
+            join(fields, rule.joined)
+        return fields
 
     def _thread(self, text: _Text) -> str | None:
         if text.prefixed is None or "thread" not in text.prefixed.re.groupindex:

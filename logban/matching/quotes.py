@@ -8,7 +8,8 @@ length.  Its first line opens a *window* of that many bytes.  In a window
 - a line whose thread was seen outside of all windows is the program's own, and the message has
   ended before it: no peer is told the numbers of the program's threads;
 - a failure of the first line's own address is believed, whoever wrote it: that peer did fail;
-- any other failure is held back, until the window is over or the thread is seen outside of one.
+- any other failure, and every success, is held back, until the window is over or the thread is
+  seen outside of one.
 
 What is held back turns out to be doubtful, and is counted as that, if
 
@@ -33,7 +34,7 @@ from typing import Final
 
 from logban.matching.definition import Quote
 from logban.matching.threads import Threads
-from logban.model import Failure
+from logban.model import Outcome, Success
 
 MAX_HELD: Final = 1024
 """Failures of one source that are held back; beyond that the oldest is given up as doubtful."""
@@ -66,7 +67,7 @@ class SeenLine:
     start: int
     headed: bool
     thread: str | None
-    failure: Failure | None
+    outcome: Outcome | None
     opened: tuple[Opened, ...] = ()
     ends: Collection[str] = ()
 
@@ -90,14 +91,14 @@ class _Window:
 class _Held:
     """A failure held back: by which windows, and until where each of them reached then."""
 
-    failure: Failure
+    outcome: Outcome
     thread: str | None
     windows: dict[_Window, int]
     needs_thread: bool = False
 
 
 class QuoteGuard:
-    """Decides which failures of one source are believed."""
+    """Decides which failures and successes of one source are believed."""
 
     def __init__(self) -> None:
         self.doubtful = 0
@@ -138,47 +139,48 @@ class QuoteGuard:
         """Look for what has to be found in this block, for the next ones won't show it again."""
         self._check_cuts(self._offset + len(self._data))
 
-    def take(self, line: SeenLine) -> list[Failure]:
-        """Give the failures that this line makes believable, in their order."""
+    def take(self, line: SeenLine) -> list[Outcome]:
+        """Give the outcomes that this line makes believable, in their order."""
         believed = self._advance(line.start) if self.is_open and line.start >= self._due else []
         trusted = line.headed and line.thread is not None and line.thread in self._threads
         # A line that is neither may be a piece of one, too short to be more.
-        whole = line.failure is not None or bool(line.opened)
+        whole = line.outcome is not None or bool(line.opened)
         if line.headed and line.thread is not None and (trusted or (whole and self._is_clear())):
             believed += self._learn(line.thread)
             if self._windows or self._held:
                 believed += self._close(lambda window, _: not window.quote.twice)
             trusted = True
-        held = line.failure is not None and any(opened.quote.late for opened in line.opened)
+        held = line.outcome is not None and any(opened.quote.late for opened in line.opened)
         doubted: dict[_Window, int] = {}
         strange: list[_Window] = []
         if self._windows and not trusted:
             strange = self._strange(line)
             self._note_end(line, strange)
-            if line.failure is not None:
+            if line.outcome is not None:
                 for window in strange:
-                    if window.address != line.failure.address or window.quote.late:
+                    own = window.address == line.outcome.address and not window.quote.late
+                    if not own or isinstance(line.outcome, Success):
                         doubted[window] = window.until
         for opened in line.opened:
             window = self._open(opened, line)
             if held and opened.quote.late:
                 doubted[window] = window.until
-        if line.failure is None:
+        if line.outcome is None:
             return believed
         is_second = any(window.quote.twice for window in strange) and self._came_before(
-            line.failure
+            line.outcome
         )
         if is_second or any(
             window.quote.name in line.ends for window in doubted if window in strange
         ):
             self.doubtful += 1
         elif doubted:
-            self._hold(_Held(line.failure, line.thread, doubted))
+            self._hold(_Held(line.outcome, line.thread, doubted))
         else:
-            believed.append(line.failure)
+            believed.append(line.outcome)
         return believed
 
-    def flush(self, now: float | None) -> list[Failure]:
+    def flush(self, now: float | None) -> list[Outcome]:
         """Give what is believable once the source has been quiet; None: it has come to its end."""
         quiet = float("inf") if now is None else now - self._seen_at
         if not self.is_open or quiet < QUIET_AFTER:
@@ -227,14 +229,14 @@ class QuoteGuard:
                 if any(held.windows.get(window, 0) > line.start for window in ended)
             )
 
-    def _came_before(self, failure: Failure) -> bool:
+    def _came_before(self, outcome: Outcome) -> bool:
         """Tell whether a line came before in a message that is written twice; give that up too."""
-        if failure.line not in self._twice:
-            self._twice[failure.line] = None
+        if outcome.line not in self._twice:
+            self._twice[outcome.line] = None
             if len(self._twice) > MAX_HELD:
                 del self._twice[next(iter(self._twice))]
             return False
-        self._give_up([held for held in self._held if held.failure.line == failure.line])
+        self._give_up([held for held in self._held if held.outcome.line == outcome.line])
         return True
 
     def _hold(self, held: _Held) -> None:
@@ -256,19 +258,19 @@ class QuoteGuard:
         self._due = window.until if due is None else min(due, window.until)
         return window
 
-    def _learn(self, thread: str) -> list[Failure]:
+    def _learn(self, thread: str) -> list[Outcome]:
         """Know a thread from now on; give what was held back for want of that."""
         is_new = self._threads.learn(thread)
         if not self._held:
             return []
         return self._release(held for held in self._held if is_new and held.thread == thread)
 
-    def _advance(self, position: int | None) -> list[Failure]:
+    def _advance(self, position: int | None) -> list[Outcome]:
         """Close the windows that are over at a position (None: all); give what that releases."""
         self._check_cuts(position)
         return self._close(lambda _, until: position is None or until <= position)
 
-    def _close(self, is_over: Callable[[_Window, int], bool]) -> list[Failure]:
+    def _close(self, is_over: Callable[[_Window, int], bool]) -> list[Outcome]:
         for key, window in list(self._windows.items()):
             if is_over(window, window.until):
                 del self._windows[key]
@@ -304,14 +306,14 @@ class QuoteGuard:
                     self._give_up(
                         held
                         for held in self._held
-                        if held.windows.get(window, 0) >= cut and held.failure.offset < cut
+                        if held.windows.get(window, 0) >= cut and held.outcome.offset < cut
                     )
 
-    def _release(self, those: Iterable[_Held]) -> list[Failure]:
+    def _release(self, those: Iterable[_Held]) -> list[Outcome]:
         free = set(those)
         if not free:
             return []
-        believed = [held.failure for held in self._held if held in free]
+        believed = [held.outcome for held in self._held if held in free]
         self._held = deque(held for held in self._held if held not in free)
         return believed
 

@@ -17,7 +17,7 @@ import pytest
 from logban.config import load_filter
 from logban.matching.definition import FilterDefinition
 from logban.matching.matcher import Matcher
-from logban.model import Block, Failure, Position
+from logban.model import Block, Failure, Position, Success
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT / "tests" / "corpus"
@@ -157,7 +157,15 @@ def failures_of(matcher: Matcher, data: bytes, cuts: Sequence[int] = ()) -> list
     """Give all failures of some data, those held back to its end included."""
     found = [each for block in blocks_of(data, cuts=cuts) for each in matcher.match(block, NOW)]
     found.extend(matcher.flush())
-    return sorted(found, key=lambda failure: failure.offset)
+    failures = (each for each in found if isinstance(each, Failure))
+    return sorted(failures, key=lambda failure: failure.offset)
+
+
+def successes_of(matcher: Matcher, data: bytes) -> list[Success]:
+    """Give all successes of some data, those held back to its end included."""
+    found = [each for block in blocks_of(data) for each in matcher.match(block, NOW)]
+    found.extend(matcher.flush())
+    return [each for each in found if isinstance(each, Success)]
 
 
 def judge_log(log: Log, filter_name: str) -> Outcome:
@@ -251,6 +259,12 @@ def matcher_of() -> Callable[[str], Matcher]:
 def failures_in() -> Callable[..., list[Failure]]:
     """Give all failures that a matcher finds in some data, cut behind the lines given."""
     return failures_of
+
+
+@pytest.fixture(scope="session")
+def successes_in() -> Callable[..., list[Success]]:
+    """Give the successes that a matcher finds in some data."""
+    return successes_of
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

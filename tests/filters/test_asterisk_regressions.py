@@ -204,5 +204,6 @@ def test_the_address_of_a_contact(addresses) -> None:
         own = each.replace(VICTIM, A)
         assert addresses(own + line("chan_sip.c", text)) == [A, A]
     success = SIP_EVENT.format("2001").replace("InvalidPassword", "SuccessfulAuth")
+    success = success.replace(',Challenge="1"', ',UsingPassword="1"')
     assert addresses(told[1] + success + "\n") == []
     assert addresses(told[1].replace(VICTIM, A) + success + "\n") == [A]
