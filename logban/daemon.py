@@ -24,6 +24,7 @@ from logban.durations import format_duration
 from logban.exempting import Exempting
 from logban.jail import Jail
 from logban.jails import Jails
+from logban.judging.abuse import Abuse
 from logban.judging.enquiries import Enquiries
 from logban.judging.exemption_book import ExemptionBook
 from logban.judging.names import Resolver
@@ -74,15 +75,6 @@ class Daemon:
         self.deciding = Deciding(
             self.ledger, Enquiries(world.clock), world.clock, submit=self._submit
         )
-        self.jails = Jails(
-            configuration,
-            world.clock,
-            sources=self.sources,
-            exemptions=self.exemptions,
-            ledger=self.ledger,
-            submit=self._submit,
-        )
-        self.checkpoints = Checkpoints(store, world.clock, self._changed)
         self._exempting = Exempting(
             self.exemptions,
             self.ledger,
@@ -91,6 +83,16 @@ class Daemon:
             own_addresses=world.own_addresses,
             submit=self._submit,
         )
+        self.jails = Jails(
+            configuration,
+            world.clock,
+            sources=self.sources,
+            exemptions=self.exemptions,
+            ledger=self.ledger,
+            abuse=Abuse(self._exempting.lose),
+            submit=self._submit,
+        )
+        self.checkpoints = Checkpoints(store, world.clock, self._changed)
         self._reloading = asyncio.Lock()
         self._ends_changed = asyncio.Event()
 

@@ -75,10 +75,16 @@ class Exempting:
         self._ledger.disallow(entry)
         self.take_up()
 
+    def lose(self, exemption: Exemption, why: str) -> None:
+        """Take a temporary exemption from somebody who has abused it."""
+        log.warning("%s is no longer exempt (%s): %s", exemption.entry, exemption.origin, why)
+        if exemption.entry in self._ledger.allowed:
+            self.disallow(exemption.entry)
+
     def take_up(self) -> list[Change]:
         """Let the ledger's exemptions by hand hold; give the bans that this lifted."""
         self._book.set_everywhere(
-            Exemption(item.entry, "allow add") for item in self._ledger.allowed.values()
+            Exemption(item.entry, "allow add", item.until) for item in self._ledger.allowed.values()
         )
         return self.lift()
 

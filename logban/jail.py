@@ -38,6 +38,7 @@ class Jail:
         exempt: Callable[[Subject], Exemption | None],
         floors: Mapping[Subject, float],
         times: Callable[[], LineTimes] = ArrivalTimes,
+        spared: Callable[[Subject, Exemption, float], None] = lambda *_: None,
         match_timeout: float,
         max_tracked: int,
     ) -> None:
@@ -64,7 +65,7 @@ class Jail:
             max_subjects=max_tracked,
             attempt_fields=settings.filter.attempt if settings.filter else (),
         )
-        self.judge = Judge(settings.name, policy, exempt=exempt, floors=floors)
+        self.judge = Judge(settings.name, policy, exempt=exempt, floors=floors, spared=spared)
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from logban.clock import Clock
 from logban.config.settings import Configuration, JailSettings
 from logban.errors import LogbanError
 from logban.jail import Actions, Jail
+from logban.judging.abuse import Abuse
 from logban.judging.exemption_book import ExemptionBook
 from logban.ledger.ledger import Ledger
 from logban.model import Change, Subject
@@ -35,6 +36,7 @@ class Jails:
         sources: FileSources,
         exemptions: ExemptionBook,
         ledger: Ledger,
+        abuse: Abuse,
         submit: Callable[[Iterable[Change]], None],
     ) -> None:
         """``submit`` takes the bans that end with a jail."""
@@ -45,6 +47,7 @@ class Jails:
         self._sources = sources
         self._exemptions = exemptions
         self._ledger = ledger
+        self._abuse = abuse
         self._submit = submit
 
     def build_all(self) -> None:
@@ -91,10 +94,14 @@ class Jails:
         self._exemptions.set_jail(
             name, settings.ignore, f"ignoreip of [{name}]", own=settings.ignore_self
         )
+        self._abuse.set_jail(name, settings.exempt_maxretry, settings.findtime)
         self.running[name] = Jail(
             settings,
             exempt=lambda subject: self._exemptions.exempt(name, subject),
             floors=self._ledger.floors,
+            spared=lambda subject, exemption, time: self._abuse.note(
+                name, subject, exemption, time
+            ),
             match_timeout=self.configuration.server.match_timeout,
             max_tracked=self.configuration.server.max_tracked,
         )
@@ -145,6 +152,7 @@ class Jails:
         jail, actions = self.running.pop(name), self.actions.pop(name)
         self._unfollow(jail.settings)
         self._exemptions.forget_jail(name)
+        self._abuse.forget_jail(name)
         await actions.close()
 
     def _unfollow(self, settings: JailSettings) -> None:

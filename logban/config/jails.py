@@ -94,6 +94,7 @@ def read_jail(
         min(maxretry if matches is None else matches, MOST_EVIDENCE),
         reader.actions(),
         reader.get(table.LOGTIMEZONE),
+        exempt_maxretry=reader.get(table.EXEMPT_MAXRETRY),
     )
     reader.tell_of_ignored()
     return JailReading(settings, tuple(reader.problems))

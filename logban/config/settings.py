@@ -64,6 +64,7 @@ class JailSettings:
     max_matches: int = 5
     actions: tuple[ActionSpec, ...] = ()
     time_zone: str | None = None
+    exempt_maxretry: int = 100
 
 
 @dataclass(frozen=True, slots=True)

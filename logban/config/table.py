@@ -110,6 +110,14 @@ IGNORESELF: Final = Setting(
     "whether the host's own addresses are exempt",
     allowed="yes, no",
 )
+EXEMPT_MAXRETRY: Final = Setting(
+    "exempt_maxretry",
+    parsers.whole_number(0),
+    100,
+    "failures within findtime that cost an exemption which ends by itself; 0: none do",
+    "failures",
+    "0 and up",
+)
 IPV6_PREFIX: Final = Setting(
     "ipv6_prefix",
     parsers.whole_number(32, 128),
@@ -346,6 +354,7 @@ JAIL_SETTINGS: Final = (
     ACTION,
     IGNOREIP,
     IGNORESELF,
+    EXEMPT_MAXRETRY,
     IPV6_PREFIX,
     MAXMATCHES,
     BACKEND,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,10 +13,14 @@ from logban.model import Subject, SubjectKind, canonical_network
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """One reason not to ban: the entry as written, and who wrote it."""
+    """One reason not to ban: the entry as written, and who wrote it.
+
+    ``until`` is when it ends by itself; who has such a one can lose it sooner (see ``abuse``).
+    """
 
     entry: str
     origin: str
+    until: float | None = None
 
 
 class Exemptions:
@@ -24,6 +29,7 @@ class Exemptions:
     def __init__(self) -> None:
         # (version, prefix length) -> network as an integer -> the exemption
         self._networks: dict[tuple[int, int], dict[int, Exemption]] = {}
+        self._sorted: dict[tuple[int, int], list[int]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._networks.values()))
@@ -33,6 +39,7 @@ class Exemptions:
         parsed = ipaddress.ip_network(canonical_network(network))
         base = int(parsed.network_address) >> (parsed.max_prefixlen - parsed.prefixlen)
         self._networks.setdefault((parsed.version, parsed.prefixlen), {})[base] = exemption
+        self._sorted.pop((parsed.version, parsed.prefixlen), None)
 
     def find(self, network: str) -> Exemption | None:
         """Give the exemption that any part of an address or network falls under, if any does.
@@ -48,11 +55,20 @@ class Exemptions:
                 if found is not None:
                     return found
                 continue
-            ours = value >> (length - prefix)
-            for base, exemption in bases.items():
-                if base >> (other_prefix - prefix) == ours:
-                    return exemption
+            inside = self._first_from(other_version, other_prefix, value >> (length - other_prefix))
+            if inside is not None and inside >> (other_prefix - prefix) == value >> (
+                length - prefix
+            ):
+                return bases[inside]
         return None
+
+    def _first_from(self, version: int, prefix: int, base: int) -> int | None:
+        """Give the lowest network of this length that does not lie before ``base``."""
+        ordered = self._sorted.get((version, prefix))
+        if ordered is None:
+            ordered = self._sorted[version, prefix] = sorted(self._networks[version, prefix])
+        at = bisect_left(ordered, base)
+        return ordered[at] if at < len(ordered) else None
 
     def find_subject(self, subject: Subject) -> Exemption | None:
         """Give the exemption of a subject, if it has one; a user alone has none."""

@@ -56,8 +56,12 @@ class Judge:
         *,
         exempt: Callable[[Subject], Exemption | None],
         floors: Mapping[Subject, float],
+        spared: Callable[[Subject, Exemption, float], None] = lambda *_: None,
     ) -> None:
-        """Ask ``exempt`` of every subject; count nothing of a subject up to its floor's time."""
+        """Ask ``exempt`` of every subject; count nothing of a subject up to its floor's time.
+
+        ``spared`` is told of every failure, and its time, that an exemption keeps from counting.
+        """
         self.jail = jail
         self.counters = JudgeCounters()
         self.tracker = Tracker(
@@ -69,6 +73,7 @@ class Judge:
         self._attempts = Attempts(policy.attempt_fields, policy.max_subjects)
         self._policy = policy
         self._exempt = exempt
+        self._spared = spared
         self._floors = floors
 
     def judge(
@@ -85,8 +90,11 @@ class Judge:
                 self.counters.old += 1
                 continue
             subject = self.subject_of(failure)
-            if self._exempt(subject) is not None:
+            exemption = self._exempt(subject)
+            if exemption is not None:
                 self.counters.exempted += 1
+                if not self._attempts.is_repeat(failure, time):
+                    self._spared(subject, exemption, time)
                 continue
             if time <= self._floors.get(subject, float("-inf")):
                 self.counters.floored += 1
