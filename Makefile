@@ -56,7 +56,7 @@ check: venv ## lint, types, shell scripts
 
 # Coverage is measured where a test looks at one room; whole programs, and a hundred thousand lines
 # through a filter, are run beside that without it, on the other core.
-LONG := tests/compat tests/filters tests/integration tests/kamailio tests/packaging tests/regression
+LONG := tests/compat tests/filters tests/integration tests/kamailio tests/packaging tests/regression tests/scenarios
 
 test: apt-test check ## set up and run every test (root: the tests make network namespaces)
 	$(BIN)/coverage erase
