@@ -9,16 +9,18 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 
 import logban
+from logban.actions.declaration import ActionSpec
 from logban.config.problem import Severity
 from logban.config.settings import MANUAL, Configuration
 from logban.control import payloads
-from logban.control.service import Forever
+from logban.control.service import Forever, KamailioOrders
 from logban.daemon import Daemon
 from logban.errors import ConfigurationError, UnknownName, UsageError
 from logban.jail import Jail
 from logban.judging.exemption_book import is_name
 from logban.ledger.records import Allowed
 from logban.model import Ban, Change, Subject, SubjectKind, canonical_network
+from logban.proxies import Proxies
 from logban.views import Views, past_ban, unmatched
 
 HISTORY_SHOWN = 20
@@ -32,6 +34,7 @@ class DaemonService:
         self._daemon = daemon
         self._views = Views(daemon)
         self._load = load
+        self._proxies = Proxies(self._actions, daemon.clock)
 
     async def ping(self) -> payloads.Pong:
         """Tell that the daemon lives."""
@@ -197,6 +200,10 @@ class DaemonService:
             )
         return payloads.Reloaded(tuple(await self._daemon.reload(new)))
 
+    def kamailio(self, rpc: str | None) -> KamailioOrders:
+        """Give the Kamailio with that RPC socket, the first that a jail names without one."""
+        return self._proxies.find(rpc)
+
     async def unmatched(self, jail: str | None) -> payloads.UnmatchedLines:
         """Tell which lines look like an attack and matched no rule."""
         daemon = self._daemon
@@ -235,6 +242,11 @@ class DaemonService:
             history=tuple(sorted(history, key=lambda past: -past.time)),
             floor=max(floors, default=None),
         )
+
+    def _actions(self) -> list[ActionSpec]:
+        return [
+            spec for jail in self._daemon.jails.running.values() for spec in jail.settings.actions
+        ]
 
     def _jail(self, name: str) -> Jail:
         """Give a jail by name; UnknownName, with the likely one, if it isn't there."""

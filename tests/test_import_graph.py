@@ -37,7 +37,11 @@ MAY_IMPORT = {
         "jails", "jail", "exempting", "deciding", "sources", "judging", "ledger", "config.settings",
     ),
     "views": ("daemon", "jail", "control", "judging", "ledger.records", "sources.report"),
-    "service": ("views", "daemon", "jail", "control", "config", "judging", "ledger.records"),
+    "proxies": ("actions", "control.payloads"),
+    "service": (
+        "views", "proxies", "daemon", "jail", "control", "config", "judging", "ledger.records",
+        "actions.declaration",
+    ),
     "server": (
         "service", "daemon", "jail", "control", "config", "actions", "ledger", "judging",
         "matching", "sources",
@@ -48,7 +52,8 @@ MAY_IMPORT = {
     ),
     "testing": (
         "sources", "matching", "judging", "ledger", "actions", "control", "config",
-        "jail", "jails", "exempting", "deciding", "daemon", "views", "service", "server", "client",
+        "jail", "jails", "exempting", "deciding", "daemon", "views", "proxies", "service",
+        "server", "client",
     ),
 }  # fmt: skip
 

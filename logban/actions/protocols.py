@@ -89,7 +89,7 @@ class Pardoning(Protocol):
     """An enforcer at a place where others ban as well: what an admin lifts ends there for good."""
 
     def pardon(self, subjects: Sequence[Subject]) -> None:
-        """Take out what others than logban have put in against these."""
+        """Take out what others than logban have put in against these, as far as it can be there."""
         ...
 
 

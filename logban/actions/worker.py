@@ -202,11 +202,10 @@ class EnforcerWorker(_Worker):
 
     async def pardon(self, subjects: Sequence[Subject]) -> None:
         """Take out what others have put in against these; a failure is logged, no more."""
-        taken = [subject for subject in subjects if self.takes(subject)]
-        if not taken or not isinstance(self._enforcer, Pardoning):
+        if not isinstance(self._enforcer, Pardoning):
             return
         try:
-            await self._call(self._enforcer.pardon, taken)
+            await self._call(self._enforcer.pardon, subjects)
         except LogbanError as error:
             log.warning("[%s] action %s: %s", self.spec.jail, self.spec.written, error)
 

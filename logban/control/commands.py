@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from logban.control.protocol import Request
-from logban.control.service import Forever, Service
+from logban.control.service import Forever, KamailioOrders, Service
 from logban.control.shape import ShapeError, read
 from logban.errors import UsageError
 from logban.model import Subject
@@ -43,6 +43,18 @@ class Arguments:
         if len(value) > _TOO_LONG:
             raise self._wrong(name, f"is longer than {_TOO_LONG} characters")
         return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Give texts, none if the list is not there."""
+        value = self.values.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or len(value) > _TOO_LONG:
+            raise self._wrong(name, "must be a list of texts")
+        found = tuple(each for each in value if isinstance(each, str))
+        if len(found) != len(value):
+            raise self._wrong(name, "must be a list of texts")
+        return found
 
     def seconds(self, name: str) -> float | None:
         """Give a span above 0, None if there is none."""
@@ -123,6 +135,28 @@ async def _unban(service: Service, given: Arguments) -> object:
     return await service.unban(subjects, given.optional_text("jail"))
 
 
+def _kamailio(
+    name: str,
+    run: Callable[[KamailioOrders, Arguments], Awaitable[object]],
+    *arguments: str,
+    writes: bool = False,
+) -> Command:
+    """Declare an order at Kamailio; ``rpc`` says at which one."""
+    return Command(
+        f"kamailio-{name}",
+        writes,
+        ("rpc", *arguments),
+        lambda service, given: run(service.kamailio(given.optional_text("rpc")), given),
+    )
+
+
+def _entry_of(given: Arguments) -> tuple[str, str, str]:
+    return given.text("color"), given.text("kind"), given.text("value")
+
+
+_ENTRY = ("color", "kind", "value")
+
+
 def _allow_add(service: Service, given: Arguments) -> Awaitable[object]:
     note = given.optional_text("note") or ""
     return service.allow_add(given.text("entry"), given.seconds("seconds"), note)
@@ -166,6 +200,13 @@ COMMANDS: Mapping[str, Command] = {
             lambda service, given: service.allow_del(given.text("entry")),
         ),
         Command("reload", True, (), lambda service, _: service.reload()),
+        _kamailio("print", lambda at, given: at.entries(given.texts("kinds")), "kinds"),
+        _kamailio("add", lambda at, given: at.add(*_entry_of(given)), *_ENTRY, writes=True),
+        _kamailio("del", lambda at, given: at.delete(*_entry_of(given)), *_ENTRY, writes=True),
+        _kamailio("reload", lambda at, _: at.reload(), writes=True),
+        _kamailio("stats", lambda at, _: at.stats()),
+        _kamailio("stats-reset", lambda at, _: at.reset_stats(), writes=True),
+        _kamailio("top", lambda at, _: at.top()),
     )
 }
 

@@ -12,11 +12,17 @@ from logban.control.payloads import (
     AllowList,
     AllowRemoved,
     Banned,
+    EntryAdded,
+    EntryDeleted,
+    HotSources,
     JailDetail,
     Lifted,
+    ListEntries,
     Placed,
     Pong,
+    ProxyStats,
     Reloaded,
+    Said,
     Status,
     UnmatchedLines,
     Why,
@@ -28,6 +34,41 @@ class Forever(Enum):
     """The span that never ends."""
 
     FOREVER = "forever"
+
+
+class KamailioOrders(Protocol):
+    """What can be asked of one Kamailio by way of the daemon.
+
+    ActionError with a sentence where Kamailio can't be asked or refuses.
+    """
+
+    async def entries(self, kinds: Sequence[str]) -> ListEntries:
+        """Tell what is on secfilter's lists, of these kinds or, if there are none, of all."""
+        ...
+
+    async def add(self, color: str, kind: str, value: str) -> EntryAdded:
+        """Put an entry on a list until Kamailio ends; UsageError for what would do harm."""
+        ...
+
+    async def delete(self, color: str, kind: str, value: str) -> EntryDeleted:
+        """Take an entry from a list; UsageError if a jail or a file keeps it there."""
+        ...
+
+    async def reload(self) -> Said:
+        """Let secfilter read its database again; what was added by hand is gone."""
+        ...
+
+    async def stats(self) -> ProxyStats:
+        """Tell how many messages secfilter has blocked."""
+        ...
+
+    async def reset_stats(self) -> Said:
+        """Let these numbers begin at 0 again."""
+        ...
+
+    async def top(self) -> HotSources:
+        """Tell whom pike finds hot, and who is in the table ipban."""
+        ...
 
 
 class Service(Protocol):
@@ -83,6 +124,10 @@ class Service(Protocol):
 
     async def reload(self) -> Reloaded:
         """Read the configuration anew; ConfigurationError leaves the running one in place."""
+        ...
+
+    def kamailio(self, rpc: str | None) -> KamailioOrders:
+        """Give the Kamailio with that RPC socket, the first that a jail names without one."""
         ...
 
     async def unmatched(self, jail: str | None) -> UnmatchedLines:

@@ -15,6 +15,20 @@ from logban.errors import UnknownName
 from logban.model import Subject, SubjectKind
 
 
+class RecordingOrders:
+    """A :class:`logban.control.service.KamailioOrders` of a proxy that is not there."""
+
+    def __init__(self, asked: list[tuple[object, ...]]) -> None:
+        self._asked = asked
+
+    def __getattr__(self, name: str):
+        async def order(*arguments):
+            self._asked.append((name, *arguments))
+            return payloads.Said("done")
+
+        return order
+
+
 class RecordingService:
     """A :class:`logban.control.service.Service` with one banned address."""
 
@@ -68,6 +82,10 @@ class RecordingService:
 
     async def reload(self):
         raise RuntimeError("a fault")
+
+    def kamailio(self, rpc):
+        self.asked.append(("kamailio", rpc))
+        return RecordingOrders(self.asked)
 
     async def unmatched(self, jail):
         self.asked.append(("unmatched", jail))

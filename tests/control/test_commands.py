@@ -56,6 +56,31 @@ def test_a_command_reaches_its_method(service, name, arguments, asked):
     assert service.asked == [asked]
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "asked"),
+    [
+        ("print", {}, ("entries", ())),
+        ("print", {"kinds": ["ua", "ip"]}, ("entries", ("ua", "ip"))),
+        ("add", {"color": "c", "kind": "k", "value": "v"}, ("add", "c", "k", "v")),
+        ("del", {"color": "c", "kind": "k", "value": "v"}, ("delete", "c", "k", "v")),
+        ("reload", {}, ("reload",)),
+        ("stats", {}, ("stats",)),
+        ("stats-reset", {}, ("reset_stats",)),
+        ("top", {}, ("top",)),
+    ],
+)
+def test_an_order_reaches_the_kamailio_that_was_named(service, name, arguments, asked):
+    carry_out(service, f"kamailio-{name}", **arguments)
+    carry_out(service, f"kamailio-{name}", rpc="/run/rpc.sock", **arguments)
+    assert service.asked == [("kamailio", None), asked, ("kamailio", "/run/rpc.sock"), asked]
+
+
+@pytest.mark.parametrize("kinds", ["ua", [1], ["ua"] * 1001])
+def test_kinds_are_a_list_of_texts(service, kinds):
+    with pytest.raises(UsageError, match="argument 'kinds' must be a list of texts"):
+        carry_out(service, "kamailio-print", kinds=kinds)
+
+
 def test_status_of_a_jail_reaches_the_method_for_jails(service):
     assert carry_out(service, "status", jail="asterisk").jail.name == "asterisk"
     with pytest.raises(UnknownName):
@@ -99,4 +124,5 @@ def test_what_cannot_be_followed_is_a_usage_error(service, name, arguments, prob
 
 def test_the_table_tells_what_changes_something():
     writers = {name for name, command in COMMANDS.items() if command.writes}
-    assert writers == {"ban", "unban", "allow-add", "allow-del", "reload"}
+    at_kamailio = {f"kamailio-{name}" for name in ("add", "del", "reload", "stats-reset")}
+    assert writers == {"ban", "unban", "allow-add", "allow-del", "reload", *at_kamailio}

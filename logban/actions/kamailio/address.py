@@ -22,6 +22,7 @@ from typing import Final
 from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
 from logban.actions.kamailio.calls import up_since
+from logban.actions.kamailio.pike import pardon
 from logban.actions.kamailio.rpc import (
     Call,
     Method,
@@ -138,6 +139,10 @@ class AddressFile:
             self._reload()
         elif up_since(self._opened()) != self._since:
             raise Missing(f"Kamailio was restarted; it is told of {self._settings.file} again")
+
+    def pardon(self, subjects: Sequence[Subject]) -> None:
+        """Delete what the script has put against these into the stock table."""
+        pardon(self._opened(), subjects)
 
     def close(self) -> None:
         """Let go of the socket; the file stays."""

@@ -9,7 +9,6 @@ object keeps the entries of all jails and lists, and reloads at most every ten s
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -18,9 +17,11 @@ from typing import Final
 
 from logban.actions.faults import Missing
 from logban.actions.kamailio.binrpc import Control
-from logban.actions.kamailio.calls import methods, texts, up_since
-from logban.actions.kamailio.lists import Color, Entry, Kind
+from logban.actions.kamailio.calls import methods, up_since
+from logban.actions.kamailio.lists import Entry, Kind
+from logban.actions.kamailio.pike import pardon
 from logban.actions.kamailio.prefixes import is_hit
+from logban.actions.kamailio.printing import print_lists
 from logban.actions.kamailio.rpc import (
     ANSWER_WITHIN,
     Call,
@@ -29,18 +30,20 @@ from logban.actions.kamailio.rpc import (
     Rpc,
     Unavailable,
     Unexpected,
-    call,
 )
 from logban.actions.kamailio.transports import RpcAddress, open_rpc
 from logban.clock import Clock
 from logban.errors import ActionError
+from logban.model import Subject
 
 log = logging.getLogger(__name__)
 
 RELOAD_EVERY: Final = 10.0
 """Seconds between two reloads: each leaves a gap of some 50 ms for a thousand entries."""
 
-_ITEM: Final = re.compile(r"\s*\d{4,} -> (.*)")
+BY_HAND: Final = "an admin"
+"""The owner of what was added by hand: it outlives reloads, and no restart of Kamailio."""
+
 _ONGOING: Final = "ongoing reload"
 
 
@@ -63,6 +66,7 @@ class Blacklist:
         connect: Callable[[], Rpc],
         control: Callable[[], Rpc],
     ) -> None:
+        """``connect`` and ``control`` make the clients for JSON-RPC and for module ctl."""
         self._clock = clock
         self._connect = connect
         self._control = control
@@ -78,6 +82,11 @@ class Blacklist:
         self._since = ""
         self._reloaded = -RELOAD_EVERY
         self._can_delete = False
+
+    def reach_by(self, connect: Callable[[], Rpc], control: Callable[[], Rpc]) -> None:
+        """Go other ways to Kamailio from the next time on that a socket is opened."""
+        with self._lock:
+            self._connect, self._control = connect, control
 
     def prepare(self, owner: str) -> None:
         """See that secfilter is there, and whether its entries can be deleted one by one."""
@@ -135,18 +144,59 @@ class Blacklist:
             self._present |= gone
             self.take(owner, gone)
 
+    def keepers(self, entry: Entry) -> list[str]:
+        """Name those who want an entry to be there, other than by hand."""
+        with self._lock:
+            return [
+                owner
+                for owner, entries in self._wanted.items()
+                if entry in entries and owner != BY_HAND
+            ]
+
+    def reload_in(self) -> float:
+        """Tell in how many seconds a reload may be; 0 also where none is needed to take out."""
+        with self._lock:
+            is_free = self._can_delete or self._rpc is None
+            left = self._reloaded + RELOAD_EVERY - self._clock.now()
+            return 0.0 if is_free else max(0.0, left)
+
     def drop(self, entry: Entry) -> bool:
         """Take an entry out, whoever has added it; tell whether it was there."""
         with self._lock:
-            before = print_lists(self._opened(), self._control, {entry.kind})
-            if entry not in before:
+            if entry not in print_lists(self._opened(), self._control, {entry.kind}):
                 return False
+            self._wanted.get(BY_HAND, set()).discard(entry)
             if self._can_delete:
                 self._delete([entry])
             else:
                 self._surplus.add(entry)
-                self._rebuild()
-            return entry not in print_lists(self._opened(), self._control, {entry.kind})
+                if not self._rebuild():
+                    raise ActionError(
+                        f"Kamailio refuses to reload secfilter's lists so soon after it last did; "
+                        f"{entry} is taken out when it lets logban reload them"
+                    )
+            return True
+
+    def reload(self) -> None:
+        """Let secfilter read its database again and drop the rest; what is logban's comes back."""
+        with self._lock:
+            self._wanted.pop(BY_HAND, None)
+            self._surplus.clear()
+            if not self._rebuild(keep_others=False):
+                raise ActionError(
+                    "Kamailio refuses to reload secfilter's lists so soon after it last did; "
+                    "try again in a few seconds"
+                )
+
+    def pardon(self, subjects: Iterable[Subject]) -> None:
+        """Delete what the script has put against these into the stock table."""
+        with self._lock:
+            pardon(self._opened(), subjects)
+
+    def show(self, kinds: Collection[Kind]) -> set[Entry]:
+        """Read lists; Unavailable where Kamailio tells them by no road."""
+        with self._lock:
+            return print_lists(self._opened(), self._control, kinds)
 
     def read(self, owner: str) -> set[Entry] | None:
         """Tell which of an owner's entries are there; None where that can't be read."""
@@ -197,6 +247,7 @@ class Blacklist:
             self._is_emptied = False
             self._known.clear()
             self._read_kinds.clear()
+            self._wanted.pop(BY_HAND, None)
 
     def _find_earlier(self, entries: Iterable[Entry]) -> None:
         """Note what is there from a run before, once for each kind: secfilter takes doubles."""
@@ -244,20 +295,25 @@ class Blacklist:
         if self._clock.now() - self._reloaded >= RELOAD_EVERY:
             self._rebuild()
 
-    def _rebuild(self) -> None:
-        """Reload, and add what is wanted and what others had added; done whole or again."""
+    def _rebuild(self, *, keep_others: bool = True) -> bool:
+        """Reload, and add what is wanted and what others had added; done whole or again.
+
+        Tell whether Kamailio took the reload.
+        """
         rpc = self._opened()
-        if not self._is_emptied:
+        if keep_others and not self._is_emptied:
             before = self._print(set(Kind)) or set()
             self._others |= before - self._present - self._surplus
         self._reloaded = self._clock.now()
         answer = rpc.call_many([Call(Method.SECFILTER_RELOAD)])[0]
         if isinstance(answer, Refused):
             if answer.text == _ONGOING:
-                return
+                return False
             raise answer
         if not isinstance(answer, str) or "reloaded" not in answer:
             raise Unexpected(Call(Method.SECFILTER_RELOAD), answer)
+        if not keep_others:
+            self._others.clear()
         self._is_emptied = True
         self._present.clear()
         stored = self._print(set(Kind)) or set()
@@ -269,6 +325,7 @@ class Blacklist:
         self._surplus.clear()
         self._others.clear()
         self._is_emptied = False
+        return True
 
     def _add_back(self, entries: Iterable[Entry]) -> None:
         """Add what was there by others' hands, as far as it can be written at all."""
@@ -287,47 +344,26 @@ class Blacklist:
             return None
 
 
-def print_lists(rpc: Rpc, control: Callable[[], Rpc], kinds: Collection[Kind]) -> set[Entry]:
-    """Read secfilter's lists: by JSON-RPC from Kamailio 5.7 on, before by ctl."""
-    found: set[Entry] = set()
-    for kind in kinds:
-        # Without a parameter, secfilter.print ends the whole of Kamailio 5.6.3.
-        lines = texts(call(rpc, Method.SECFILTER_PRINT, kind.value))
-        if not any(lines):
-            other = control()
-            try:
-                lines = texts(call(other, Method.SECFILTER_PRINT, kind.value))
-            finally:
-                other.close()
-        found |= read_print(lines, kind)
-    return found
-
-
-def read_print(lines: Iterable[str], kind: Kind) -> set[Entry]:
-    """Read what ``secfilter.print`` writes for people."""
-    color = Color.BLACK
-    found = set()
-    for line in lines:
-        if "Whitelisted" in line:
-            color = Color.WHITE
-        elif "Blacklisted" in line:
-            color = Color.BLACK
-        elif (item := _ITEM.fullmatch(line)) is not None and item[1]:
-            found.add(Entry(color, kind, item[1]))
-    return found
-
-
 _blacklists: dict[RpcAddress, Blacklist] = {}
 _making = threading.Lock()
 
 
 def shared(settings: BlacklistSettings, clock: Clock) -> Blacklist:
-    """Give the one object for a Kamailio: its reload concerns every action's entries."""
+    """Give the one object for a Kamailio: its reload concerns every action's entries.
+
+    It takes the ways to Kamailio from whoever asks last: a reload may have changed them.
+    """
+
+    def connect() -> Rpc:
+        return open_rpc(settings.address, timeout=settings.timeout, reply=settings.reply)
+
+    def control() -> Rpc:
+        return Control(str(settings.control), timeout=settings.timeout)
+
     with _making:
-        if settings.address not in _blacklists:
-            _blacklists[settings.address] = Blacklist(
-                clock,
-                lambda: open_rpc(settings.address, timeout=settings.timeout, reply=settings.reply),
-                lambda: Control(str(settings.control), timeout=settings.timeout),
-            )
-        return _blacklists[settings.address]
+        known = _blacklists.get(settings.address)
+        if known is None:
+            known = _blacklists[settings.address] = Blacklist(clock, connect, control)
+        else:
+            known.reach_by(connect, control)
+        return known

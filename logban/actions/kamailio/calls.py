@@ -24,8 +24,14 @@ from logban.errors import ActionError
 LONGEST_TTL: Final = 315_360_000
 """Seconds, ten years: longer ones become 0, the table's default, where a C int is too short."""
 
+LISTED: Final = 500
+"""Entries of a dump that fit into a datagram of 128 KiB, whatever their keys."""
+
 _ABSENT: Final = "Key name doesn't exist in htable."
 NO_TABLE: Final = "No such htable"
+NO_METHOD: Final = "Method Not Found"
+"""What is refused where an htable, or the module that has the method, is not there."""
+
 _NO_TABLE: Final = (NO_TABLE, "Failed to set the item")
 
 
@@ -136,6 +142,15 @@ def require_done(requests: Sequence[Call], answers: Sequence[Answer]) -> None:
             raise explained(request, answer)
         if not isinstance(answer, str) or not answer.startswith("Ok"):
             raise Unexpected(request, answer)
+
+
+def delete_any(rpc: Rpc, table: str, keys: Iterable[str]) -> None:
+    """Delete these entries, whether they are there or not, nor the table."""
+    requests = [delete(table, key) for key in keys]
+    for request, answer in zip(requests, rpc.call_many(requests), strict=True):
+        is_missing = isinstance(answer, Refused) and answer.text in (NO_TABLE, NO_METHOD)
+        if not is_missing:
+            require_done([request], [answer])
 
 
 def explained(request: Call, refused: Refused) -> ActionError:

@@ -22,10 +22,10 @@ from logban.actions.faults import Missing
 from logban.actions.kamailio import calls
 from logban.actions.kamailio.calls import Item
 from logban.actions.kamailio.expiry import Ends
-from logban.actions.kamailio.pike import IPBAN
+from logban.actions.kamailio.pike import pardon
 from logban.actions.kamailio.remarks import Remarks
-from logban.actions.kamailio.rpc import Call, Refused, Rpc
-from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
+from logban.actions.kamailio.rpc import Call, Rpc
+from logban.actions.kamailio.transports import RpcAddress, open_for_long, open_rpc
 from logban.clock import Clock
 from logban.errors import ActionError
 from logban.model import Ban, Subject, SubjectKind
@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 CHECK_EVERY: Final = 2.0
 """Seconds between two looks at the canary, and the longest wait after a failure."""
 
-_LISTED: Final = 500  # entries of a dump that fit into a datagram of 128 KiB, whatever their keys
 _CANARY_SECONDS: Final = 600
 _NEARLY: Final = 2.0  # seconds: Kamailio's clock ticks in whole ones
 _FOR_EVER: Final = math.inf
@@ -217,12 +216,8 @@ class Htable:
         """Delete what the script has put against these, into this table or the stock one."""
         rpc = self._opened()
         keys = [key for each in subjects if (key := self._keys.key_of(each)) is not None]
-        for table in {self._settings.table, IPBAN}:
-            requests = [calls.delete(table, key) for key in keys]
-            for request, answer in zip(requests, rpc.call_many(requests), strict=True):
-                is_missing = isinstance(answer, Refused) and answer.text == calls.NO_TABLE
-                if not is_missing:
-                    calls.require_done([request], [answer])
+        calls.delete_any(rpc, self._settings.table, keys)
+        pardon(rpc, subjects)
 
     def close(self) -> None:
         """Let go of the socket; the bans stay in force."""
@@ -322,7 +317,9 @@ class Htable:
 
     def _list(self, rpc: Rpc, table: calls.Table) -> set[str] | None:
         """List this jail's entries of an earlier run; None where they can't be listed."""
-        source = rpc if table.entries <= _LISTED else self._fifo()
+        source: Rpc | None = rpc
+        if table.entries > calls.LISTED:
+            source = open_for_long(self._settings.address, timeout=self._settings.timeout)
         if source is None:
             log.warning(
                 "[%s] the htable %s has %d entries, too many to be listed by datagram, and there "
@@ -332,16 +329,6 @@ class Htable:
             return None
         entries = calls.dump(source, table.name)
         return {key for key, value in entries if value == self._mark} - {self._canary}
-
-    def _fifo(self) -> Rpc | None:
-        """Give a way for long answers: the socket itself, or the FIFO that lies beside it."""
-        address = self._settings.address
-        if address.way is not Way.DATAGRAM:
-            return self._opened()
-        beside = Path(address.target).with_suffix(".fifo")
-        if not beside.is_fifo():
-            return None
-        return open_rpc(RpcAddress(Way.FIFO, str(beside)), timeout=max(5.0, self._settings.timeout))
 
 
 def build(spec: ActionSpec, clock: Clock) -> Htable:

@@ -133,6 +133,10 @@ class Secfilter:
             self._blacklist.take_earlier(self._owner, self._recalled)
             self._recalled.clear()
 
+    def pardon(self, subjects: Sequence[Subject]) -> None:
+        """Delete what the script has put against these into the stock table."""
+        self._blacklist.pardon(subjects)
+
     def close(self) -> None:
         """Let go of the sockets; the entries stay."""
         self._blacklist.close(self._owner)

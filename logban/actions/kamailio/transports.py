@@ -99,6 +99,19 @@ def open_rpc(
             return Http(address.target, timeout=timeout)
 
 
+def open_for_long(address: RpcAddress, *, timeout: float = ANSWER_WITHIN) -> Rpc | None:
+    """Give a client for answers that no datagram can hold; None where there is no way for them.
+
+    Beside a datagram socket jsonrpcs usually has its FIFO.
+    """
+    if address.way is not Way.DATAGRAM:
+        return open_rpc(address, timeout=timeout)
+    beside = Path(address.target).with_suffix(".fifo")
+    if not beside.is_fifo():
+        return None
+    return open_rpc(RpcAddress(Way.FIFO, str(beside)), timeout=max(5.0, timeout))
+
+
 class Datagrams:
     """jsonrpcs' datagram socket: one datagram asks, one answers."""
 

@@ -48,8 +48,17 @@ def test_hot_addresses_and_those_in_the_stock_table(kamailio: Kamailio, rpc: Rpc
 class Answers:
     where = "nowhere"
 
-    def __init__(self, pike: Answer, ipban: Answer) -> None:
-        self._answers = {Method.PIKE_TOP: pike, Method.HTABLE_DUMP: ipban}
+    def __init__(self, pike: Answer, ipban: Answer, entries: int | None = 1) -> None:
+        """Answer; ``entries`` None is a Kamailio without the table ipban."""
+        table = Struct((("name", "ipban"), ("all", entries)))
+        stats: Answer = [] if entries is None else [table]
+        if isinstance(ipban, Refused) and ipban.text == "Method Not Found":
+            stats = ipban
+        self._answers = {
+            Method.PIKE_TOP: pike,
+            Method.HTABLE_DUMP: ipban,
+            Method.HTABLE_STATS: stats,
+        }
 
     def call_many(self, asked: Sequence[Call]) -> list[Answer]:
         return [self._answers[each.method] for each in asked]
@@ -64,7 +73,9 @@ def refused(method: Method, text: str) -> Refused:
 def test_modules_that_are_not_loaded_hold_nobody() -> None:
     missing = refused(Method.PIKE_TOP, "Method Not Found")
     assert hot_sources(Answers(missing, missing)) == []
-    assert hot_sources(Answers(missing, refused(Method.HTABLE_DUMP, "No such htable"))) == []
+    assert hot_sources(Answers(missing, [], None)) == []
+    with pytest.raises(ActionError, match="ipban has 501 entries"):
+        hot_sources(Answers(missing, [], 501))
     row = Struct((("ip_addr", "192.0.2.1"), ("status", "WARM")))
     shapes: list[Value] = [[row], row, [row, "x"]]
     for rows in shapes:

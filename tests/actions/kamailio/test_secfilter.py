@@ -11,9 +11,10 @@ import pytest
 from logban.actions import catalogue
 from logban.actions.faults import Missing
 from logban.actions.kamailio.binrpc import Control
-from logban.actions.kamailio.blacklist import Blacklist, print_lists, read_print
+from logban.actions.kamailio.blacklist import Blacklist
 from logban.actions.kamailio.listing import Listing
 from logban.actions.kamailio.lists import Color, Entry, Kind
+from logban.actions.kamailio.printing import print_lists, read_print
 from logban.actions.kamailio.rpc import (
     Answer,
     Call,
