@@ -39,13 +39,15 @@ def rows(settings: Iterable[table.Setting[object]]) -> list[str]:
 def default_of(setting: table.Setting[object]) -> str:
     """Write a default as an admin would."""
     match setting.default:
-        case None | "":
+        case None | "" | ():
             return ""
         case bool():
             return "yes" if setting.default else "no"
         case float() if setting.unit == "seconds":
             return (
-                format_duration(setting.default) if setting.default >= 1 else f"{setting.default} s"
+                format_duration(setting.default)
+                if setting.default >= 1
+                else f"{setting.default:g} s"
             )
         case _:
             return str(setting.default)

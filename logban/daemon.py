@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
+from logban.bantime import ordinal
 from logban.clock import Clock
 from logban.config.settings import Configuration
 from logban.deciding import Deciding
@@ -33,7 +34,7 @@ from logban.ledger.checkpoints import Checkpoints
 from logban.ledger.ledger import Ledger
 from logban.ledger.records import Allowed, Checkpoint
 from logban.ledger.store import Store
-from logban.model import Block, Change, ChangeKind, Subject, Verdict
+from logban.model import RECIDIVE, Block, Change, ChangeKind, Subject, Verdict
 from logban.sources.files import FileSources
 from logban.supervision import sleep_until, supervise
 
@@ -324,5 +325,9 @@ def _announce(change: Change) -> None:
         left = ban.remaining(change.time)
         span = "for ever" if left is None else f"for {format_duration(left)}"
         why = f"after {ban.failures} failures ({ban.rule})" if ban.rule else "by hand"
+        if ban.rule == RECIDIVE:
+            why = f"after {ban.failures} bans"
+        elif ban.offence > 1:
+            why += f", its {ordinal(ban.offence)} ban"
         about = f" {span} {why}"
     log.info("[%s] %s %s%s", ban.jail, change.kind.value, ban.subject, about)

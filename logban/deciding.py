@@ -130,7 +130,9 @@ class Deciding:
 
     def _enter(self, verdict: Verdict, now: float) -> list[Change]:
         change = self._ledger.decide(verdict, now)
-        return [] if change is None else [change]
+        if change is None:
+            return []
+        return [change, *self.take(self._ledger.recidivism(change), now)]
 
     def _drop(self, waiting: Waiting) -> None:
         key = (waiting.verdict.jail, waiting.verdict.subject)

@@ -17,6 +17,7 @@ from logban.config.settings import JailSettings
 from logban.judging.exemptions import Exemption
 from logban.judging.judge import Judge, Policy
 from logban.judging.times import ArrivalTimes, LineTimes
+from logban.ledger.ledger import Recidive
 from logban.matching.matcher import Matcher
 from logban.matching.unmatched import Unmatched
 from logban.model import Ban, Block, Change, Subject, Verdict
@@ -26,6 +27,13 @@ Worker = EnforcerWorker | NotifierWorker
 
 IN_FORCE_WITHIN: Final = 10.0
 """Seconds that new actions have to take the bans over before the old ones are let go anyway."""
+
+
+def recidive_of(settings: JailSettings) -> Recidive | None:
+    """Tell the ledger which bans of the other jails are enough for this one, if it counts them."""
+    if not settings.recidive:
+        return None
+    return Recidive(settings.maxretry, settings.findtime, settings.bantime)
 
 
 class Jail:

@@ -15,7 +15,7 @@ from logban.actions import catalogue
 from logban.clock import Clock
 from logban.config.settings import Configuration, JailSettings
 from logban.errors import LogbanError
-from logban.jail import Actions, Jail
+from logban.jail import Actions, Jail, recidive_of
 from logban.judging.abuse import Abuse
 from logban.judging.exemption_book import ExemptionBook
 from logban.ledger.ledger import Ledger
@@ -95,6 +95,7 @@ class Jails:
             name, settings.ignore, f"ignoreip of [{name}]", own=settings.ignore_self
         )
         self._abuse.set_jail(name, settings.exempt_maxretry, settings.findtime)
+        self._ledger.set_jail(name, settings.growth, recidive_of(settings))
         self.running[name] = Jail(
             settings,
             exempt=lambda subject: self._exemptions.exempt(name, subject),
@@ -153,6 +154,7 @@ class Jails:
         self._unfollow(jail.settings)
         self._exemptions.forget_jail(name)
         self._abuse.forget_jail(name)
+        self._ledger.forget_jail(name)
         await actions.close()
 
     def _unfollow(self, settings: JailSettings) -> None:

@@ -13,10 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import NewType
+from typing import Final, NewType
 
 CanonicalAddress = NewType("CanonicalAddress", str)
 """An address in compressed lower case, IPv4-mapped IPv6 written as IPv4."""
+
+
+RECIDIVE: Final = "recidive"
+"""The filter of jails that judge by the other jails' bans, and the rule of the bans they lay."""
 
 
 @lru_cache(maxsize=65536)
@@ -235,7 +239,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The judgement: ban this subject from ``time`` until ``until`` (None: for ever)."""
+    """The judgement: ban this subject from ``time`` until ``until`` (None: for ever).
+
+    ``until`` is the end by bantime alone; for a repeat offender the ledger sets a later one.
+    """
 
     jail: str
     subject: Subject
@@ -257,7 +264,9 @@ class BanOrigin(StrEnum):
 class Ban:
     """One entry of the ledger: who is banned, by whom, why, since when and until when.
 
-    ``until`` is None for ever; ``time`` is that of the failure that was one too many.
+    ``until`` is None for ever; ``time`` is that of the failure that was one too many.  ``offence``
+    is the number of this ban among those that count against the subject, from 1; 0 if this one
+    does not count: it was laid by hand, or was a mistake.
     """
 
     jail: str
@@ -269,6 +278,7 @@ class Ban:
     evidence: tuple[Evidence, ...] = field(default=(), repr=False)
     origin: BanOrigin = BanOrigin.JAIL
     reason: str = ""
+    offence: int = 0
 
     def remaining(self, now: float) -> float | None:
         """Give the seconds that it has left, never below 0; None for ever."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from logban.config.settings import JailSettings, ServerSettings
-from logban.jail import Jail
+from logban.jail import Jail, recidive_of
 from logban.judging.exemption_book import ExemptionBook
 from logban.judging.times import LogTimes
 from logban.ledger.ledger import Ledger
@@ -122,11 +122,22 @@ class _Lines:
 class Replay:
     """A jail's whole judgement over old logs, in the logs' own time."""
 
-    def __init__(self, settings: JailSettings, server: ServerSettings, now: float) -> None:
-        """``now`` lends the year to dates without one; names in ignoreip are not looked up."""
+    def __init__(
+        self,
+        settings: JailSettings,
+        server: ServerSettings,
+        now: float,
+        recidive: Iterable[JailSettings] = (),
+    ) -> None:
+        """``now`` lends the year to dates without one; names in ignoreip are not looked up.
+
+        ``recidive`` are the jails that count this one's bans.
+        """
         book = ExemptionBook()
-        book.set_jail(settings.name, settings.ignore, "ignoreip", own=settings.ignore_self)
         self.ledger = Ledger(book.exempt)
+        for each in (settings, *recidive):
+            book.set_jail(each.name, each.ignore, "ignoreip", own=each.ignore_self)
+            self.ledger.set_jail(each.name, each.growth, recidive_of(each))
         self.jail = Jail(
             settings,
             exempt=lambda subject: book.exempt(settings.name, subject),
@@ -147,9 +158,7 @@ class Replay:
             yield from self._ended(self._clock)
             times.last = time
             for verdict in self.jail.judge.judge([outcome], times, live=False, now=self._clock):
-                change = self.ledger.decide(verdict, verdict.time)
-                if change is not None:
-                    yield change
+                yield from self.ledger.decide_all([verdict], verdict.time)
 
     def _ended(self, now: float) -> Iterator[Change]:
         for change in self.ledger.expire(now):

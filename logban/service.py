@@ -21,7 +21,7 @@ from logban.judging.exemption_book import is_name
 from logban.ledger.records import Allowed
 from logban.model import Ban, Change, Subject, SubjectKind, canonical_network
 from logban.proxies import Proxies
-from logban.views import Views, past_ban, unmatched
+from logban.views import Views, length_of, past_ban, unmatched
 
 HISTORY_SHOWN = 20
 
@@ -228,7 +228,9 @@ class DaemonService:
             ):
                 if past.ended is None:
                     view = self._views.ban(past.ban, now)
-                    explained.append(payloads.ExplainedBan(view, past.ban.evidence))
+                    explained.append(
+                        payloads.ExplainedBan(view, past.ban.evidence, self._length(past.ban))
+                    )
                 else:
                     history.append(past_ban(past))
         exempt = self._exemption(subject)
@@ -270,6 +272,10 @@ class DaemonService:
             if found is not None:
                 return payloads.Exemption(found.entry, found.origin)
         return None
+
+    def _length(self, ban: Ban) -> str:
+        jail = self._daemon.jails.running.get(ban.jail)
+        return "" if jail is None else length_of(ban, jail.settings)
 
     def _counting(self, subjects: Iterable[Subject]) -> Iterable[payloads.Counting]:
         for jail in self._daemon.jails.running.values():

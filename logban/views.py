@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from logban.config.settings import JailSettings
 from logban.control import payloads
 from logban.control.payloads import BanView
 from logban.daemon import Daemon
 from logban.jail import Jail
 from logban.judging.times import ArrivalTimes
 from logban.ledger.records import Allowed, PastBan
-from logban.model import Ban
+from logban.model import RECIDIVE, Ban
 from logban.sources.report import SourceState
 
 
@@ -41,7 +42,7 @@ class Views:
             name=jail.name,
             state=state,
             reason=reason,
-            filter=settings.filter.name if settings.filter else "",
+            filter=_filter_of(settings),
             files=tuple(report.path for report in following),
             lines=counters.lines if counters else 0,
             failures=sum(
@@ -66,7 +67,10 @@ class Views:
                 )
                 for report in (worker.report() for worker in workers)
             ),
-            settings=payloads.JailSettings(settings.maxretry, settings.findtime, settings.bantime),
+            settings=payloads.JailSettings(
+                settings.maxretry, settings.findtime, settings.bantime,
+                settings.growth.describe() if settings.growth else "",
+            ),
         )  # fmt: skip
 
     def failed_jail(self, name: str) -> payloads.JailStatus:
@@ -134,7 +138,21 @@ def past_ban(past: PastBan) -> payloads.PastBan:
         origin=ban.origin,
         reason=ban.reason,
         ended_by=past.ended_by,
+        offence=ban.offence,
     )
+
+
+def length_of(ban: Ban, settings: JailSettings) -> str:
+    """Tell why a ban lasts as long as it does, by its jail as it is now; "" where that is plain."""
+    if ban.offence == 0 or settings.growth is None or settings.bantime is None:
+        return ""
+    return settings.growth.explain(settings.bantime, ban.offence)
+
+
+def _filter_of(settings: JailSettings) -> str:
+    if settings.recidive:
+        return RECIDIVE
+    return settings.filter.name if settings.filter else ""
 
 
 def _clock_of(jail: Jail, now: float) -> payloads.LogClock:

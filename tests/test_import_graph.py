@@ -16,7 +16,18 @@ PACKAGE = Path(__file__).parents[1] / "logban"
 
 # Whoever stands on the left may import the bottom, itself, and what stands on the right:
 # a module, or a folder with all that is in it.
-BOTTOM = ("", "model", "errors", "durations", "text", "zones", "clock", "supervision", "sdnotify")
+BOTTOM = (
+    "",
+    "model",
+    "errors",
+    "durations",
+    "text",
+    "zones",
+    "clock",
+    "supervision",
+    "sdnotify",
+    "bantime",
+)
 MAY_IMPORT = {
     **dict.fromkeys(BOTTOM, ()),
     "sources": (),
@@ -26,7 +37,7 @@ MAY_IMPORT = {
     "actions": (),
     "control": (),
     "config": ("matching", "actions.catalogue", "actions.declaration"),
-    "jail": ("config.settings", "matching", "judging", "actions"),
+    "jail": ("config.settings", "matching", "judging", "actions", "ledger.ledger"),
     "offline": ("jail", "sources.offline", "matching", "judging", "ledger", "config"),
     "jails": (
         "jail", "config.settings", "sources.files", "judging", "ledger.ledger", "actions.catalogue",
@@ -36,7 +47,10 @@ MAY_IMPORT = {
     "daemon": (
         "jails", "jail", "exempting", "deciding", "sources", "judging", "ledger", "config.settings",
     ),
-    "views": ("daemon", "jail", "control", "judging", "ledger.records", "sources.report"),
+    "views": (
+        "daemon", "jail", "config.settings", "control", "judging", "ledger.records",
+        "sources.report",
+    ),
     "proxies": ("actions", "control.payloads"),
     "service": (
         "views", "proxies", "daemon", "jail", "control", "config", "judging", "ledger.records",

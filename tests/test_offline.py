@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logban.bantime import Growth
 from logban.config.settings import JailSettings, ServerSettings
 from logban.errors import UsageError
 from logban.matching.definition import Expression, FilterDefinition, Rule
@@ -226,6 +227,28 @@ def test_a_jail_over_an_old_log(tmp_path: Path) -> None:
         ("lift", "198.51.100.7", 510, 510),
     ]
     assert [item.line for item in changes[0].ban.evidence] == [refused(0), refused(30)]
+
+
+def test_bans_grow_and_repeat_offenders_are_banned(tmp_path: Path) -> None:
+    failures = (refused(1000 * n + m) for n in range(3) for m in range(2))
+    path = write(tmp_path / "a.log", *failures)
+    again = JailSettings(
+        "again", ORIGIN, maxretry=3, findtime=5000.0, bantime=9000.0, recidive=True
+    )
+    grown = settings(growth=Growth(multipliers=(1, 2, 3)))
+    replay = Replay(grown, ServerSettings(), NOW, [again])
+    changes = list(replay.run([path], lambda _: None))
+    assert [
+        (each.ban.jail, *row[2:]) for each, row in zip(changes, story(changes), strict=True)
+    ] == [
+        ("jail", 1, 301),
+        ("jail", 301, 301),
+        ("jail", 1001, 1601),
+        ("jail", 1601, 1601),
+        ("jail", 2001, 2901),
+        ("again", 2001, 11001),
+    ]
+    assert [each.ban.offence for each in changes] == [1, 1, 2, 2, 3, 1]
 
 
 def test_several_logs_are_read_as_one(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from logban.bantime import ordinal
 from logban.client.output import Cell, Text, count, end, moment, say, table
 from logban.control.payloads import BanView
 from logban.model import BanOrigin
@@ -42,7 +43,8 @@ def cause(ban: BanView) -> str:
     """Give why somebody was banned, in a few words: the rule, or who did it and for what reason."""
     if ban.origin is BanOrigin.HAND:
         return f"by hand: {ban.reason}" if ban.reason else "by hand"
-    return ban.reason or ban.rule
+    why = ban.reason or ban.rule
+    return f"{why}, {ordinal(ban.offence)} ban" if ban.offence > 1 else why
 
 
 def force(ban: BanView) -> Text:

@@ -65,10 +65,13 @@ def _print_jails(configuration: Configuration) -> None:
 
 
 def _judgement(jail: JailSettings) -> str:
-    if jail.filter is None:
+    if jail.filter is None and not jail.recidive:
         return "by hand"
     span = "for ever" if jail.bantime is None else f"for {format_duration(jail.bantime)}"
-    return f"{span} after {jail.maxretry} in {format_duration(jail.findtime)}"
+    if jail.growth is not None:
+        span += " and longer"
+    what = f"{jail.maxretry} bans" if jail.recidive else f"{jail.maxretry}"
+    return f"{span} after {what} in {format_duration(jail.findtime)}"
 
 
 def _actions(jail: JailSettings) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from logban.bantime import ordinal
 from logban.client.invocation import Invocation, common_options
 from logban.client.offline import Progress, now_option
 from logban.client.output import Cell, count, moment, say
@@ -17,7 +18,7 @@ from logban.config.problem import did_you_mean
 from logban.config.settings import Configuration, JailSettings
 from logban.control.protocol import SCHEMA
 from logban.errors import ConfigurationError, UnknownName
-from logban.model import Change, ChangeKind
+from logban.model import RECIDIVE, Change, ChangeKind
 from logban.offline import Replay
 
 
@@ -36,7 +37,8 @@ def command(context: click.Context, files: Sequence[str], jail: str, now: float)
     invocation = Invocation.of(context)
     configuration = load(invocation.config)
     settings = _jail(configuration, jail)
-    replay = Replay(settings, configuration.server, now)
+    recidive = [each for each in configuration.jails.values() if each.recidive]
+    replay = Replay(settings, configuration.server, now, recidive)
     kinds: Counter[ChangeKind] = Counter()
     with Progress(", ".join(files)) as progress:
         for change in replay.run(files, progress.add):
@@ -44,7 +46,7 @@ def command(context: click.Context, files: Sequence[str], jail: str, now: float)
                 head = {"schema": SCHEMA} if not kinds else {}
                 click.echo(json.dumps({**head, **_event(change)}))
             else:
-                _print(change)
+                _print(change, settings.name)
             kinds[change.kind] += 1
     if not invocation.json:
         _print_summary(replay, kinds)
@@ -73,16 +75,23 @@ def _event(change: Change) -> dict[str, object]:
         "until": ban.until,
         "failures": ban.failures,
         "rule": ban.rule,
+        "offence": ban.offence,
         "evidence": [item.to_json() for item in ban.evidence],
     }
 
 
-def _print(change: Change) -> None:
+def _print(change: Change, jail: str) -> None:
     ban = change.ban
     color = {ChangeKind.BAN: "red", ChangeKind.EXTEND: "yellow"}.get(change.kind, "green")
     until = "" if ban.until is None else f" until {moment(ban.until)}"
-    why = "" if change.kind is ChangeKind.LIFT else f"{until}, {count(ban.failures, 'failure')}"
-    say(moment(change.time), "  ", Cell(f"{change.kind.value:7}", color), str(ban.subject), why)
+    why = ""
+    if change.kind is not ChangeKind.LIFT:
+        what = "ban" if ban.rule == RECIDIVE else "failure"
+        why = f"{until}, {count(ban.failures, what)}"
+        if ban.offence > 1:
+            why += f", {ordinal(ban.offence)} ban"
+    about = f"{ban.subject} [{ban.jail}]" if ban.jail != jail else str(ban.subject)
+    say(moment(change.time), "  ", Cell(f"{change.kind.value:7}", color), about, why)
     if change.kind is ChangeKind.BAN and ban.evidence:
         say("    ", ban.evidence[-1].line)
 

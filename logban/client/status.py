@@ -18,6 +18,7 @@ from logban.control.payloads import (
     Status,
 )
 from logban.durations import format_duration
+from logban.model import RECIDIVE
 
 _COLORS = {JailState.RUNNING: "green", JailState.WAITING: "yellow", JailState.FAILED: "red"}
 
@@ -179,10 +180,12 @@ def _policy(jail: JailStatus) -> str:
     if jail.settings is None:
         return ""
     bantime = jail.settings.bantime
+    what = "ban" if jail.filter == RECIDIVE else "failure"
     return (
-        f"after {count(jail.settings.maxretry, 'failure')} within "
+        f"after {count(jail.settings.maxretry, what)} within "
         f"{format_duration(jail.settings.findtime)}, "
         f"{'for ever' if bantime is None else 'for ' + format_duration(bantime)}"
+        f"{', ' + jail.settings.growth if jail.settings.growth else ''}"
     )
 
 

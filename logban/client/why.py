@@ -70,6 +70,7 @@ def _show_ban(explained: ExplainedBan, now: float) -> None:
         (
             ("why", cause(ban)),
             ("since", past(ban.time, now)),
+            ("how long", explained.length),
             ("failures", str(ban.failures or "")),
             ("in force", force(ban) or "unknown"),
         )

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from logban import __version__
 from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec, ParameterError, UnknownAction
+from logban.bantime import Growth
 from logban.config import table
 from logban.config.filter_text import FilterText
 from logban.config.filters import FilterLibrary, FilterSource, Overrides, build_filter
@@ -25,7 +26,7 @@ from logban.config.settings import MANUAL, JailSettings, LogPath
 from logban.config.table import Setting
 from logban.config.text import Text, TextLine, Value, joined, written
 from logban.matching.definition import FilterDefinition
-from logban.model import Origin
+from logban.model import RECIDIVE, Origin
 
 T = TypeVar("T")
 
@@ -72,8 +73,8 @@ def read_jail(
         reader.refuse(table.FILTER, table.LOGPATH, *table.FILTER_SETTINGS)
     else:
         definition = reader.filter(library)
-        log_paths = reader.log_paths()
-        if not log_paths and reader.has_filter:
+        log_paths = () if reader.is_recidive else reader.log_paths()
+        if not log_paths and reader.has_filter and not reader.is_recidive:
             message = f"the jail {section.name!r} reads no log file"
             reader.problems.append(error(section.origin, message, "set logpath"))
     maxretry = reader.get(table.MAXRETRY)
@@ -94,6 +95,8 @@ def read_jail(
         min(maxretry if matches is None else matches, MOST_EVIDENCE),
         reader.actions(),
         reader.get(table.LOGTIMEZONE),
+        growth=reader.growth(),
+        recidive=reader.is_recidive,
         exempt_maxretry=reader.get(table.EXEMPT_MAXRETRY),
     )
     reader.tell_of_ignored()
@@ -108,6 +111,7 @@ class _Reader:
     scope: SectionScope
     problems: list[Problem] = field(default_factory=list)
     has_filter: bool = True
+    is_recidive: bool = False
 
     def get(self, setting: Setting[T]) -> T:
         """Give a setting's value, its default where nobody sets it or what is set is wrong."""
@@ -150,8 +154,29 @@ class _Reader:
         self.get(table.IGNORECOMMAND)
         if self.get(table.USEDNS) != table.USEDNS.default:
             self._warn(table.USEDNS.name, table.USEDNS.ignored)
-        if self.get(table.INCREMENT):
-            self._warn(table.INCREMENT.name, table.INCREMENT.ignored)
+        if self.is_recidive and "logpath" in self.section.values:
+            self._warn("logpath", "the jail counts the bans of the other jails, and reads no file")
+
+    def growth(self) -> Growth | None:
+        """Give how bans grow; None if they don't."""
+        growth = Growth(
+            self.get(table.FACTOR),
+            self.get(table.MULTIPLIERS),
+            self.get(table.FORMULA),
+            self.get(table.MAXTIME),
+            self.get(table.RNDTIME),
+            self.get(table.OVERALLJAILS),
+            self.get(table.MEMORY),
+        )
+        if not self.get(table.INCREMENT):
+            return None
+        bantime = self.get(table.BANTIME)
+        longest = self.scope.find(table.MAXTIME.name)
+        if longest is not None and bantime is not None and growth.max_time < bantime:
+            message = f"{table.MAXTIME.name} is shorter than bantime, so no ban grows"
+            origin = self._at(longest.origin)
+            self.problems.append(warning(origin, message, "make it longer, or bantime shorter"))
+        return growth
 
     def _warn(self, key: str, why: str) -> None:
         value = self.scope.find(key)
@@ -180,6 +205,9 @@ class _Reader:
             self.problems.append(error(self._at(selections[1].origin), message))
             return None
         selection = replace(selections[0], origin=self._at(selections[0].origin))
+        if selection.name == RECIDIVE:
+            self.is_recidive = True
+            return None
         source = library.find(selection.name, library.directory / "filters.d")
         if source is None and own is None and "failregex" in self.section.values:
             source = FilterSource(self.section.name, Tree.empty(self.section.origin))

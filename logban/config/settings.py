@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from logban.actions.declaration import ActionSpec
+from logban.bantime import Growth
 from logban.config.problem import Problem, distinct
 from logban.matching.definition import FilterDefinition
 from logban.model import Origin
@@ -46,7 +47,9 @@ class JailSettings:
 
     ``filter`` is None where bans come by hand alone.  ``ignore`` holds canonical addresses and
     networks, and names in lower case.  ``time_zone`` is an IANA name or ``UTC+0200``.
-    ``max_matches`` is the number of lines that are kept as evidence with a ban.
+    ``max_matches`` is the number of lines that are kept as evidence with a ban.  ``growth`` is None
+    where every ban lasts ``bantime``.  ``recidive`` says that the jail counts, in place of lines,
+    the bans of the other jails.
     """
 
     name: str
@@ -65,6 +68,8 @@ class JailSettings:
     actions: tuple[ActionSpec, ...] = ()
     time_zone: str | None = None
     exempt_maxretry: int = 100
+    growth: Growth | None = None
+    recidive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from logban.config import parsers
+from logban.bantime import Growth
+from logban.config import growth, parsers
 from logban.config.settings import Backend, LogPath
 from logban.matching.definition import Proof
 
@@ -151,20 +152,67 @@ IGNORECOMMAND: Final = Setting(
     allowed="nothing",
 )
 
-_NO_GROWTH: Final = "every ban lasts bantime, however often a subject was banned before"
+_GROWTH: Final = Growth()
 INCREMENT: Final = Setting(
     "bantime.increment",
     parsers.boolean,
     False,
-    "fail2ban's growth of bantime",
+    "whether bans of who was banned before last longer",
     allowed="yes, no",
-    ignored=_NO_GROWTH,
+)
+FACTOR: Final = Setting(
+    "bantime.factor",
+    growth.factor,
+    _GROWTH.factor,
+    "what each ban but the first is multiplied by, beside its multiplier",
+    allowed="1, 1.5, 2, ...",
+)
+MULTIPLIERS: Final[Setting[tuple[float, ...]]] = Setting(
+    "bantime.multipliers",
+    growth.multipliers,
+    _GROWTH.multipliers,
+    "what the 1st, 2nd, 3rd, ... ban is multiplied by, the last for all further ones; each ban is "
+    "twice as long as the one before where this is not set",
+    allowed="1 2 4 8 16, ...",
+)
+FORMULA: Final = Setting(
+    "bantime.formula",
+    growth.formula,
+    _GROWTH.formula,
+    "fail2ban's formula, one of the two that its jail.conf documents",
+)
+MAXTIME: Final = Setting(
+    "bantime.maxtime",
+    growth.limit,
+    _GROWTH.max_time,
+    "what no ban grows beyond",
+    "seconds",
+    "1d, 4w, ...; nothing: no limit",
+)
+RNDTIME: Final = Setting(
+    "bantime.rndtime",
+    growth.spread,
+    _GROWTH.spread,
+    "what further bans are longer by at the most, so that nobody can tell their end",
+    "seconds",
+    "0, 10m, ...",
+)
+OVERALLJAILS: Final = Setting(
+    "bantime.overalljails",
+    parsers.boolean,
+    _GROWTH.all_jails,
+    "whether earlier bans of other jails count as well",
+    allowed="yes, no",
+)
+MEMORY: Final = Setting(
+    "bantime.memory",
+    growth.memory,
+    _GROWTH.memory,
+    "how long after its end a ban still makes the next one longer",
+    "seconds",
+    "1d, 4w, ...; 90d at the most",
 )
 _NOT_FOLLOWED: Final = (
-    *(
-        Setting(f"bantime.{name}", parsers.text, "", "fail2ban's growth of bantime")
-        for name in ("factor", "formula", "multipliers", "maxtime", "rndtime", "overalljails")
-    ),
     Setting("ignorecache", parsers.text, "", "fail2ban's; there is no command to cache"),
     Setting("skip_if_nologs", parsers.text, "", "fail2ban's; a jail always waits for its files"),
     Setting("systemd_if_nologs", parsers.text, "", "fail2ban's; a jail waits for its files"),
@@ -362,6 +410,13 @@ JAIL_SETTINGS: Final = (
     LOGTIMEZONE,
     IGNORECOMMAND,
     INCREMENT,
+    FACTOR,
+    MULTIPLIERS,
+    FORMULA,
+    MAXTIME,
+    RNDTIME,
+    OVERALLJAILS,
+    MEMORY,
     *_NOT_FOLLOWED,
     *FILTER_SETTINGS,
 )

@@ -77,11 +77,15 @@ class ActionStatus:
 
 @dataclass(frozen=True, slots=True)
 class JailSettings:
-    """What a jail judges by; ``bantime`` None means for ever."""
+    """What a jail judges by; ``bantime`` None means for ever.
+
+    ``growth`` says how bans of who was banned before last longer, "" if they don't.
+    """
 
     maxretry: int
     findtime: float
     bantime: float | None
+    growth: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,7 @@ class BanView:
     """A ban as people and scripts see it.
 
     ``actions`` are the names of the enforcers that hold it, ``in_force`` whether all of them do.
+    ``offence`` is its number among the bans that count against the subject, 0 if it does not.
     """
 
     jail: str
@@ -177,6 +182,7 @@ class BanView:
     reason: str = ""
     in_force: bool | None = None
     actions: tuple[str, ...] = ()
+    offence: int = 0
 
     @classmethod
     def of(cls, ban: Ban, now: float, in_force: bool | None, actions: tuple[str, ...]) -> BanView:
@@ -193,6 +199,7 @@ class BanView:
             ban.reason,
             in_force,
             actions,
+            ban.offence,
         )
 
 
@@ -381,10 +388,11 @@ class UnmatchedLines:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedBan:
-    """A ban and the lines behind it."""
+    """A ban, the lines behind it, and why it lasts as long as it does."""
 
     ban: BanView
     evidence: tuple[Evidence, ...] = ()
+    length: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,6 +427,7 @@ class PastBan:
     origin: BanOrigin = BanOrigin.JAIL
     reason: str = ""
     ended_by: str = ""
+    offence: int = 0
 
 
 @dataclass(frozen=True, slots=True)

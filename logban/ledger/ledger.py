@@ -10,19 +10,46 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from logban.bantime import Growth, luck_of
 from logban.errors import UsageError
 from logban.judging.exemptions import Exemption
+from logban.ledger.offences import Offence, Offences
 from logban.ledger.records import MAX_EVIDENCE, Allowed, BanRow, Checkpoint, Stored
-from logban.model import Ban, BanOrigin, Change, ChangeKind, Subject, Verdict
+from logban.model import (
+    RECIDIVE,
+    Ban,
+    BanOrigin,
+    Change,
+    ChangeKind,
+    Evidence,
+    Subject,
+    Verdict,
+)
 
 Key = tuple[str, Subject]
 
+EXEMPT: Final = "exempt"
+"""What a ban was ended by if its subject became exempt; such a ban counts against nobody."""
+
 _SPARE_ENDS: Final = 1000
+_UNGROWN: Final = Growth()
+
+
+@dataclass(frozen=True, slots=True)
+class Recidive:
+    """What a jail that judges by the other jails' bans holds to be enough; spans are seconds.
+
+    ``bantime`` is None for ever.
+    """
+
+    maxretry: int
+    findtime: float
+    bantime: float | None
 
 
 class Ledger:
@@ -36,6 +63,9 @@ class Ledger:
         self._order = itertools.count()
         self._floors: dict[Subject, float] = {}
         self._allowed: dict[str, Allowed] = {}
+        self._offences = Offences()
+        self._growths: dict[str, Growth] = {}
+        self._recidives: dict[str, Recidive] = {}
         self._dirty_bans: dict[tuple[str, Subject, float], BanRow] = {}
         self._dirty_floors: set[Subject] = set()
         self._dirty_allowed: set[str] = set()
@@ -50,41 +80,110 @@ class Ledger:
         """The exemptions that were made by hand, by their entry."""
         return MappingProxyType(self._allowed)
 
+    def set_jail(self, jail: str, growth: Growth | None, recidive: Recidive | None = None) -> None:
+        """Note how a jail's bans grow, and whether it judges by the bans of the others."""
+        self.forget_jail(jail)
+        if growth is not None:
+            self._growths[jail] = growth
+        if recidive is not None:
+            self._recidives[jail] = recidive
+
+    def forget_jail(self, jail: str) -> None:
+        """Forget a jail's rules."""
+        self._growths.pop(jail, None)
+        self._recidives.pop(jail, None)
+
     def restore(self, stored: Stored, now: float) -> list[Change]:
         """Take up what the database holds; give the bans that ended meanwhile, as expired."""
         self._floors.update(stored.floors)
         self._allowed.update({item.entry: item for item in stored.allowed})
+        self._offences.restore(stored.offences)
         for ban in stored.active:
             self._active[(ban.jail, ban.subject)] = ban
             self._schedule(ban)
         return self.expire(now)
 
+    def decide_all(self, verdicts: Iterable[Verdict], now: float) -> Iterator[Change]:
+        """Decide on verdicts, and on those that their bans lead to in jails for repeat offenders.
+
+        ``now`` is the time at which a ban must not be over already.
+        """
+        for verdict in verdicts:
+            change = self.decide(verdict, now)
+            if change is not None:
+                yield change
+                yield from self.decide_all(self.recidivism(change), now)
+
     def takes(self, verdict: Verdict, now: float) -> bool:
-        """Tell whether a verdict would come to something: not over, on nobody who is exempt."""
-        if verdict.until is not None and verdict.until <= now:
+        """Tell whether a verdict would come to something.
+
+        It does not if the ban would be over already, if the subject is exempt, or if the verdict
+        was on its way while the subject was lifted by hand.
+        """
+        until = self._until(verdict)
+        if until is not None and until <= now:
+            return False
+        if verdict.time <= self._floors.get(verdict.subject, float("-inf")):
             return False
         return self._exempt(verdict.jail, verdict.subject) is None
 
     def decide(self, verdict: Verdict, now: float) -> Change | None:
-        """Ban, or extend the ban of, a subject that was judged; None where nothing comes of it.
+        """Ban, or extend the ban of, a subject that was judged; None if it comes to nothing.
 
-        Nothing comes of a ban that would be over already, nor of one on an exempt subject.
+        A ban of somebody who was free is an offence, and lasts the longer the more he has; an
+        extension is none, and adds the length of the ban that it extends.
         """
         if not self.takes(verdict, now):
             return None
+        until = self._until(verdict)
         current = self._active.get((verdict.jail, verdict.subject))
-        if current is None:
-            ban = Ban(
-                verdict.jail,
-                verdict.subject,
-                verdict.time,
-                verdict.until,
-                verdict.failures,
-                verdict.rule,
-                verdict.evidence,
+        if current is not None:
+            return self._extend(current, verdict, until, now)
+        ban = Ban(
+            verdict.jail,
+            verdict.subject,
+            verdict.time,
+            until,
+            verdict.failures,
+            verdict.rule,
+            verdict.evidence,
+            offence=self._number(verdict),
+        )
+        self._offences.add(Offence(ban.jail, ban.subject, ban.time, until))
+        return self._put(ban, ChangeKind.BAN, now)
+
+    def recidivism(self, change: Change) -> list[Verdict]:
+        """Give the verdicts of those jails for repeat offenders for which a ban was one too many.
+
+        The bans of such jails are not counted themselves.
+        """
+        ban = change.ban
+        if change.kind is not ChangeKind.BAN or ban.jail in self._recidives:
+            return []
+        verdicts = []
+        for jail, enough in self._recidives.items():
+            last = self._offences.last(ban.subject, jail)
+            since = ban.time - enough.findtime
+            if last is not None:
+                since = max(since, last.time)
+            found = self._offences.since(ban.subject, since, self._recidives)
+            if len(found) < enough.maxretry:
+                continue
+            evidence = tuple(
+                Evidence(each.time, RECIDIVE, f"banned in jail {each.jail}", "the ledger")
+                for each in found[-MAX_EVIDENCE:]
             )
-            return self._put(ban, ChangeKind.BAN, now)
-        return self._extend(current, verdict, now)
+            until = None if enough.bantime is None else ban.time + enough.bantime
+            verdict = Verdict(jail, ban.subject, ban.time, until, len(found), RECIDIVE, evidence)
+            verdicts.append(verdict)
+        return verdicts
+
+    def earlier(self, jail: str, subject: Subject, time: float) -> int:
+        """Count the bans that make a subject's next one in a jail longer, at a time."""
+        growth = self._growths.get(jail, _UNGROWN)
+        return self._offences.count(
+            subject, time, jail=None if growth.all_jails else jail, memory=growth.memory
+        )
 
     def ban(
         self, jail: str, subject: Subject, *, seconds: float | None, reason: str, now: float
@@ -100,21 +199,28 @@ class Ledger:
         current = self._active.get((jail, subject))
         if current is not None:
             changed = replace(current, until=until, origin=BanOrigin.HAND, reason=reason)
+            if current.offence:
+                self._offences.end(jail, subject, current.time, until)
             return self._put(changed, ChangeKind.EXTEND, now)
         ban = Ban(jail, subject, now, until, origin=BanOrigin.HAND, reason=reason)
         return self._put(ban, ChangeKind.BAN, now)
 
     def lift(self, subject: Subject, now: float, *, jail: str | None, by: str) -> list[Change]:
-        """Take a subject's bans back, of one jail or of all, and set its floor."""
+        """Take a subject's bans back, of one jail or of all, and set its floor.
+
+        It was a mistake, so nothing that was before counts against the subject any more.
+        """
         keys = [key for key in self._active if key[1] == subject and jail in (None, key[0])]
         self._floors[subject] = now
         self._dirty_floors.add(subject)
-        return [self._end(key, ChangeKind.LIFT, now, by) for key in keys]
+        self._offences.forgive_all(subject)
+        return [self._end(key, ChangeKind.LIFT, now, by, forgiven=True) for key in keys]
 
     def lift_where(self, unwanted: Callable[[Ban], bool], now: float, by: str) -> list[Change]:
         """Take back every ban of which ``unwanted`` is true; no floor is set."""
         keys = [key for key, ban in self._active.items() if unwanted(ban)]
-        return [self._end(key, ChangeKind.LIFT, now, by) for key in keys]
+        forgiven = by == EXEMPT
+        return [self._end(key, ChangeKind.LIFT, now, by, forgiven=forgiven) for key in keys]
 
     def expire(self, now: float) -> list[Change]:
         """End the bans whose time is up."""
@@ -182,11 +288,28 @@ class Ledger:
         self._dirty_allowed.clear()
         return checkpoint
 
-    def _extend(self, current: Ban, verdict: Verdict, now: float) -> Change:
-        if current.until is None or verdict.until is None:
-            until = None
-        else:
-            until = max(current.until, verdict.until)
+    def _number(self, verdict: Verdict) -> int:
+        """Tell the number of the ban that a verdict lays or extends, among those that count."""
+        current = self._active.get((verdict.jail, verdict.subject))
+        if current is not None:
+            return current.offence
+        return self.earlier(verdict.jail, verdict.subject, verdict.time) + 1
+
+    def _until(self, verdict: Verdict) -> float | None:
+        """Give the end of the ban that a verdict lays or extends."""
+        growth = self._growths.get(verdict.jail)
+        if verdict.until is None or growth is None:
+            return verdict.until
+        offence = self._number(verdict)
+        if offence <= 1:
+            return verdict.until
+        luck = luck_of(str(verdict.subject), verdict.time)
+        return verdict.time + growth.length(verdict.until - verdict.time, offence, luck)
+
+    def _extend(self, current: Ban, verdict: Verdict, until: float | None, now: float) -> Change:
+        until = None if current.until is None or until is None else max(current.until, until)
+        if current.offence:
+            self._offences.end(current.jail, current.subject, current.time, until)
         extended = replace(
             current,
             until=until,
@@ -202,8 +325,16 @@ class Ledger:
         self._note(BanRow(ban))
         return Change(kind, ban, now)
 
-    def _end(self, key: Key, kind: ChangeKind, now: float, by: str) -> Change:
+    def _end(
+        self, key: Key, kind: ChangeKind, now: float, by: str, *, forgiven: bool = False
+    ) -> Change:
         ban = self._active.pop(key)
+        if forgiven:
+            self._offences.forgive(ban.subject, ban.jail, ban.time)
+            ban = replace(ban, offence=0)
+        elif ban.offence:
+            end = now if ban.until is None else min(ban.until, now)
+            self._offences.end(ban.jail, ban.subject, ban.time, end)
         self._note(BanRow(ban, ended=now, ended_by=by))
         return Change(kind, ban, now)
 

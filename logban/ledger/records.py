@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from logban.ledger.offences import Offence
 from logban.model import Ban, Position, Subject
 
 MAX_EVIDENCE: Final = 50
@@ -42,6 +43,7 @@ class Checkpoint:
     A None means that the row is to go.  ``tracked`` is by jail and subject, as the tracker wrote
     it, and so are the verdicts that wait, ``pending``; ``positions`` are the files' places up to
     which all of this has been taken into account, ``retired`` those of files that are done with.
+    A floor also takes the bans up to its time off its subject's account.
     """
 
     bans: tuple[BanRow, ...] = ()
@@ -98,7 +100,7 @@ class Stored:
     """All that a start takes up from the database; bans come without their evidence.
 
     ``ended`` are the bans that had ended shortly before the run before did: it may not have come
-    to taking all of them out of force.
+    to taking all of them out of force.  ``offences`` are in the order in which they were committed.
     """
 
     active: tuple[Ban, ...] = ()
@@ -108,6 +110,7 @@ class Stored:
     tracked: Mapping[tuple[str, Subject], str] = field(default_factory=dict)
     pending: Mapping[tuple[str, Subject], str] = field(default_factory=dict)
     positions: tuple[Position, ...] = ()
+    offences: tuple[Offence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

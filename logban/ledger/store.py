@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from logban.errors import LedgerError
+from logban.ledger.offences import MAX_OFFENCES, Offence
 from logban.ledger.records import MAX_EVIDENCE, Allowed, BanRow, Checkpoint, PastBan, Stored
 from logban.model import Ban, BanOrigin, Evidence, Position, Subject, SubjectKind
-
-SCHEMA_VERSION: Final = 1
 
 LATE: Final = 60.0
 """Seconds that an ended ban may be in force where bans are taken back by hand, and not at once."""
@@ -67,8 +66,21 @@ CREATE TABLE IF NOT EXISTS pending (
     PRIMARY KEY (jail, kind, network, user)
 ) WITHOUT ROWID;
 """
+_STEPS: Final = (
+    _SCHEMA,
+    # Before there were offences, every ban of a jail was one unless it was taken back.
+    """
+    ALTER TABLE bans ADD COLUMN offence INTEGER NOT NULL DEFAULT 0;
+    UPDATE bans SET offence = 1 WHERE origin = 'jail' AND ended_by NOT IN ('hand', 'exempt');
+    """,
+)
+"""What leads from each version of the schema to the next, from none to the first."""
+
+SCHEMA_VERSION: Final = len(_STEPS)
+
 _BAN_COLUMNS: Final = (
-    "jail, kind, network, user, time, until, failures, rule, origin, reason, ended, ended_by"
+    "jail, kind, network, user, time, until, failures, rule, origin, reason, ended, ended_by,"
+    " offence"
 )
 
 
@@ -116,14 +128,15 @@ class Store:
 
     def _prepare(self) -> None:
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            script = f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            self._database.executescript(script)
-        elif version != SCHEMA_VERSION:
+        if version > SCHEMA_VERSION:
             raise LedgerError(
                 f"the ledger {self.path} has version {version} and this logban knows "
                 f"{SCHEMA_VERSION}; it was written by a newer one"
             )
+        if version < SCHEMA_VERSION:
+            steps = " ".join(_STEPS[version:])
+            script = f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            self._database.executescript(script)
         self._database.executescript(_ADDED)
 
     def close(self) -> None:
@@ -160,6 +173,7 @@ class Store:
                 Position(os.fsdecode(path), device, inode % 2**64, *rest)
                 for path, device, inode, *rest in self._query("SELECT * FROM positions")
             ),
+            offences=self._offences(),
         )
 
     def commit(self, checkpoint: Checkpoint) -> None:
@@ -201,6 +215,18 @@ class Store:
             raise LedgerError(f"the ledger {self.path} can't be written: {error}") from error
         return cursor.rowcount
 
+    def _offences(self) -> tuple[Offence, ...]:
+        """Give the newest bans that count, in the order in which they were laid."""
+        rows = self._query(
+            "SELECT jail, kind, network, user, time, until, ended FROM bans WHERE offence > 0"
+            " ORDER BY id DESC LIMIT ?",
+            (MAX_OFFENCES,),
+        )
+        return tuple(
+            Offence(jail, _subject(kind, network, user), time, _end_of(until, ended))
+            for jail, kind, network, user, time, until, ended in reversed(rows)
+        )
+
     def _evidence(self, ban: int) -> Iterator[Evidence]:
         query = "SELECT time, rule, line, source FROM evidence WHERE ban = ? ORDER BY rowid"
         return (Evidence(*row) for row in self._query(query, (ban,)))
@@ -219,6 +245,11 @@ class Store:
             run("DELETE FROM floors WHERE kind = ? AND network = ? AND user = ?", _key(subject))
             if floor is not None:
                 run("INSERT INTO floors VALUES (?, ?, ?, ?)", (*_key(subject), floor))
+                run(
+                    "UPDATE bans SET offence = 0"
+                    " WHERE kind = ? AND network = ? AND user = ? AND time <= ?",
+                    (*_key(subject), floor),
+                )
         for entry, item in checkpoint.allowed.items():
             run("DELETE FROM allowed WHERE entry = ?", (entry,))
             if item is not None:
@@ -247,13 +278,14 @@ class Store:
         ban = row.ban
         values = (
             ban.jail, *_key(ban.subject), ban.time, ban.until, ban.failures, ban.rule,
-            ban.origin.value, _storable(ban.reason), row.ended, row.ended_by,
+            ban.origin.value, _storable(ban.reason), row.ended, row.ended_by, ban.offence,
         )  # fmt: skip
         (number,) = self._database.execute(
-            f"INSERT INTO bans ({_BAN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # columns are a constant
+            f"INSERT INTO bans ({_BAN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # columns are a constant
             " ON CONFLICT DO UPDATE SET until = excluded.until, failures = excluded.failures,"
             " rule = excluded.rule, origin = excluded.origin, reason = excluded.reason,"
-            " ended = excluded.ended, ended_by = excluded.ended_by RETURNING id",
+            " ended = excluded.ended, ended_by = excluded.ended_by, offence = excluded.offence"
+            " RETURNING id",
             values,
         ).fetchone()
         if not ban.evidence:
@@ -293,8 +325,13 @@ def _subject(kind: str, network: str, user: str) -> Subject:
 
 
 def _ban(row: tuple, evidence: tuple[Evidence, ...] = ()) -> Ban:  # type: ignore[type-arg]  # a row of bans
-    _, jail, kind, network, user, time, until, failures, rule, origin, reason, *_ = row
+    _, jail, kind, network, user, time, until, failures, rule, origin, reason, _, _, offence = row
     subject = _subject(kind, network, user)
     return Ban(
-        jail, subject, time, until, failures, rule, evidence, BanOrigin(origin), reason
-    )  # fmt: skip
+        jail, subject, time, until, failures, rule, evidence, BanOrigin(origin), reason, offence
+    )
+
+
+def _end_of(until: float | None, ended: float | None) -> float | None:
+    """Give when a ban ends or ended: what was lifted ended before its time."""
+    return min((end for end in (until, ended) if end is not None), default=None)

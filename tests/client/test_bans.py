@@ -50,7 +50,15 @@ def test_who_is_banned_is_listed_in_json(run):
         "reason": "",
         "in_force": True,
         "actions": ["nftables"],
+        "offence": 0,
     }
+
+
+def test_which_ban_it_is_of_somebody_is_told(run, daemon):
+    daemon.bans = (replace(daemon.bans[0], offence=3),)
+    assert "  wrong-password, 3rd ban  " in run("banned").stdout
+    daemon.bans = (replace(daemon.bans[0], offence=1),)
+    assert "  wrong-password  " in run("banned").stdout
 
 
 def test_bans_whose_force_nobody_knows_and_enforcers_that_lag_are_told(run, daemon):

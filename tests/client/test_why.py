@@ -71,6 +71,14 @@ def test_a_banned_address_is_explained(run, daemon):
     assert daemon.asked == [("why", SCANNER)]
 
 
+def test_why_a_ban_lasts_so_long_is_told(run, daemon):
+    explained = payloads.ExplainedBan(replace(BAN, offence=3), (), "4h: 3rd ban, 1h x 4")
+    daemon.known = payloads.Why(NOW, SCANNER, (explained,))
+    lines = run("why", "198.51.100.7").stdout.splitlines()
+    assert lines[1] == "  why       wrong-password, 3rd ban"
+    assert lines[3] == "  how long  4h: 3rd ban, 1h x 4"
+
+
 def test_an_address_that_is_not_banned_is_explained(run, daemon):
     daemon.known = payloads.Why(
         NOW,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from logban.bantime import Formula, Growth
 from logban.config import load
 from logban.config.settings import Backend, Configuration, LogPath, Start
 from logban.errors import ConfigurationError
@@ -240,9 +242,78 @@ def test_what_is_taken_and_not_followed_is_told_of(directory: Path, write: Write
     assert "w" in configuration.jails
     found = [str(each).partition(";")[0] for each in configuration.warnings]
     assert found[0] == "jails.d/w.conf:5: usedns is not followed"
-    assert found[1] == "jails.d/w.conf:6: bantime.increment is not followed"
-    assert found[2].startswith("jails.d/w.conf:7: nftables[chain=...] is not followed")
+    assert found[1].startswith("jails.d/w.conf:7: nftables[chain=...] is not followed")
+    assert len(found) == 2
     assert {each.jail for each in configuration.warnings} == {"w"}
+
+
+def test_how_bans_grow_is_read(directory: Path, write: Write) -> None:
+    text = (
+        f"[DEFAULT]\nbantime.increment = true\n[w]\n{BASE}bantime.factor = 2.0 / 2.5\n"
+        "bantime.multipliers = 1 2 4,8\nbantime.maxtime = 1w\nbantime.rndtime = 10m\n"
+        "bantime.overalljails = true\nbantime.memory = 2d\n"
+        f"[formula]\n{BASE}bantime.maxtime =\nbantime.formula = ban.Time * math.exp("
+        "float(ban.Count+1)*banFactor)/math.exp(1*banFactor)\n"
+    )
+    configuration = load(write("jails.d/w.conf", text))
+    assert configuration.problems() == ()
+    growths = {name: jail.growth for name, jail in configuration.jails.items()}
+    assert growths["w"] == Growth(
+        0.8, (1, 2, 4, 8), Formula.DOUBLING, 604800, 600, all_jails=True, memory=172800
+    )
+    assert growths["formula"] == Growth(formula=Formula.EXPONENTIAL, max_time=math.inf)
+    assert growths["good"] == Growth()
+    assert load(write("jails.d/w.conf", f"[w]\n{BASE}")).jails["w"].growth is None
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("formula = ban.Time * 2", "none is run; write what each ban is multiplied by as"),
+        ("factor = __import__('os')", "neither a number nor one divided by another"),
+        ("factor = 0", "above 0"),
+        ("multipliers = 4 2 1", "a later ban would be shorter than an earlier one"),
+        ("multipliers = 1 x", "not all numbers"),
+        ("memory = 1y", "the history is kept for 90 days"),
+        ("maxtime = soon", "no span of time"),
+    ],
+)
+def test_what_is_no_growth_is_refused(
+    directory: Path, write: Write, written: str, said: str
+) -> None:
+    (problem,) = failed(load(write("jails.d/bad.conf", f"[bad]\n{BASE}bantime.{written}\n")))
+    assert problem.startswith("jails.d/bad.conf:5: bantime.")
+    assert said in problem
+    assert directory
+
+
+def test_a_limit_below_bantime_is_told_of(directory: Path, write: Write) -> None:
+    text = f"[w]\n{BASE}bantime = 1d\nbantime.increment = 1\nbantime.maxtime = 1h\n"
+    (problem,) = load(write("jails.d/w.conf", text)).warnings
+    assert str(problem).startswith("jails.d/w.conf:7: bantime.maxtime is shorter than bantime")
+    assert load(write("jails.d/w.conf", text.replace("= 1\n", "= 0\n"))).problems() == ()
+    assert directory
+
+
+def test_fail2bans_jail_for_repeat_offenders_counts_the_ledgers_bans(
+    directory: Path, write: Write
+) -> None:
+    text = (
+        "[recidive]\nenabled = true\nlogpath = /var/log/fail2ban.log\nbantime = 1w\n"
+        "findtime = 1d\nbanaction = %(banaction_allports)s\n"
+        "[again]\nenabled = true\nfilter = recidive[_jailname=again]\n"
+    )
+    configuration = load(write("jails.d/recidive.conf", text))
+    assert configuration.failed == {}
+    assert [str(each).partition(";")[0] for each in configuration.warnings] == [
+        "jails.d/recidive.conf:3: logpath is not followed"
+    ]
+    jail = configuration.jails["recidive"]
+    assert (jail.recidive, jail.filter, jail.log_paths) == (True, None, ())
+    assert (jail.maxretry, jail.findtime, jail.bantime) == (5, 86400, 604800)
+    assert configuration.jails["again"].recidive
+    assert not configuration.jails["good"].recidive
+    assert directory
 
 
 def test_manual_always_exists(tmp_path: Path) -> None:

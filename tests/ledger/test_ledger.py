@@ -48,7 +48,7 @@ def test_a_verdict_becomes_a_ban(ledger: Ledger) -> None:
     change = decided(ledger, what)
     assert change == Change(
         ChangeKind.BAN,
-        Ban("jail", SOMEBODY, NOW - 5, NOW + 595, 5, "rule", what.evidence),
+        Ban("jail", SOMEBODY, NOW - 5, NOW + 595, 5, "rule", what.evidence, offence=1),
         NOW,
     )
     assert list(ledger.active()) == [change.ban]

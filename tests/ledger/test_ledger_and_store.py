@@ -103,7 +103,8 @@ class LedgerMachine(RuleBasedStateMachine):
         until = None if span is None else time + span
         verdict = Verdict(jail, subject, time, until, 7, "rule", tuple(evidence))
         change = self.ledger.decide(verdict, self.now)
-        if subject == EXEMPT or (until is not None and until <= self.now):
+        floored = time <= self.world.floors.get(subject, 0.0)
+        if subject == EXEMPT or floored or (until is not None and until <= self.now):
             assert change is None
             return
         known = self.world.active().get((jail, subject))
