@@ -80,6 +80,7 @@ class Daemon:
             self.exemptions,
             self.ledger,
             world.clock,
+            enquiries=self.deciding.enquiries,
             resolver=world.resolver,
             own_addresses=world.own_addresses,
             submit=self._submit,
@@ -106,7 +107,7 @@ class Daemon:
         """Work until cancelled; call ``ready`` once everything has been taken up."""
         async with self._reloading:  # a reload waits until there is something to reload
             self.jails.build_all()
-            await self._exempting.refresh()
+            await self._exempting.configure(self.configuration.server)
             self._restore()
             self.jails.start()
         try:
@@ -120,12 +121,14 @@ class Daemon:
                     self._end_bans,
                     self.checkpoints.run,
                     self._exempting.run,
+                    self._exempting.watch,
                     self._tidy,
                 ):
                     tasks.create_task(supervise(stage, self.clock))
         finally:
             self.sources.close()
             await self.deciding.close()
+            await self._exempting.close()
             await self.jails.close()
             await self.checkpoints.close()
 
@@ -257,6 +260,14 @@ class Daemon:
             retired=self.sources.take_retired(),
         )
 
+    @property
+    def problems(self) -> list[str]:
+        """What the admin should know and no jail's status says: a sentence each."""
+        return [
+            *([self.checkpoints.error] if self.checkpoints.error else []),
+            *(f"exemptions: {problem}" for problem in self._exempting.problems),
+        ]
+
     # The admin's orders
 
     async def order(self, changes: Iterable[Change]) -> None:
@@ -313,7 +324,7 @@ class Daemon:
             said = await self.jails.go_over(new)
             for name in before - {*new.jails, *new.failed}:
                 self.deciding.forget_jail(name)
-            await self._exempting.refresh()
+            await self._exempting.configure(new.server)
             return said
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Keeping the exemptions true while the daemon runs: names, own addresses, those by hand.
+"""Keeping the exemptions true while the daemon runs: names, lists, own addresses, those by hand.
 
 Whatever makes somebody exempt lifts his bans in the same moment.
 """
@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from logban.clock import Clock
+from logban.config import parsers
+from logban.config.settings import ServerSettings
+from logban.errors import LogbanError
+from logban.judging.enquiries import Enquiries, Enquiry
 from logban.judging.exemption_book import ExemptionBook, is_name
+from logban.judging.exemption_files import PREFIX, FileList
+from logban.judging.exemption_lists import KeptList
+from logban.judging.exemption_redis import RedisList
 from logban.judging.exemptions import Exemption
 from logban.judging.names import Resolver, look_up
 from logban.ledger.ledger import Ledger
@@ -24,6 +31,12 @@ log = logging.getLogger(__name__)
 LOOK_UP_EVERY: Final = 60.0
 """Seconds between two look-ups of the names, and of the host's own addresses."""
 
+WATCH_EVERY: Final = 1.0
+"""Seconds between two looks at the lists that others keep."""
+
+FIRST_WITHIN: Final = 3.0
+"""Seconds that the start waits for lists; what comes later lifts what was banned meanwhile."""
+
 
 class Exempting:
     """Brings to the book what changes, and lifts what has become exempt."""
@@ -34,6 +47,7 @@ class Exempting:
         ledger: Ledger,
         clock: Clock,
         *,
+        enquiries: Enquiries,
         resolver: Resolver,
         own_addresses: Callable[[], frozenset[str]],
         submit: Callable[[Iterable[Change]], None],
@@ -42,25 +56,124 @@ class Exempting:
         self._book = book
         self._ledger = ledger
         self._clock = clock
+        self._enquiries = enquiries
         self._resolver = resolver
         self._own_addresses = own_addresses
         self._submit = submit
+        self._server = ServerSettings()
+        self._redis: RedisList | None = None
+        self._files: dict[str, FileList] = {}
+        self._faults: list[str] = []
+        self._reading: dict[KeptList, asyncio.Task[None]] = {}
+        self._deleting: set[asyncio.Task[None]] = set()
+        self._told: dict[str, str] = {}
+
+    @property
+    def problems(self) -> list[str]:
+        """What the admin should know of the lists: a sentence each."""
+        return [*self._faults, *(kept.problem for kept in self._lists() if kept.problem)]
+
+    async def configure(self, server: ServerSettings) -> None:
+        """Go by these settings, and by the jails that the book knows, from now on."""
+        wanted = {key for key in self._book.lists() if key.startswith(PREFIX)}
+        for key in self._files.keys() - wanted:
+            del self._files[key]
+        for key in wanted - self._files.keys():
+            self._files[key] = FileList(key.removeprefix(PREFIX), parsers.exempt)
+        if server != self._server:
+            self._server = server
+            await self._connect(server)
+        self._book.forget_lists({kept.key for kept in self._lists()})
+        await self.refresh()
+
+    async def _connect(self, server: ServerSettings) -> None:
+        """Take up the sources that hold for all jails."""
+        self._faults = []
+        if self._redis is not None:
+            await self._redis.close()
+            self._redis = None
+        enquiries: list[Enquiry] = []
+        if server.redis:
+            try:
+                self._redis = RedisList(server.redis, server.redis_prefix, self._clock)
+            except LogbanError as error:
+                self._faults.append(str(error))
+                log.error("%s", error)  # noqa: TRY400  # the sentence says it all
+            else:
+                enquiries.append(self._redis)
+        self._book.set_lists_everywhere([] if self._redis is None else [self._redis.key])
+        self._enquiries.set_everywhere(enquiries)
 
     async def run(self) -> None:
         """Look names and addresses up again and again, until cancelled."""
         while True:
             await self._clock.sleep(LOOK_UP_EVERY)
-            await self.refresh()
+            await self._look_up()
+
+    async def watch(self) -> None:
+        """Look at the lists that others keep again and again, until cancelled."""
+        while True:
+            await self._clock.sleep(WATCH_EVERY)
+            self._read_lists()
 
     async def refresh(self) -> None:
-        """Look names and the host's own addresses up, and lift what has become exempt."""
+        """Look everything up now, lists included, and lift what has become exempt."""
+        reading = self._read_lists()
+        if reading:
+            await asyncio.wait(reading, timeout=FIRST_WITHIN)
+        await self._look_up()
+        self.lift()
+
+    async def close(self) -> None:
+        """Let go of what lists are read from."""
+        for task in self._reading.values():
+            task.cancel()
+        await asyncio.gather(*self._reading.values(), return_exceptions=True)
+        if self._redis is not None:
+            await self._redis.close()
+
+    async def _look_up(self) -> None:
         names = self._book.names()
-        if names:
-            self._book.set_addresses(await look_up(self._resolver, names))
+        is_news = bool(names) and self._book.set_addresses(await look_up(self._resolver, names))
         try:
-            self._book.set_own(await asyncio.to_thread(self._own_addresses))
+            is_news |= self._book.set_own(await asyncio.to_thread(self._own_addresses))
         except OSError as error:
             log.warning("the host's own addresses can't be read: %s", error)
+        if is_news:
+            self.lift()
+
+    def _lists(self) -> list[KeptList]:
+        kept: list[KeptList] = [*self._files.values()]
+        return kept if self._redis is None else [self._redis, *kept]
+
+    def _read_lists(self) -> list[asyncio.Task[None]]:
+        """Begin to read every list that is not being read; one that hangs holds up no other."""
+        for kept in self._lists():
+            if kept not in self._reading:
+                task = asyncio.create_task(self._read_list(kept))
+                self._reading[kept] = task
+                task.add_done_callback(lambda _: self._forget_read())
+        return list(self._reading.values())
+
+    def _forget_read(self) -> None:
+        """Drop the readings that are over."""
+        self._reading = {kept: task for kept, task in self._reading.items() if not task.done()}
+
+    async def _read_list(self, kept: KeptList) -> None:
+        try:
+            listing = await kept.refresh()
+        except Exception:  # one list's trouble must not end the others
+            log.exception("the exemptions of %s can't be read", kept.key)
+            return
+        if kept.problem != self._told.get(kept.key, ""):
+            self._told[kept.key] = kept.problem
+            log.warning("exemptions: %s", kept.problem or f"{kept.key} is well again")
+        if listing is None or kept not in self._lists():
+            return
+        self._book.set_listing(kept.key, listing)
+        unknown = [name for name in listing.names if not self._book.addresses(name)]
+        if unknown:
+            self._book.set_addresses(await look_up(self._resolver, unknown))
         self.lift()
 
     async def allow(self, allowed: Allowed) -> list[Change]:
@@ -80,6 +193,11 @@ class Exempting:
         log.warning("%s is no longer exempt (%s): %s", exemption.entry, exemption.origin, why)
         if exemption.entry in self._ledger.allowed:
             self.disallow(exemption.entry)
+        elif self._redis is not None and self._redis.drop(exemption.entry):
+            self._book.set_listing(self._redis.key, self._redis.listing())
+            task = asyncio.create_task(self._redis.delete(exemption.entry))
+            self._deleting.add(task)
+            task.add_done_callback(self._deleting.discard)
 
     def take_up(self) -> list[Change]:
         """Let the ledger's exemptions by hand hold; give the bans that this lifted."""

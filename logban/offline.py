@@ -9,9 +9,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from logban.config import parsers
 from logban.config.settings import JailSettings, ServerSettings
 from logban.jail import Jail, recidive_of
 from logban.judging.exemption_book import ExemptionBook
+from logban.judging.exemption_files import PREFIX, FileList
 from logban.judging.times import LogTimes
 from logban.ledger.ledger import Ledger
 from logban.matching.matcher import Matcher
@@ -138,6 +140,10 @@ class Replay:
         for each in (settings, *recidive):
             book.set_jail(each.name, each.ignore, "ignoreip", own=each.ignore_self)
             self.ledger.set_jail(each.name, each.growth, recidive_of(each))
+        for key in book.lists():
+            listing = FileList(key.removeprefix(PREFIX), parsers.exempt).read()
+            if listing is not None:
+                book.set_listing(key, listing)
         self.jail = Jail(
             settings,
             exempt=lambda subject: book.exempt(settings.name, subject),

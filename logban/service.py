@@ -48,9 +48,10 @@ class DaemonService:
         history = await daemon.checkpoints.in_database(store.count)
         jails = [self._views.jail(jail) for jail in daemon.jails.running.values()]
         jails += [self._views.failed_jail(name) for name in daemon.configuration.failed]
-        warnings = [str(problem) for problem in daemon.configuration.warnings]
-        if daemon.checkpoints.error:
-            warnings.insert(0, daemon.checkpoints.error)
+        warnings = [
+            *daemon.problems,
+            *(str(problem) for problem in daemon.configuration.warnings),
+        ]
         return payloads.Status(
             version=logban.__version__,
             pid=os.getpid(),

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
 import pytest
 
 from logban.actions import catalogue
+from logban.config import load
 from logban.ledger.records import Allowed
 from logban.model import Subject
-from logban.testing.machine import BAD, NOW, Machine, until
+from logban.testing.machine import BAD, NOW, OTHER, Machine, until
+from logban.testing.redis_server import RedisServer
 
 WHO = Subject.parse(BAD)
 
@@ -62,3 +64,113 @@ def test_an_abuser_loses_a_temporary_exemption_and_no_other(
         f"{BAD} is no longer exempt (allow add): 5 failures in jail pbx within 10m by {BAD}"
         in caplog.text
     )
+
+
+def test_a_file_of_exemptions_is_followed(
+    bench: Machine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "exempt"
+
+    async def story() -> None:
+        bench.jail(ignoreip=f"192.0.2.1 file:{path}")
+        bench.jail("web")
+        async with bench.running() as daemon:
+            counters = daemon.jails.running["pbx"].judge.counters
+            assert daemon.problems == [
+                f"exemptions: {path} can't be read: No such file or directory"
+            ]
+            bench.fail(times=2)
+            await until(lambda: len(daemon.ledger) == 2)
+            path.write_text(f"{BAD}\n")
+            await bench.let_pass(1.5)
+            # It is the one jail's, so the other's ban stays.
+            await until(lambda: [ban.jail for ban in daemon.ledger.active()] == ["web"])
+            await until(lambda: not bench.enforcer().in_force)
+            assert not daemon.problems
+            bench.fail(times=2)
+            await until(lambda: counters.exempted == 2)
+            path.write_text("")
+            await bench.let_pass(1.5)
+            await until(lambda: daemon.exemptions.exempt("pbx", WHO) is None)
+            bench.names.known["office.example.test"] = frozenset({BAD})
+            bench.fail(times=2)
+            await until(lambda: len(daemon.ledger) == 2)
+            path.write_text("office.example.test\n")
+            await bench.let_pass(1.5)
+            await until(lambda: len(daemon.ledger) == 1)
+            bench.jail()
+            path.unlink()
+            await daemon.reload(load(bench.folder))
+            assert daemon.exemptions.exempt("pbx", WHO) is None
+            assert not daemon.problems
+
+    once(story)
+    assert "can't be read: No such file" in caplog.text
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path / "r")
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_keys_in_redis_lift_bans_and_are_lost_by_abuse(bench: Machine, redis: RedisServer) -> None:
+    async def story() -> None:
+        bench.jail(exempt_maxretry="5")
+        bench.jail("web", exempt_maxretry="0")
+        (bench.folder / "logban.conf").write_text(f"[server]\nredis = {redis.url}\n")
+        async with bench.running() as daemon:
+            assert not daemon.problems
+            counters = daemon.jails.running["pbx"].judge.counters
+            bench.fail(times=2)
+            await until(lambda: len(daemon.ledger) == 2)
+            with redis.keys() as keys:
+                keys.set(f"white_list:{BAD}", 1, ex=3600)
+                await bench.let_pass(6)
+                await until(lambda: not len(daemon.ledger))
+                bench.fail(times=6)
+                await until(lambda: not keys.exists(f"white_list:{BAD}"))
+                await until(lambda: counters.exempted == 5)
+            bench.fail(times=1)
+            await until(lambda: len(daemon.ledger) == 2)
+
+    once(story)
+
+
+def test_a_key_set_since_the_last_scan_holds(bench: Machine, redis: RedisServer) -> None:
+    async def story() -> None:
+        bench.jail()
+        (bench.folder / "logban.conf").write_text(
+            f"[server]\nredis = {redis.url}\nredis_prefix = ok/\n"
+        )
+        async with bench.running() as daemon:
+            with redis.keys() as keys:
+                keys.set(f"ok/{BAD}", 1, ex=3600)
+            bench.fail(times=2)
+            bench.fail(OTHER, 2)
+            await until(lambda: len(daemon.ledger) == 1)
+            await until(lambda: not daemon.deciding.pending)
+            assert [ban.subject.network for ban in daemon.ledger.active()] == [OTHER]
+            redis.stop()
+            (bench.folder / "logban.conf").unlink()
+            await daemon.reload(load(bench.folder))
+            assert not daemon.problems
+            bench.fail(times=2)
+            await until(lambda: len(daemon.ledger) == 2)
+
+    once(story)
+
+
+def test_redis_that_is_not_there_is_told_and_bans_go_on(bench: Machine, tmp_path: Path) -> None:
+    async def story() -> None:
+        bench.jail()
+        (bench.folder / "logban.conf").write_text(f"[server]\nredis = unix://{tmp_path}/none\n")
+        async with bench.running() as daemon:
+            (problem,) = daemon.problems
+            assert "can't be read" in problem
+            bench.fail(times=2)
+            await until(lambda: WHO in bench.enforcer().in_force)
+
+    once(story)

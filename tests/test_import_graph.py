@@ -42,7 +42,9 @@ MAY_IMPORT = {
     "jails": (
         "jail", "config.settings", "sources.files", "judging", "ledger.ledger", "actions.catalogue",
     ),
-    "exempting": ("judging", "ledger.ledger", "ledger.records"),
+    "exempting": (
+        "judging", "ledger.ledger", "ledger.records", "config.settings", "config.parsers",
+    ),
     "deciding": ("judging", "ledger.ledger"),
     "daemon": (
         "jails", "jail", "exempting", "deciding", "sources", "judging", "ledger", "config.settings",

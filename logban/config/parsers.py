@@ -174,6 +174,23 @@ def exempt(written: str) -> str:
     return written.rstrip(".").lower()
 
 
+def exempt_or_list(written: str) -> str:
+    """Read an address, a network, a name, or ``file:`` with the path of a list of those."""
+    if not written.startswith("file:"):
+        return exempt(written)
+    path = written.removeprefix("file:")
+    if not path.startswith("/") or not path.strip("/") or "\0" in path:
+        raise ValueError("write the file's whole path: file:/etc/logban/exempt")
+    return f"file:/{path.lstrip('/')}"
+
+
+def redis_url(written: str) -> str:
+    """Read where a Redis is."""
+    if written and not re.match(r"(?:rediss?://|unix://)\S+$", written):
+        raise ValueError("it is no address of a Redis")
+    return written
+
+
 def use_dns(written: str) -> str:
     """Read fail2ban's word for what to do with names in log lines."""
     if written.lower() not in ("no", "warn", "yes", "raw"):

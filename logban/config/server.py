@@ -34,7 +34,11 @@ def read_server(directory: Path) -> tuple[ServerSettings, tuple[Problem, ...]]:
     tree = read_tree(with_locals(path), lambda each: each.name)
     reader = _Reader(tree)
     settings = ServerSettings(
-        reader.get(table.LOGLEVEL), reader.get(table.MAX_TRACKED), reader.get(table.MATCH_TIMEOUT)
+        reader.get(table.LOGLEVEL),
+        reader.get(table.MAX_TRACKED),
+        reader.get(table.MATCH_TIMEOUT),
+        redis=reader.get(table.REDIS),
+        redis_prefix=reader.get(table.REDIS_PREFIX),
     )
     return settings, (*reader.problems, *reader.mistakes())
 

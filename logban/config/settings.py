@@ -79,6 +79,8 @@ class ServerSettings:
     loglevel: str = "INFO"
     max_tracked: int = 100_000
     match_timeout: float = 0.1
+    redis: str = ""
+    redis_prefix: str = "white_list:"
 
 
 @dataclass(frozen=True, slots=True)

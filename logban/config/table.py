@@ -99,10 +99,11 @@ MAXMATCHES: Final[Setting[int | None]] = Setting(
 )
 IGNOREIP: Final[Setting[str]] = Setting(
     "ignoreip",
-    parsers.exempt,
+    parsers.exempt_or_list,
     "",
-    "addresses, networks and names that are never banned, separated by blanks or commas",
-    allowed="192.0.2.7, 198.51.100.0/24, 2001:db8::/32, office.example.org",
+    "addresses, networks and names that are never banned, and files of those, separated by blanks "
+    "or commas",
+    allowed="192.0.2.7, 198.51.100.0/24, 2001:db8::/32, office.example.org, file:/etc/exempt",
 )
 IGNORESELF: Final = Setting(
     "ignoreself",
@@ -444,10 +445,25 @@ MATCH_TIMEOUT: Final = Setting(
     "seconds",
     "0.001 to 60",
 )
+REDIS: Final = Setting(
+    "redis",
+    parsers.redis_url,
+    "",
+    "the Redis whose keys exempt addresses for all jails",
+    allowed="redis://127.0.0.1:6379/0, unix:///run/redis/redis.sock, ...",
+)
+REDIS_PREFIX: Final = Setting(
+    "redis_prefix",
+    parsers.text,
+    "white_list:",
+    "how the keys begin that exempt the address behind it",
+)
 SERVER_SETTINGS: Final[tuple[Setting[str] | Setting[int] | Setting[float], ...]] = (
     LOGLEVEL,
     MAX_TRACKED,
     MATCH_TIMEOUT,
+    REDIS,
+    REDIS_PREFIX,
     *(
         Setting(name, parsers.text, "", "fail2ban's", ignored=ignored)
         for name, ignored in (

@@ -167,6 +167,8 @@ class Enquiries:
     def _remember(self, enquiry: Enquiry, subject: Subject, answer: Answer) -> None:
         keep = min(enquiry.keep, ASK_AGAIN) if answer.error else enquiry.keep
         self._answers.pop((enquiry, subject), None)
+        if not keep:
+            return
         self._answers[enquiry, subject] = (self._clock.now() + keep, answer)
         if len(self._answers) > MAX_REMEMBERED:
             del self._answers[next(iter(self._answers))]

@@ -1,19 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""Every exemption there is, in one place: jails' ignoreip, those by hand, the host's own addresses.
+"""Every exemption there is, in one place: those by hand, jails' ignoreip, lists, own addresses.
 
-Whatever bans asks here, so an exempt address can't be banned by any road.  Looking names up is
-done elsewhere (``names``) and brought here.
+Whatever bans asks here, so an exempt address can't be banned by any road.  Looking names up and
+reading lists is done elsewhere (``names``, ``exemption_files``, ``exemption_redis``) and brought
+here; what can't be known beforehand is asked for before a ban (``enquiries``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
+from logban.judging.exemption_lists import Listing
 from logban.judging.exemptions import Exemption, Exemptions
 from logban.model import Subject, canonical_network
 
 LOOPBACK: Final = ("127.0.0.0/8", "::1")
+
+_LIST: Final = ("file:", "kamailio:")
+
+Check = Callable[[Subject], Exemption | None]
+"""A source that tells from memory, for any subject, whether it is exempt."""
+
+
+def is_list(entry: str) -> bool:
+    """Tell whether an entry of ignoreip names a list that is kept elsewhere."""
+    return entry.startswith(_LIST)
 
 
 def is_name(entry: str) -> bool:
@@ -21,8 +34,16 @@ def is_name(entry: str) -> bool:
     try:
         canonical_network(entry)
     except ValueError:
-        return True
+        return not is_list(entry)
     return False
+
+
+@dataclass(frozen=True, slots=True)
+class Consulted:
+    """What one source of exemptions said of a subject."""
+
+    source: str
+    exemption: Exemption | None
 
 
 class ExemptionBook:
@@ -34,6 +55,10 @@ class ExemptionBook:
         self._heedless_of_self: set[str] = set()
         self._own: frozenset[str] = frozenset(LOOPBACK)
         self._addresses: dict[str, frozenset[str]] = {}
+        self._checks: dict[str, Check] = {}
+        self._lists_everywhere: tuple[str, ...] = ()
+        self._listings: dict[str, Listing] = {}
+        self._listed_names: dict[str, Exemptions] = {}
         self._hand_networks = Exemptions()
         self._own_networks = Exemptions()
         self._jail_networks: dict[str, Exemptions] = {}
@@ -59,19 +84,44 @@ class ExemptionBook:
         self._everywhere = {exemption.entry: exemption for exemption in exemptions}
         self._rebuild()
 
-    def set_own(self, addresses: Iterable[str]) -> None:
-        """Note the host's own addresses."""
+    def set_checks(self, checks: Mapping[str, Check]) -> None:
+        """Note the sources, by name, that hold for every jail and tell from memory."""
+        self._checks = dict(checks)
+
+    def set_lists_everywhere(self, keys: Iterable[str]) -> None:
+        """Note the lists that hold for every jail, whatever its ignoreip says."""
+        self._lists_everywhere = tuple(keys)
+
+    def set_own(self, addresses: Iterable[str]) -> bool:
+        """Note the host's own addresses; tell whether anything is new."""
         own = frozenset((*LOOPBACK, *addresses))
-        if own != self._own:
-            self._own = own
-            self._rebuild()
+        if own == self._own:
+            return False
+        self._own = own
+        self._rebuild()
+        return True
+
+    def lists(self) -> set[str]:
+        """Give the lists that some jail's ignoreip names."""
+        return {entry for of_jail in self._of_jail.values() for entry in of_jail if is_list(entry)}
+
+    def set_listing(self, key: str, listing: Listing) -> None:
+        """Note what a list holds now."""
+        self._listings[key] = listing
+        self._listed_names[key] = self._resolved(listing.names.values())
+
+    def forget_lists(self, known: Collection[str]) -> None:
+        """Forget what all lists but these have held."""
+        for key in self._listings.keys() - set(known):
+            del self._listings[key], self._listed_names[key]
 
     def names(self) -> set[str]:
         """Give the names that have to be looked up."""
         entries = [*self._everywhere]
         for of_jail in self._of_jail.values():
             entries += of_jail
-        return {entry for entry in entries if is_name(entry)}
+        names = {entry for entry in entries if is_name(entry)}
+        return names.union(*(listing.names for listing in self._listings.values()))
 
     def set_addresses(self, answers: Mapping[str, Collection[str]]) -> bool:
         """Note what names resolve to; tell whether anything is new."""
@@ -95,7 +145,32 @@ class ExemptionBook:
             found = self._jail_networks[jail].find_subject(subject)
         if found is None and jail not in self._heedless_of_self:
             found = self._own_networks.find_subject(subject)
+        if found is None and self._listings:
+            found = _first(self._listed(jail, subject))
+        if found is None and self._checks:
+            found = _first(Consulted(name, check(subject)) for name, check in self._checks.items())
         return found
+
+    def consult(self, jail: str, subject: Subject) -> list[Consulted]:
+        """Give what every source says of a subject, in the order in which they are asked."""
+        consulted = [Consulted("allow", self._hand_networks.find_subject(subject))]
+        if jail in self._jail_networks:
+            found = self._jail_networks[jail].find_subject(subject)
+            consulted.append(Consulted(f"ignoreip of [{jail}]", found))
+        if jail not in self._heedless_of_self:
+            consulted.append(Consulted("own addresses", self._own_networks.find_subject(subject)))
+        consulted += self._listed(jail, subject)
+        consulted += [Consulted(name, check(subject)) for name, check in self._checks.items()]
+        return consulted
+
+    def _listed(self, jail: str, subject: Subject) -> Iterator[Consulted]:
+        of_jail = (entry for entry in self._of_jail.get(jail, ()) if is_list(entry))
+        for key in (*self._lists_everywhere, *of_jail):
+            listing = self._listings.get(key)
+            found = None if listing is None else listing.networks.find_subject(subject)
+            if found is None and key in self._listed_names:
+                found = self._listed_names[key].find_subject(subject)
+            yield Consulted(key, found)
 
     def _rebuild(self) -> None:
         self._hand_networks = self._resolved(self._everywhere.values())
@@ -105,6 +180,9 @@ class ExemptionBook:
         self._own_networks = self._resolved(
             Exemption(address, "this host's own address") for address in self._own
         )
+        self._listed_names = {
+            key: self._resolved(listing.names.values()) for key, listing in self._listings.items()
+        }
 
     def _resolved(self, exemptions: Iterable[Exemption]) -> Exemptions:
         networks = Exemptions()
@@ -112,6 +190,10 @@ class ExemptionBook:
             if is_name(exemption.entry):
                 for address in self._addresses.get(exemption.entry, ()):
                     networks.add(address, exemption)
-            else:
+            elif not is_list(exemption.entry):
                 networks.add(exemption.entry, exemption)
         return networks
+
+
+def _first(consulted: Iterable[Consulted]) -> Exemption | None:
+    return next((each.exemption for each in consulted if each.exemption is not None), None)

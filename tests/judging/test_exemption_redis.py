@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""Keys in a real Redis, of the test's own: scanned, asked for, lost, and held while it is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from logban.errors import ConfigurationError
+from logban.judging import exemption_redis as module
+from logban.judging.enquiries import Enquiries
+from logban.judging.exemption_lists import Listing
+from logban.judging.exemption_redis import SCAN_EVERY, RedisList
+from logban.model import Subject, SubjectKind, Verdict
+from logban.testing.clock import FakeClock
+from logban.testing.redis_server import RedisServer
+
+WHO = Subject.parse("198.51.100.7")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    made = RedisServer(tmp_path / "r")
+    made.start()
+    yield made
+    made.stop()
+
+
+def verdict(subject: Subject = WHO) -> Verdict:
+    return Verdict("pbx", subject, 1000.0, 1600.0, 5, "rule")
+
+
+def story(url: str, tell: Callable[[RedisList, FakeClock], Awaitable[None]]) -> None:
+    async def limited() -> None:
+        clock = FakeClock(1000.0)
+        kept = RedisList(url, "white_list:", clock)
+        try:
+            async with asyncio.timeout(20):
+                await tell(kept, clock)
+        finally:
+            await kept.close()
+
+    asyncio.run(limited())
+
+
+def entries(listing: Listing | None) -> set[str]:
+    assert listing is not None
+    return {
+        each.entry
+        for address in ("198.51.100.7", "203.0.113.9", "2001:db8::7")
+        if (each := listing.networks.find_subject(Subject.parse(address, 128)))
+    }
+
+
+def test_the_keys_hold_to_their_ends(server: RedisServer) -> None:
+    async def tell(kept: RedisList, clock: FakeClock) -> None:
+        with server.keys() as keys:
+            keys.set("white_list:198.51.100.7", 1, ex=3600)
+            keys.set("white_list:203.0.113.0/24", 1)
+            keys.set("white_list:2001:DB8:0:0:0:0:0:7", 1, px=2500)
+            keys.set("white_lists:192.0.2.1", 1)
+            listing = await kept.refresh()
+            assert entries(listing) == {"198.51.100.7", "203.0.113.0/24", "2001:db8::7"}
+            assert not kept.problem
+            assert listing is not None
+            found = listing.networks.find_subject(WHO)
+            assert found is not None
+            assert found.until == pytest.approx(4600, abs=2)
+            assert found.origin == f"white_list:198.51.100.7 in unix://{server.socket}"
+            hold = listing.networks.find("203.0.113.1")
+            assert hold is not None
+            assert hold.until is None
+            assert len(listing.networks) == 3
+            assert await kept.refresh() is None
+            keys.delete("white_list:203.0.113.0/24")
+            clock.advance(SCAN_EVERY)
+            # Redis's own clock stands where it was, so the third key is still there.
+            assert entries(await kept.refresh()) == {"198.51.100.7", "2001:db8::7"}
+            keys.expire("white_list:198.51.100.7", 9999)
+            clock.advance(SCAN_EVERY)
+            again = await kept.refresh()
+            assert again is not None
+            longer = again.networks.find_subject(WHO)
+            assert longer is not None
+            assert longer.until == pytest.approx(clock.now() + 9999, abs=2)
+
+    story(server.url, tell)
+
+
+def test_while_redis_is_away_what_was_known_holds_to_its_end(server: RedisServer) -> None:
+    async def tell(kept: RedisList, clock: FakeClock) -> None:
+        with server.keys() as keys:
+            keys.set("white_list:198.51.100.7", 1, ex=60)
+            keys.set("white_list:203.0.113.9", 1)
+        assert entries(await kept.refresh()) == {"198.51.100.7", "203.0.113.9"}
+        server.stop()
+        clock.advance(50)
+        assert await kept.refresh() is None
+        assert "can't be read" in kept.problem
+        assert kept.problem.endswith("those known last hold to their ends")
+        clock.advance(11)
+        assert entries(await kept.refresh()) == {"203.0.113.9"}
+        with pytest.raises(OSError, match=r"."):
+            await kept.ask(verdict())
+        server.start()
+        clock.advance(SCAN_EVERY)
+        assert entries(await kept.refresh()) == set()
+        assert not kept.problem
+
+    story(server.url, tell)
+
+
+def test_before_a_ban_the_key_is_asked_for(server: RedisServer) -> None:
+    async def tell(kept: RedisList, clock: FakeClock) -> None:
+        enquiries = Enquiries(clock)
+        enquiries.set_everywhere([kept])
+        await kept.refresh()
+        assert (await enquiries.ask(verdict())).exemption is None
+        with server.keys() as keys:
+            keys.set("white_list:198.51.100.7", 1, ex=60)
+            keys.set("white_list:2001:db8:0:0:0:0:0:7", 1)
+        for subject, until in ((WHO, 1060.0), (Subject.parse("2001:db8::7", 128), None)):
+            found = (await enquiries.ask(verdict(subject))).exemption
+            assert found is not None
+            assert found.until == (None if until is None else pytest.approx(until, abs=2))
+        # What was found so holds at once, before the next scan.
+        assert entries(await kept.refresh()) == {"198.51.100.7", "2001:db8::7"}
+        assert not kept.concerns(verdict(Subject(SubjectKind.USER, "", "6003")))
+        assert kept.concerns(verdict(Subject(SubjectKind.USER_IP, "198.51.100.7", "6003")))
+
+    story(server.url, tell)
+
+
+def test_an_abuser_loses_the_key(server: RedisServer) -> None:
+    async def tell(kept: RedisList, _: FakeClock) -> None:
+        with server.keys() as keys:
+            keys.set("white_list:198.51.100.7", 1, ex=60)
+            await kept.refresh()
+            assert kept.drop("198.51.100.7")
+            assert not kept.drop("198.51.100.7")
+            assert entries(kept.listing()) == set()
+            await kept.delete("198.51.100.7")
+            assert not keys.exists("white_list:198.51.100.7")
+        server.stop()
+        await kept.delete("198.51.100.7")
+
+    story(server.url, tell)
+
+
+def test_what_names_no_address_and_what_is_too_many_is_told(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def tell(kept: RedisList, clock: FakeClock) -> None:
+        with server.keys() as keys:
+            keys.set("white_list:nobody\x1b[2J", 1)
+            keys.set("white_list:198.51.100.7", 1)
+            assert entries(await kept.refresh()) == {"198.51.100.7"}
+            assert "nobody\\x1b[2J" in kept.problem
+            keys.mset({f"white_list:192.0.2.{number}": 1 for number in range(20)})
+        monkeypatch.setattr(module, "MAX_KEYS", 10)
+        clock.advance(SCAN_EVERY)
+        listing = await kept.refresh()
+        assert listing is not None
+        assert len(listing.networks) == 10
+        assert "10 are taken up" in kept.problem
+
+    story(server.url, tell)
+
+
+def test_many_keys_among_others(server: RedisServer) -> None:
+    async def tell(kept: RedisList, _: FakeClock) -> None:
+        with server.keys() as keys:
+            keys.mset({f"session:{number}": 1 for number in range(20_000)})
+            keys.mset({f"white_list:10.0.{n // 256}.{n % 256}": 1 for n in range(5000)})
+        listing = await kept.refresh()
+        assert listing is not None
+        assert len(listing.networks) == 5000
+
+    story(server.url, tell)
+
+
+def test_a_prefix_is_no_pattern(server: RedisServer) -> None:
+    async def tell(_: RedisList, clock: FakeClock) -> None:
+        kept = RedisList(server.url, "a*[b]?:", clock)
+        with server.keys() as keys:
+            keys.set("a*[b]?:198.51.100.7", 1)
+            keys.set("axbx:203.0.113.9", 1)
+        assert entries(await kept.refresh()) == {"198.51.100.7"}
+        assert not kept.problem
+        await kept.close()
+
+    story(server.url, tell)
+
+
+def test_a_password_is_not_shown() -> None:
+    async def tell(kept: RedisList, _: FakeClock) -> None:
+        await kept.refresh()
+        assert "redis://127.0.0.1:1/0" in kept.problem
+        assert "secret" not in kept.problem
+
+    story("redis://user:secret@127.0.0.1:1/0", tell)
+
+
+def test_an_address_that_means_nothing() -> None:
+    with pytest.raises(ConfigurationError, match="redis = redis://host:x"):
+        RedisList("redis://host:x/0", "white_list:", FakeClock())
