@@ -205,8 +205,8 @@ class Daemon:
             if name in self.jails.actions:
                 self.jails.actions[name].submit(of_jail)
             if name in self.jails.running:
-                self.jails.running[name].banned_total += sum(
-                    change.kind is ChangeKind.BAN for change in of_jail
+                self.jails.running[name].changes.update(
+                    (change.kind, change.ban.subject.kind) for change in of_jail
                 )
         if by_jail:
             self._ends_changed.set()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -20,7 +21,7 @@ from logban.judging.times import ArrivalTimes, LineTimes
 from logban.ledger.ledger import Recidive
 from logban.matching.matcher import Matcher
 from logban.matching.unmatched import Unmatched
-from logban.model import Ban, Block, Change, Subject, Verdict
+from logban.model import Ban, Block, Change, ChangeKind, Subject, SubjectKind, Verdict
 from logban.zones import parse_zone
 
 Worker = EnforcerWorker | NotifierWorker
@@ -52,7 +53,8 @@ class Jail:
     ) -> None:
         """Compile the filter; ``times`` makes the rule by which one source's lines are dated."""
         self.settings = settings
-        self.banned_total = 0
+        self.changes: Counter[tuple[ChangeKind, SubjectKind]] = Counter()
+        """What has become of its bans since the start, by what they are on."""
         self.sources: dict[str, LineTimes] = {}
         self._times = times
         self.unmatched = Unmatched()
@@ -80,9 +82,14 @@ class Jail:
         """The jail's name."""
         return self.settings.name
 
+    @property
+    def banned_total(self) -> int:
+        """The number of bans since the start."""
+        return sum(self.changes[(ChangeKind.BAN, kind)] for kind in SubjectKind)
+
     def take_over(self, earlier: Jail) -> None:
         """Go on where this jail was before its settings changed."""
-        self.banned_total = earlier.banned_total
+        self.changes = earlier.changes
         self.sources = earlier.sources
         self.judge.tracker.take_over(earlier.judge.tracker)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from logban.actions import catalogue
 from logban.clock import Clock
@@ -115,7 +114,7 @@ class Jails:
         Counts go on, bans stay; those of a jail that is gone are lifted.
         """
         old, self.configuration = self.configuration, new
-        limits_differ = replace(new.server, loglevel=old.server.loglevel) != old.server
+        limits_differ = _limits(new) != _limits(old)
         said = [await self._remove(name) for name in _names(old) if name not in new.jails]
         for name, settings in new.jails.items():
             if name not in old.jails:
@@ -192,6 +191,11 @@ class Jails:
 def _names(configuration: Configuration) -> list[str]:
     """Name all jails that bans can be of."""
     return [*configuration.jails, *configuration.failed]
+
+
+def _limits(configuration: Configuration) -> tuple[int, float]:
+    """Give what of logban.conf a jail is made with."""
+    return configuration.server.max_tracked, configuration.server.match_timeout
 
 
 def _places(jails: Iterable[JailSettings]) -> set[catalogue.Place]:

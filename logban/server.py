@@ -25,6 +25,7 @@ from logban.judging.own_addresses import read_own_addresses
 from logban.ledger.store import Store
 from logban.sdnotify import ServiceManager
 from logban.service import DaemonService
+from logban.supervision import supervise
 
 log = logging.getLogger("logban")
 
@@ -91,6 +92,7 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     async def ready() -> None:
         # Whoever asks is answered from a ledger that is whole: at the start and at the end.
         await control.start()
+        _keep(background, supervise(service.watch.run, daemon.clock))
         _keep(background, _tell_ready(daemon, manager))
         if manager.watchdog_seconds is not None:
             _keep(background, _tell_alive(manager, manager.watchdog_seconds / 2))
@@ -105,6 +107,7 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     await control.close()
     for task in background:
         task.cancel()
+    await asyncio.gather(*background, return_exceptions=True)
     work.cancel()
     try:
         await work

@@ -16,12 +16,13 @@ from logban.control import payloads
 from logban.control.service import Forever, KamailioOrders
 from logban.daemon import Daemon
 from logban.errors import ConfigurationError, UnknownName, UsageError
+from logban.health.watch import Watch
 from logban.jail import Jail
 from logban.judging.exemption_book import is_name
 from logban.ledger.records import Allowed
 from logban.model import Ban, Change, Subject, SubjectKind, canonical_network
 from logban.proxies import Proxies
-from logban.views import Views, length_of, past_ban, unmatched
+from logban.views import Views, alarm, length_of, past_ban, unmatched
 
 HISTORY_SHOWN = 20
 
@@ -35,6 +36,7 @@ class DaemonService:
         self._views = Views(daemon)
         self._load = load
         self._proxies = Proxies(self._actions, daemon.clock)
+        self.watch = Watch(self._views.figures, daemon.clock, lambda: daemon.configuration.server)
 
     async def ping(self) -> payloads.Pong:
         """Tell that the daemon lives."""
@@ -66,6 +68,20 @@ class DaemonService:
                 history,
                 daemon.ledger.is_dirty,
             ),
+            alarms=tuple(map(alarm, self.watch.alarms)),
+        )
+
+    async def health(self) -> payloads.Health:
+        """Tell what is wrong, as it is now."""
+        figures = self.watch.look()
+        return payloads.Health(
+            figures.now,
+            figures.version,
+            figures.started,
+            tuple(map(alarm, self.watch.alarms)),
+            self.watch.overflow,
+            len(figures.jails),
+            len(self._daemon.ledger),
         )
 
     async def status_jail(self, name: str) -> payloads.JailDetail:

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import logban
 from logban.config.settings import JailSettings
 from logban.control import payloads
 from logban.control.payloads import BanView
 from logban.daemon import Daemon
+from logban.health.alarms import Alarm
+from logban.health.figures import Figures, JailFigures
 from logban.jail import Jail
 from logban.judging.times import ArrivalTimes
 from logban.ledger.records import Allowed, PastBan
+from logban.matching.matcher import MatchCounters
 from logban.model import RECIDIVE, Ban
 from logban.sources.report import SourceState
 
@@ -52,7 +56,8 @@ class Views:
             ),
             failures_total=counters.failures if counters else 0,
             tracked=len(tracker),
-            banned=sum(1 for _ in daemon.ledger.active(jail.name)),
+            tracked_dropped=tracker.dropped,
+            banned=sum(daemon.ledger.count(jail.name).values()),
             banned_total=jail.banned_total,
             exempted_total=jail.judge.counters.exempted,
             timeouts=counters.timeouts if counters else 0,
@@ -63,7 +68,8 @@ class Views:
                 payloads.ActionStatus(
                     report.name, payloads.ActionKind(report.kind),
                     payloads.ActionState(report.state), report.error, report.since,
-                    report.retries, report.in_force, report.pending,
+                    report.retries, report.in_force, report.pending, report.failures,
+                    report.drift, report.dropped,
                 )
                 for report in (worker.report() for worker in workers)
             ),
@@ -72,6 +78,48 @@ class Views:
                 settings.growth.describe() if settings.growth else "",
             ),
         )  # fmt: skip
+
+    def figures(self) -> Figures:
+        """Give all that the daemon is judged by; takes little time, however many are banned."""
+        daemon = self._daemon
+        configuration = daemon.configuration
+        return Figures(
+            version=logban.__version__,
+            started=daemon.started,
+            now=daemon.clock.now(),
+            jails=tuple(self._jail_figures(jail) for jail in daemon.jails.running.values()),
+            sources=daemon.sources.report(),
+            failed={
+                name: "; ".join(map(str, problems))
+                for name, problems in configuration.failed.items()
+            },
+            mistakes=tuple(map(str, configuration.errors)),
+            exemptions=len(daemon.ledger.allowed),
+            database=daemon.checkpoints.error,
+            unwritten=daemon.ledger.is_dirty,
+        )
+
+    def _jail_figures(self, jail: Jail) -> JailFigures:
+        counters = jail.matcher.counters if jail.matcher is not None else MatchCounters()
+        actions = self._daemon.jails.actions.get(jail.name)
+        return JailFigures(
+            name=jail.name,
+            patterns=tuple(path.pattern for path in jail.settings.log_paths),
+            lines=counters.lines,
+            failures=counters.failures,
+            successes=counters.successes,
+            ignored=counters.ignored,
+            exempted=jail.judge.counters.exempted,
+            timeouts=counters.timeouts,
+            slowest=counters.last_timeout,
+            unparsed=counters.unaddressed,
+            unmatched=jail.unmatched.count,
+            tracked=len(jail.judge.tracker),
+            forgotten=jail.judge.tracker.dropped,
+            active=self._daemon.ledger.count(jail.name),
+            changes=dict(jail.changes),
+            actions=tuple(worker.report() for worker in actions.workers) if actions else (),
+        )
 
     def failed_jail(self, name: str) -> payloads.JailStatus:
         """Show a jail that can't run, and why."""
@@ -109,6 +157,18 @@ class Views:
             addresses=tuple(addresses),
             added=allowed.added,
         )
+
+
+def alarm(raised: Alarm) -> payloads.AlarmView:
+    """Show an alarm."""
+    return payloads.AlarmView(
+        raised.kind.name,
+        raised.about,
+        payloads.AlarmSeverity(raised.kind.severity),
+        raised.message,
+        raised.since,
+        raised.kind.advice,
+    )
 
 
 def unmatched(jail: Jail) -> payloads.UnmatchedOfJail:

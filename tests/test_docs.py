@@ -13,6 +13,8 @@ import pytest
 from logban.client.main import cli
 from logban.config import load
 from logban.config.problem import Severity
+from logban.health.kinds import KINDS
+from logban.health.metrics import METRICS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -36,6 +38,22 @@ def test_commands_exist(page: Path) -> None:
     context = click.Context(cli)
     for name in re.findall(r"logban-client ([a-z][a-z-]*)", page.read_text()):
         assert cli.get_command(context, name) is not None, name
+
+
+def test_every_alarm_and_every_metric_is_told_of_and_no_other() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    watch = page[page.index("## Watch") : page.index("## What to do when")]
+    alarms, metrics = watch.split("### Metrics")
+    rows = [line for line in alarms.splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{kind.name}` | {kind.severity} | {kind.meaning} | {kind.advice} |"
+        for kind in KINDS.values()
+    ]
+    rows = [line for line in metrics.splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{metric.shown}` | {', '.join(f'`{each}`' for each in metric.labels)} | {metric.doc} |"
+        for metric in METRICS
+    ]
 
 
 def test_make_targets_exist() -> None:

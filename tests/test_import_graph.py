@@ -49,14 +49,15 @@ MAY_IMPORT = {
     "daemon": (
         "jails", "jail", "exempting", "deciding", "sources", "judging", "ledger", "config.settings",
     ),
+    "health": ("actions", "config.settings", "sources.report"),
     "views": (
-        "daemon", "jail", "config.settings", "control", "judging", "ledger.records",
-        "sources.report",
+        "daemon", "jail", "health", "config.settings", "control", "judging", "ledger.records",
+        "matching.matcher", "sources.report",
     ),
     "proxies": ("actions", "control.payloads"),
     "service": (
-        "views", "proxies", "daemon", "jail", "control", "config", "judging", "ledger.records",
-        "actions.declaration",
+        "views", "proxies", "daemon", "jail", "health", "control", "config", "judging",
+        "ledger.records", "actions.declaration",
     ),
     "server": (
         "service", "daemon", "jail", "control", "config", "actions", "ledger", "judging",

@@ -19,7 +19,7 @@ from logban.config.settings import JailSettings
 from logban.errors import ActionError
 from logban.jail import Actions, Jail
 from logban.matching.definition import Expression, FilterDefinition, Rule
-from logban.model import Ban, Block, Change, ChangeKind, Origin, Position, Subject
+from logban.model import Ban, Block, Change, ChangeKind, Origin, Position, Subject, SubjectKind
 from logban.testing import FakeClock, FakeEnforcer, FakeNotifier
 
 NOW = 1_795_168_800.0
@@ -71,7 +71,7 @@ def test_without_a_zone_the_hosts_is_used(monkeypatch: pytest.MonkeyPatch) -> No
 def test_counts_go_over_to_the_next_one() -> None:
     line = "2026-11-20 10:00:00 failed for 198.51.100.7\n"
     before = make(JailSettings("pbx", HERE, FILTER, maxretry=2, time_zone="UTC"))
-    before.banned_total = 7
+    before.changes[ChangeKind.BAN, SubjectKind.IP] = 7
     before.take(block(line), NOW)
     after = make(JailSettings("pbx", HERE, FILTER, maxretry=2, bantime=5.0, time_zone="UTC"))
     after.take_over(before)

@@ -4,26 +4,21 @@
 from __future__ import annotations
 
 import logging
-import re
 import shlex
-import socket
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import EmailPolicy
-from email.utils import format_datetime, make_msgid
 from functools import cache
 from importlib import resources
-from pathlib import Path
 
 from jinja2 import Template
 
 from logban.actions.declaration import ActionSpec
-from logban.actions.delivery import Delivery, Either, NotAgain, Sendmail, Smtp
-from logban.actions.mail_server import HOSTNAME_TAG, Endpoint, Mta, Tls
+from logban.actions.delivery import Delivery, NotAgain
+from logban.actions.mail_server import Endpoint
+from logban.actions.mails import Envelope, delivery_of
 from logban.actions.templates import TEXT, compiled, rendered
 from logban.actions.whois import Whois
 from logban.clock import Clock
@@ -35,7 +30,6 @@ from logban.text import visible
 _LOG = logging.getLogger(__name__)
 
 SUBJECT = "[logban] {{ name }}: {{ headline }} on {{ hostname }}"
-_HEADER_LENGTH = 200
 _REMEMBERED = 1024  # changes that are not told again
 
 # The words of the subject line and of the first sentence.
@@ -58,34 +52,21 @@ class Letter:
     """What a mail is made of: the jail's name in it, who gets it from whom, its templates."""
 
     name: str
-    recipients: tuple[str, ...]
-    sender: str
-    sender_name: str
+    envelope: Envelope
     subject: Template
     body: Template
     lines: int
-    hostname: str
     zone: tzinfo | None = None
     """The zone that times are written in; None: the host's."""
 
     def compose(self, change: Change, now: float, whois: str) -> EmailMessage:
         """Write the mail that tells of a change; ValueError if a template can't be filled in."""
         values = self.values(change, whois)
-        message = EmailMessage(policy=EmailPolicy(linesep="\n", cte_type="7bit"))
-        message["Subject"] = _header(rendered(self.subject, values).strip())
-        message["From"] = _as_address(self.sender, _header(self.sender_name))
-        message["To"] = [_as_address(recipient) for recipient in self.recipients]
-        message["Date"] = format_datetime(datetime.fromtimestamp(now, UTC).astimezone(self.zone))
-        # The host's name could hold what an identifier may not.
-        domain = re.sub(r"[^A-Za-z0-9.-]+", "-", self.hostname).strip("-.") or "localhost"
-        message["Message-ID"] = make_msgid("logban", domain)
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday reply is wanted
-        message["X-Logban-Event"] = change.kind.value
-        message["X-Logban-Jail"] = _header(change.ban.jail)
-        # Quoted-printable whatever the text: no line is too long, no byte above ASCII, and no
-        # server has anything left to convert.
-        message.set_content(rendered(self.body, values), cte="quoted-printable")
-        return message
+        about = {"X-Logban-Event": change.kind.value, "X-Logban-Jail": change.ban.jail}
+        subject = rendered(self.subject, values).strip()
+        return self.envelope.message(
+            subject, rendered(self.body, values), now, zone=self.zone, about=about
+        )
 
     def values(self, change: Change, whois: str) -> Mapping[str, object]:
         """Give all that a template can show, by name."""
@@ -95,7 +76,7 @@ class Letter:
         return {
             "name": self.name,
             "jail": ban.jail,
-            "hostname": self.hostname,
+            "hostname": self.envelope.hostname,
             "event": change.kind.value,
             "headline": _HEADLINES[change.kind].format(visible(who, 100)),
             "happened": _HAPPENED[change.kind],
@@ -161,7 +142,9 @@ class Email:
         except ValueError as error:
             raise ActionError(f"mail: {error}") from error
         try:
-            refused = self._delivery.deliver(letter.sender, letter.recipients, bytes(message))
+            refused = self._delivery.deliver(
+                letter.envelope.sender, letter.envelope.recipients, bytes(message)
+            )
         except NotAgain:
             self._ended[key] = None
             while len(self._ended) > _REMEMBERED:
@@ -188,24 +171,19 @@ class Email:
 
 def build(spec: ActionSpec, clock: Clock) -> Email:
     """Make the notifier that a jail asks for."""
-    hostname = socket.gethostname()
     source = spec.optional("template", str)
+    envelope = Envelope.of(spec)
     letter = Letter(
         name=spec.value("name", str) or spec.jail,
-        recipients=tuple(
-            address.replace(HOSTNAME_TAG, hostname) for address in spec.value("dest", tuple)
-        ),
-        sender=spec.value("sender", str).replace(HOSTNAME_TAG, hostname),
-        sender_name=spec.value("sendername", str),
+        envelope=envelope,
         subject=TEXT.from_string(spec.optional("subject", str) or SUBJECT),
         body=_default_body() if source is None else TEXT.from_string(source),
         lines=spec.value("lines", int),
-        hostname=hostname,
     )
     server = spec.optional("whois_server", Endpoint)
     whois = Whois(clock, server=server) if spec.value("whois", bool) else None
     tell = spec.value("tell", frozenset)
-    return Email(letter, _delivery(spec, hostname), clock, tell=tell, whois=whois)
+    return Email(letter, delivery_of(spec, envelope.hostname), clock, tell=tell, whois=whois)
 
 
 def check_template(source: str) -> None:
@@ -214,55 +192,16 @@ def check_template(source: str) -> None:
     evidence = (Evidence(0.0, "rule", "a line", "/var/log/asterisk/full"),)
     sample = Ban("jail", subject, 0.0, 600.0, 5, "rule", evidence)
     template = TEXT.from_string("")
-    letter = Letter("jail", ("root",), "logban", "logban", template, template, 1, "host", UTC)
+    envelope = Envelope(("root",), "logban", "logban", "host")
+    letter = Letter("jail", envelope, template, template, 1, UTC)
     values = letter.values(Change(ChangeKind.BAN, sample, 0.0), "a line")
     rendered(compiled(TEXT, source, values), values)
-
-
-def _delivery(spec: ActionSpec, hostname: str) -> Delivery:
-    mta = spec.value("mta", Mta)
-    endpoint = spec.optional("smtp", Endpoint)
-    user = spec.optional("user", str)
-    tls = spec.value("tls", Tls)
-    timeout = spec.value("timeout", float)
-    program = Sendmail(spec.value("sendmail", Path), timeout)
-    server = Smtp(
-        endpoint or Endpoint("localhost", 25),
-        hostname,
-        timeout,
-        tls,
-        spec.value("tls_verify", bool),
-        spec.optional("tls_ca", Path),
-        user,
-        spec.optional("password_file", Path),
-    )
-    match mta:
-        case Mta.SENDMAIL:
-            return program
-        case Mta.SMTP:
-            return server
-        case Mta.AUTO:
-            return Either(program, server) if endpoint is None else server
 
 
 @cache
 def _default_body() -> Template:
     path = resources.files("logban.actions") / "mail.txt.jinja"
     return TEXT.from_string(path.read_text(encoding="utf-8"))
-
-
-def _header(text: str) -> str:
-    """Make a text fit for a header.
-
-    EmailMessage decodes what looks like an encoded word (RFC 2047) in the values it is given, and
-    would so bring back every character that was made visible, line ends included.
-    """
-    return visible(text, _HEADER_LENGTH).replace("=?", "= ?")
-
-
-def _as_address(text: str, display_name: str = "") -> Address:
-    username, _, domain = text.partition("@")
-    return Address(display_name, username, domain)
 
 
 def _quoted(who: str) -> str:

@@ -64,7 +64,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ActionReport:
-    """How an action does, for ``status``; ``since`` is when it last changed between ok and not."""
+    """How an action does, for ``status``; ``since`` is when it last changed between ok and not.
+
+    ``retries`` are its failures in this state, ``failures`` all of them since it was made.
+    """
 
     name: str
     kind: str
@@ -76,6 +79,7 @@ class ActionReport:
     pending: int
     drift: int
     dropped: int
+    failures: int = 0
 
 
 class _Worker:
@@ -92,6 +96,7 @@ class _Worker:
         self._error = ""
         self._since = clock.now()
         self._retries = 0
+        self._failures = 0
         self._longest_retry = LONGEST_RETRY
 
     async def _call(self, work: Callable[..., T], *arguments: object) -> T:
@@ -116,6 +121,7 @@ class _Worker:
             self._state, self._since = "retrying", self._clock.now()
         self._error = str(error) or type(error).__name__
         self._retries += 1
+        self._failures += 1
         return float(min(self._longest_retry, FIRST_RETRY * 2 ** min(self._retries - 1, 10)))
 
     async def _finish(self, *steps: Callable[[], Awaitable[object]]) -> None:
@@ -221,7 +227,7 @@ class EnforcerWorker(_Worker):
             said = self._enforcer.notice
         return ActionReport(
             self.spec.written, self.kind, self._state, said, self._since, self._retries,
-            len(self._held), len(self._pending), self._drift, 0,
+            len(self._held), len(self._pending), self._drift, 0, self._failures,
         )  # fmt: skip
 
     def holds(self, subject: Subject) -> bool:
@@ -389,7 +395,7 @@ class NotifierWorker(_Worker):
         """Tell how it does."""
         return ActionReport(
             self.spec.written, self.kind, self._state, self._error, self._since, self._retries,
-            None, len(self._queue), 0, self._dropped,
+            None, len(self._queue), 0, self._dropped, self._failures,
         )  # fmt: skip
 
     async def run(self) -> None:

@@ -13,6 +13,7 @@ from logban.client.lazy import LazyCommand, LazyGroup
 
 COMMANDS = (
     LazyCommand("status", "logban.client.status", "Show how everything is, or one jail."),
+    LazyCommand("health", "logban.client.health", "Tell whether anything is wrong."),
     LazyCommand("banned", "logban.client.banned", "List who is banned, or ask whether one is."),
     LazyCommand("why", "logban.client.why", "Explain why an address is banned, or is not."),
     LazyCommand("unmatched", "logban.client.unmatched", "Show suspicious lines no rule knows."),

@@ -11,6 +11,7 @@ from logban.client.output import Cell, Text, count, moment, pairs, past, say, ta
 from logban.control.payloads import (
     ActionState,
     ActionStatus,
+    AlarmSeverity,
     JailDetail,
     JailState,
     JailStatus,
@@ -58,6 +59,12 @@ def _show_all(status: Status) -> None:
     if status.sources:
         say()
         _show_sources(status.sources)
+    if status.alarms:
+        say()
+        for alarm in status.alarms:
+            color = "red" if alarm.severity is AlarmSeverity.CRITICAL else "yellow"
+            say(Cell(f"alarm {alarm.kind}: ", color), alarm.message)
+        say("what to do: logban-client health")
     if status.warnings:
         say()
         for warning in status.warnings:
@@ -154,6 +161,7 @@ def _show_jail(detail: JailDetail) -> None:
             ("lines read", str(jail.lines)),
             ("failures", f"{jail.failures_total} since the start, {jail.failures} count now"),
             ("tracked", count(jail.tracked, "subject")),
+            ("dropped", str(jail.tracked_dropped or "")),
             ("banned", f"{jail.banned} now, {jail.banned_total} since the start"),
             ("exempted", str(jail.exempted_total or "")),
             ("timeouts", str(jail.timeouts or "")),
@@ -191,7 +199,7 @@ def _policy(jail: JailStatus) -> str:
 
 def _show_actions(actions: tuple[ActionStatus, ...]) -> None:
     table(
-        ("ACTION", "KIND", "STATE", "SINCE", "IN FORCE", "PENDING", "RETRIES"),
+        ("ACTION", "KIND", "STATE", "SINCE", "IN FORCE", "PENDING", "RETRIES", "DRIFT", "DROPPED"),
         [
             (
                 action.name,
@@ -201,6 +209,8 @@ def _show_actions(actions: tuple[ActionStatus, ...]) -> None:
                 "" if action.in_force is None else str(action.in_force),
                 str(action.pending or ""),
                 str(action.retries or ""),
+                str(action.drift or ""),
+                str(action.dropped or ""),
             )
             for action in actions
         ],

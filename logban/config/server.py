@@ -39,6 +39,9 @@ def read_server(directory: Path) -> tuple[ServerSettings, tuple[Problem, ...]]:
         reader.get(table.MATCH_TIMEOUT),
         redis=reader.get(table.REDIS),
         redis_prefix=reader.get(table.REDIS_PREFIX),
+        metrics_file=reader.get(table.METRICS_FILE),
+        metrics_port=reader.get(table.METRICS_PORT),
+        alarm=reader.get(table.ALARM),
     )
     return settings, (*reader.problems, *reader.mistakes())
 

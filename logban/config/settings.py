@@ -74,13 +74,20 @@ class JailSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """The daemon's own: ``logban.conf``.  ``loglevel`` is a name of Python's logging."""
+    """The daemon's own: ``logban.conf``.  ``loglevel`` is a name of Python's logging.
+
+    ``metrics_file``, ``metrics_port`` and ``alarm``, the action that tells of alarms, are None
+    where nobody asks for them.
+    """
 
     loglevel: str = "INFO"
     max_tracked: int = 100_000
     match_timeout: float = 0.1
     redis: str = ""
     redis_prefix: str = "white_list:"
+    metrics_file: Path | None = None
+    metrics_port: int | None = None
+    alarm: ActionSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

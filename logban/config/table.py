@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Generic, TypeVar
 
+from logban.actions.declaration import ActionSpec
 from logban.bantime import Growth
-from logban.config import growth, parsers
+from logban.config import growth, parsers, telling
 from logban.config.settings import Backend, LogPath
 from logban.matching.definition import Proof
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Setting(Generic[T]):
+class Setting(Generic[T_co]):
     """One key: how its text is read, what holds where nobody writes it, what it is for.
 
     ``parse`` raises ValueError with a sentence.  Where a setting is a list it reads one entry.
@@ -28,8 +30,8 @@ class Setting(Generic[T]):
     """
 
     name: str
-    parse: Callable[[str], T]
-    default: T
+    parse: Callable[[str], T_co]
+    default: T_co
     doc: str
     unit: str = ""
     allowed: str = ""
@@ -458,12 +460,36 @@ REDIS_PREFIX: Final = Setting(
     "white_list:",
     "how the keys begin that exempt the address behind it",
 )
-SERVER_SETTINGS: Final[tuple[Setting[str] | Setting[int] | Setting[float], ...]] = (
+METRICS_FILE: Final[Setting[Path | None]] = Setting(
+    "metrics_file",
+    telling.metrics_file,
+    None,
+    "where metrics are written for the textfile collector of Prometheus's node_exporter",
+    allowed="an absolute path that ends in .prom",
+)
+METRICS_PORT: Final[Setting[int | None]] = Setting(
+    "metrics_port",
+    telling.metrics_port,
+    None,
+    "a port of 127.0.0.1 where Prometheus finds the metrics",
+    allowed="1 to 65535",
+)
+ALARM: Final[Setting[ActionSpec | None]] = Setting(
+    "alarm",
+    telling.alarm,
+    None,
+    "who is told by mail when something is wrong: the action email with its dest, smtp, ...",
+    allowed="email[dest=..., ...]",
+)
+SERVER_SETTINGS: Final[tuple[Setting[object], ...]] = (
     LOGLEVEL,
     MAX_TRACKED,
     MATCH_TIMEOUT,
     REDIS,
     REDIS_PREFIX,
+    METRICS_FILE,
+    METRICS_PORT,
+    ALARM,
     *(
         Setting(name, parsers.text, "", "fail2ban's", ignored=ignored)
         for name, ignored in (

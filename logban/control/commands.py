@@ -167,6 +167,7 @@ COMMANDS: Mapping[str, Command] = {
     for command in (
         Command("ping", False, (), lambda service, _: service.ping()),
         Command("status", False, ("jail",), _status),
+        Command("health", False, (), lambda service, _: service.health()),
         Command(
             "banned",
             False,

@@ -62,7 +62,8 @@ class ActionStatus:
     """How an action of a jail is; ``since`` is when it came into this state.
 
     ``in_force`` is the number of bans found there when last read, ``pending`` the number of
-    orders not carried out yet.
+    orders not carried out yet.  Since it was made: ``failures`` of it, ``drift``, the bans found
+    to be missing or too many and repaired, ``dropped``, the changes too many to wait.
     """
 
     name: str
@@ -73,6 +74,9 @@ class ActionStatus:
     retries: int = 0
     in_force: int | None = None
     pending: int = 0
+    failures: int = 0
+    drift: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,9 @@ class JailStatus:
     """How a jail is; ``reason`` says why it is not running, with file:line where it has one.
 
     ``failures`` are those that count at this moment, ``unparsed`` the matches whose address could
-    not be read, ``unmatched`` the lines that look like an attack and matched no rule.  ``settings``
-    is None where the jail's file can't be followed.
+    not be read, ``unmatched`` the lines that look like an attack and matched no rule,
+    ``tracked_dropped`` the subjects forgotten because there were too many.  ``settings`` is None
+    where the jail's file can't be followed.
     """
 
     name: str
@@ -106,6 +111,7 @@ class JailStatus:
     failures: int = 0
     failures_total: int = 0
     tracked: int = 0
+    tracked_dropped: int = 0
     banned: int = 0
     banned_total: int = 0
     exempted_total: int = 0
@@ -149,6 +155,38 @@ class LedgerStatus:
     dirty: bool
 
 
+class AlarmSeverity(StrEnum):
+    """How bad an alarm is."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmView:
+    """An alarm that is raised; ``about`` is what it is about, ``advice`` what to do."""
+
+    kind: str
+    about: str
+    severity: AlarmSeverity
+    message: str
+    since: float
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The answer to ``health``; ``more`` counts what is wrong beyond the alarms listed."""
+
+    now: float
+    version: str
+    started: float
+    alarms: tuple[AlarmView, ...]
+    more: int = 0
+    jails: int = 0
+    bans: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """The answer to ``status``."""
@@ -161,6 +199,7 @@ class Status:
     sources: tuple[SourceStatus, ...]
     warnings: tuple[str, ...]
     ledger: LedgerStatus
+    alarms: tuple[AlarmView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from logban.control.payloads import (
     Banned,
     EntryAdded,
     EntryDeleted,
+    Health,
     HotSources,
     JailDetail,
     Lifted,
@@ -86,6 +87,10 @@ class Service(Protocol):
 
     async def status(self) -> Status:
         """Tell how everything is."""
+        ...
+
+    async def health(self) -> Health:
+        """Tell what is wrong."""
         ...
 
     async def status_jail(self, name: str) -> JailDetail:

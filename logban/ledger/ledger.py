@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -28,6 +29,7 @@ from logban.model import (
     ChangeKind,
     Evidence,
     Subject,
+    SubjectKind,
     Verdict,
 )
 
@@ -59,6 +61,7 @@ class Ledger:
         """Ask ``exempt`` (jail, subject) before anything is put in force."""
         self._exempt = exempt
         self._active: dict[Key, Ban] = {}
+        self._counts: Counter[tuple[str, SubjectKind]] = Counter()
         self._ends: list[tuple[float, int, Key]] = []
         self._order = itertools.count()
         self._floors: dict[Subject, float] = {}
@@ -99,8 +102,7 @@ class Ledger:
         self._allowed.update({item.entry: item for item in stored.allowed})
         self._offences.restore(stored.offences)
         for ban in stored.active:
-            self._active[(ban.jail, ban.subject)] = ban
-            self._schedule(ban)
+            self._hold(ban)
         return self.expire(now)
 
     def decide_all(self, verdicts: Iterable[Verdict], now: float) -> Iterator[Change]:
@@ -247,6 +249,10 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._active)
 
+    def count(self, jail: str) -> Mapping[SubjectKind, int]:
+        """Count a jail's bans in force by what they are on, without going through them."""
+        return {kind: self._counts[(jail, kind)] for kind in SubjectKind}
+
     def allow(self, allowed: Allowed) -> None:
         """Note an exemption by hand; lifting what it covers is the caller's next step."""
         self._allowed[allowed.entry] = allowed
@@ -320,15 +326,22 @@ class Ledger:
         return self._put(extended, ChangeKind.EXTEND, now)
 
     def _put(self, ban: Ban, kind: ChangeKind, now: float) -> Change:
-        self._active[(ban.jail, ban.subject)] = ban
-        self._schedule(ban)
+        self._hold(ban)
         self._note(BanRow(ban))
         return Change(kind, ban, now)
+
+    def _hold(self, ban: Ban) -> None:
+        key = (ban.jail, ban.subject)
+        if key not in self._active:
+            self._counts[(ban.jail, ban.subject.kind)] += 1
+        self._active[key] = ban
+        self._schedule(ban)
 
     def _end(
         self, key: Key, kind: ChangeKind, now: float, by: str, *, forgiven: bool = False
     ) -> Change:
         ban = self._active.pop(key)
+        self._counts[(ban.jail, ban.subject.kind)] -= 1
         if forgiven:
             self._offences.forgive(ban.subject, ban.jail, ban.time)
             ban = replace(ban, offence=0)

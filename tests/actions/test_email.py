@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta, timezone
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -30,6 +30,7 @@ from logban.actions.declaration import ActionSpec, ParameterError
 from logban.actions.delivery import Delivery, Either, NotAgain, Sendmail, Smtp
 from logban.actions.email import SUBJECT, Email, Letter, _default_body, build
 from logban.actions.mail_server import Endpoint, Tls
+from logban.actions.mails import Envelope
 from logban.actions.protocols import Notifier
 from logban.actions.templates import TEXT
 from logban.actions.types_message import EMAIL
@@ -63,18 +64,23 @@ HEADERS = [
 
 
 def letter(**changes: object) -> Letter:
-    first = Letter(
-        name="ASTERISK",
+    first = Envelope(
         recipients=("micorreo@algunmail.test", "otrocorreo@algunmail.test"),
         sender="fail2ban@example.org",
         sender_name="logban",
+        hostname="pbx.example.org",
+    )
+    parts = {each.name for each in fields(Envelope)} & changes.keys()
+    of_it = {name: changes.pop(name) for name in parts}
+    written = Letter(
+        name="ASTERISK",
+        envelope=replace(first, **of_it),  # type: ignore[arg-type]  # the tests name the fields
         subject=TEXT.from_string(SUBJECT),
         body=_default_body(),
         lines=20,
-        hostname="pbx.example.org",
         zone=timezone(timedelta(hours=1), "CET"),
     )
-    return replace(first, **changes)  # type: ignore[arg-type]  # the tests name the fields
+    return replace(written, **changes)  # type: ignore[arg-type]  # the tests name the fields
 
 
 def email(delivery: Delivery, **options) -> Email:

@@ -134,6 +134,7 @@ class Daemon:
             ("tracker of jail asterisk is full",),
             payloads.LedgerStatus("/var/lib/logban/logban.sqlite3", 2, 340, dirty=True),
         )
+        self.health_now = payloads.Health(NOW, "0.1.0", NOW - 3600, (), jails=3, bans=2)
         self.known: payloads.Why | None = None
         self.reloaded = payloads.Reloaded(("jail asterisk: maxretry 5 -> 3",))
 
@@ -146,6 +147,9 @@ class Daemon:
 
     async def status(self):
         return self.status_now
+
+    async def health(self):
+        return self.health_now
 
     async def status_jail(self, name):
         self._check(name)
