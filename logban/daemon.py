@@ -278,11 +278,26 @@ class Daemon:
         """
         taken = list(changes)
         self._submit(taken)
+        await self._settled({change.ban.jail for change in taken})
+
+    async def _settled(self, jails: Iterable[str]) -> None:
+        """Return when all is in the database and in force in these jails, or after a while."""
         await self.checkpoints.commit()
-        concerned = {change.ban.jail for change in taken} & self.jails.actions.keys()
+        concerned = set(jails) & self.jails.actions.keys()
         settled = [self.jails.actions[name].settled() for name in concerned]
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*settled), SETTLE_WITHIN)
+
+    async def adopt(self, changes: Iterable[Change]) -> None:
+        """Put bans in force that another program had laid, and tell nobody of them."""
+        by_jail: dict[str, list[Change]] = {}
+        for change in changes:
+            by_jail.setdefault(change.ban.jail, []).append(change)
+        for name, of_jail in by_jail.items():
+            self.jails.actions[name].catch_up(of_jail)
+            log.info("[%s] %d bans are taken over from another program", name, len(of_jail))
+        self._ends_changed.set()
+        await self._settled(by_jail)
 
     async def pardon(self, subjects: Sequence[Subject], jail: str | None) -> None:
         """Let the places where bans are kept end what others have against these; not for long."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import logban
 from logban.actions.declaration import ActionSpec
+from logban.adopting import adopt
 from logban.config.problem import Severity
 from logban.config.settings import MANUAL, Configuration
 from logban.control import payloads
@@ -140,6 +141,25 @@ class DaemonService:
         await daemon.order(placed)
         views = tuple(self._views.ban(change.ban, now) for change in placed)
         return payloads.Placed(now, views, tuple(refused))
+
+    async def adopt(self, bans: Sequence[payloads.ForeignBan]) -> payloads.Adopted:
+        """Take bans of another program's over, with their own times; nobody is told of them."""
+        daemon = self._daemon
+        now = daemon.clock.now()
+        taken: list[Change] = []
+        refused = []
+        for ban in bans:
+            try:
+                prefix = self._jail(ban.jail).settings.ipv6_prefix
+                change = adopt(daemon.ledger, ban, prefix, now)
+            except (UnknownName, UsageError) as error:
+                refused.append(payloads.RefusedBan(ban.subject, str(error)))
+                continue
+            if change is not None:
+                taken.append(change)
+        await daemon.adopt(taken)
+        known = len(bans) - len(taken) - len(refused)
+        return payloads.Adopted(len(taken), known, tuple(refused))
 
     async def unban(self, subjects: Sequence[Subject] | None, jail: str | None) -> payloads.Lifted:
         """Lift the bans of these subjects, or of all (None), and set their floors."""

@@ -56,16 +56,22 @@ MAY_IMPORT = {
     ),
     "proxies": ("actions", "control.payloads"),
     "service": (
-        "views", "proxies", "daemon", "jail", "health", "control", "config", "judging",
+        "adopting", "views", "proxies", "daemon", "jail", "health", "control", "config", "judging",
         "ledger.records", "actions.declaration",
     ),
     "server": (
         "service", "daemon", "jail", "control", "config", "actions", "ledger", "judging",
         "matching", "sources",
     ),
+    "adopting": ("control.payloads", "ledger.ledger"),
+    "migration": (
+        "config", "actions.catalogue", "actions.declaration", "adopting", "control.payloads",
+        "judging", "ledger",
+    ),
     "client": (
         "control.protocol", "control.payloads", "control.shape",
         "offline", "config", "matching", "actions.kamailio", "actions.types_kamailio",
+        "migration",
     ),
     "testing": (
         "sources", "matching", "judging", "ledger", "actions", "control", "config",
@@ -80,9 +86,12 @@ NEVER_REACHES = {
     "server": ("client", "testing"),
     "config": ("sources", "judging", "ledger", "control"),
 }
+# One command may fill the ledger: nobody else could, where no daemon runs.
+FILLS_THE_LEDGER = "client.import_fail2ban"
 # The client's commands that work without a daemon; all others know nothing but the protocol.
 OFFLINE_COMMANDS = (
     "client.check", "client.filter_test", "client.replay", "client.offline", "client.kamailio",
+    "client.import_fail2ban",
 )  # fmt: skip
 OF_THE_PROTOCOL = (*BOTTOM, "client", "control.protocol", "control.payloads", "control.shape")
 
@@ -149,7 +158,7 @@ def test_some_never_reach_others(unit: str) -> None:
     for name in TREES:
         if is_in(name, (unit,)):
             far = {other for other in reached(name) if is_in(other, NEVER_REACHES[unit])}
-            assert far == set(), name
+            assert far - ({"ledger.store"} if name == FILLS_THE_LEDGER else set()) == set(), name
 
 
 def test_a_command_that_asks_the_daemon_knows_only_the_protocol() -> None:

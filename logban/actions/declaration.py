@@ -59,7 +59,8 @@ class ActionType:
     right one by one do not go together.  ``has_place`` says that its parameter ``name`` names
     something outside that belongs to one enforcer alone, and that the module's ``sweep`` removes.
     ``target`` names where bans are kept in company: an action of the same jail with the same target
-    takes them over.
+    takes them over.  ``remarks`` say of some of the aliases what fail2ban's action of that name
+    does and this one does not.
     """
 
     name: str
@@ -70,6 +71,7 @@ class ActionType:
     check: Callable[[ActionSpec], None] | None = None
     has_place: bool = False
     target: Callable[[ActionSpec], str] | None = None
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,17 @@ _COMMON = (
     ),
     *_not_followed("an action needs no name of its own here", "actname"),
     *_not_followed("each ban carries its own end into the kernel", "bantime"),
+    *_not_followed(
+        "everything is there before the first ban, and a ban can never be late for it",
+        "actionstart_on_demand",
+    ),
+    *_not_followed(
+        "the kernel is spoken to without a shell, so there is no such command; for one of your "
+        "own there is the action `command`",
+        *("actionstart", "actionstop", "actioncheck", "actionban", "actionunban", "actionflush"),
+        *("actionprolong", "actionreban", "actionrepair", "actionreload", "timeout"),
+    ),
+    *_not_followed("a ban is put in force again whatever has restarted", "norestored"),
 )
 _OWN_PLACE = (
     "logban has a chain of its own at raw/prerouting, where flows that are accepted already, "
@@ -88,10 +99,43 @@ NFTABLES = ActionType(
             "the rules are logban's own; see `protocol` and `port`",
             *("rule_match-custom", "rule_match-allports", "rule_match-multiport", "match"),
         ),
+        *_not_followed(
+            "firewalld, ufw, shorewall and routes stay as they are: logban has a table of its own",
+            *("zone", "service", "family", "rejecttype", "rich-blocktype", "level", "rate"),
+            *("actiontype", "multiport", "allports", "ipsettype", "ipmset", "familyopt"),
+            *("firewalld_familyopt", "default-ipsettime", "ipsettime", "timeout-bantime"),
+            *("add", "destination", "application", "comment", "kill", "kill-mode"),
+        ),
     ),
     aliases={
         "nftables-multiport": {"type": "multiport"},
         "nftables-allports": {"type": "allports"},
+        "firewallcmd-new": {"type": "multiport"},
+        "firewallcmd-multiport": {"type": "multiport"},
+        "firewallcmd-allports": {"type": "allports"},
+        "firewallcmd-ipset": {"type": "multiport"},
+        "firewallcmd-rich-rules": {"type": "multiport"},
+        "firewallcmd-rich-logging": {"type": "multiport"},
+        "ufw": {"type": "allports", "protocol": "all"},
+        "shorewall": {"type": "allports", "protocol": "all"},
+        "shorewall-ipset-proto6": {"type": "allports", "protocol": "all"},
+        "route": {"type": "allports", "protocol": "all"},
+    },
+    remarks={
+        **dict.fromkeys(
+            (
+                *("firewallcmd-new", "firewallcmd-multiport", "firewallcmd-allports"),
+                *("firewallcmd-ipset", "firewallcmd-rich-rules"),
+            ),
+            "the bans stand in logban's own nftables table, and firewalld does not show them",
+        ),
+        "firewallcmd-rich-logging": "what is dropped is not logged, and firewalld does not show it",
+        "ufw": "the bans stand in logban's own nftables table, and ufw does not show them",
+        **dict.fromkeys(
+            ("shorewall", "shorewall-ipset-proto6"),
+            "the bans stand in logban's own nftables table, and shorewall does not show them",
+        ),
+        "route": "the packets are dropped as they come in; there is no route for each address",
     },
 )
 
@@ -108,6 +152,7 @@ IPTABLES = ActionType(
         *_not_followed("no shell is run; the kernel is spoken to directly", "iptables"),
         *_not_followed("the rules are logban's own; see `protocol` and `port`", "pre-rule"),
         *_not_followed("the rules are logban's own; see `protocol` and `port`", "rule-jump"),
+        *_not_followed("xt_recent is not used", "iptname"),
         *_not_followed(
             "IPv4 and IPv6 have a set each, named after `name`, with timeouts",
             *("ipmset", "familyopt", "default-ipsettime", "ipsettime", "timeout-bantime"),
@@ -117,9 +162,15 @@ IPTABLES = ActionType(
         "iptables-multiport": {"type": "multiport"},
         "iptables-allports": {"type": "allports"},
         "iptables-new": {},
+        "iptables-multiport-log": {"type": "multiport"},
+        "iptables-xt_recent-echo": {"type": "allports", "protocol": "all"},
         "iptables-ipset": {},
         "iptables-ipset-proto4": {},
         "iptables-ipset-proto6": {},
         "iptables-ipset-proto6-allports": {"type": "allports"},
+    },
+    remarks={
+        "iptables-multiport-log": "what is dropped is not written to the kernel's log",
+        "iptables-xt_recent-echo": "the bans stand in an ipset, not in xt_recent",
     },
 )

@@ -259,6 +259,8 @@ EMAIL = ActionType(
         *_not_followed("a restored ban is never told again", "norestored"),
         *_not_followed("an action needs no name of its own here", "actname"),
         *_not_followed("a mail does not depend on it", "port", "protocol", "chain", "bantime"),
+        *_not_followed("every ban is told at once, and `tmpfile` is not needed", "tmpfile"),
+        *_not_followed("where an address is from is not looked up", "geoip"),
     ),
     check=_check_email,
     aliases={
@@ -266,9 +268,24 @@ EMAIL = ActionType(
         "sendmail-whois": {"whois": "yes"},
         "sendmail-whois-lines": {"whois": "yes"},
         "sendmail-whois-matches": {"whois": "yes"},
+        "sendmail-whois-ipmatches": {"whois": "yes"},
+        "sendmail-whois-ipjailmatches": {"whois": "yes"},
+        "sendmail-geoip-lines": {"whois": "no"},
+        "sendmail-buffered": {"whois": "no"},
         "mail": {"whois": "no"},
         "mail-whois": {"whois": "yes"},
         "mail-whois-lines": {"whois": "yes"},
+        "mail-buffered": {"whois": "no"},
+    },
+    remarks={
+        **dict.fromkeys(
+            ("sendmail-whois-ipmatches", "sendmail-whois-ipjailmatches"),
+            "the mail shows the lines behind this ban, not those of the address's earlier bans",
+        ),
+        "sendmail-geoip-lines": "the mail does not say where the address is from",
+        **dict.fromkeys(
+            ("sendmail-buffered", "mail-buffered"), "each ban is told at once, in a mail of its own"
+        ),
     },
 )
 

@@ -27,6 +27,9 @@ COMMANDS = (
     LazyCommand("filter", "logban.client.filter_test", "Try a filter on log files."),
     LazyCommand("replay", "logban.client.replay", "Judge old logs, with no effect on anything."),
     LazyCommand(
+        "import-fail2ban", "logban.client.import_fail2ban", "Take a host over from fail2ban."
+    ),
+    LazyCommand(
         "set", "logban.client.set", "banip, unbanip, addignoreip, delignoreip.", alias=True
     ),
     LazyCommand("get", "logban.client.get", "banip, ignoreip.", alias=True),

@@ -13,9 +13,10 @@ from typing import Final, TypeVar
 from logban.config import table
 from logban.config.filter_keys import OWN_SECTION, check_keys, check_parameters
 from logban.config.filter_text import FilterText
+from logban.config.imported import is_imported
 from logban.config.ini import Section
 from logban.config.interpolation import InterpolationError
-from logban.config.layers import Tree, listed, read_tree, with_locals
+from logban.config.layers import Tree, layered, listed, read_tree, with_locals
 from logban.config.lint import lint
 from logban.config.parameters import Selection, SelectionError, parse_selections
 from logban.config.problem import Problem, Severity, did_you_mean, error, warning
@@ -56,7 +57,7 @@ class FilterReading:
 
 @dataclass(frozen=True, slots=True)
 class FilterSource:
-    """A filter's files; ``own`` if they are in filters.d, as opposed to somebody else's tree."""
+    """A filter's files; ``own`` if they are written for logban, as opposed to fail2ban's."""
 
     name: str
     tree: Tree
@@ -87,15 +88,19 @@ class FilterLibrary:
         """Give the filter of that name, or at that path from ``base``; None if there is none."""
         if "/" in name or name.endswith((".conf", ".local")):
             path = base / name
-            files = with_locals(path) or with_locals(path.parent / f"{path.name}.conf")
+            files = layered(path) if path.suffix == ".conf" else with_locals(path)
+            if not files:
+                path = path.parent / f"{path.name}.conf"
+                files = layered(path)
         else:
-            files = with_locals(self.directory / "filters.d" / f"{name}.conf")
+            path = self.directory / "filters.d" / f"{name}.conf"
+            files = layered(path)
         if not files:
             return None
-        path = files[0]
         if path not in self._read:
             self._read[path] = read_tree(files, self.shown)
-        return FilterSource(path.stem, self._read[path], path.is_relative_to(self.directory))
+        own = path.is_relative_to(self.directory) and not is_imported(files[0])
+        return FilterSource(path.stem, self._read[path], own)
 
     def shown(self, path: Path) -> str:
         """Give the name that messages call a file by."""

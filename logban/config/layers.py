@@ -83,6 +83,21 @@ def with_locals(path: Path) -> tuple[Path, ...]:
     return tuple(each for each in dict.fromkeys((path, beside)) if _exists(each))
 
 
+def layered(path: Path) -> tuple[Path, ...]:
+    """Give the files that make up ``x.conf``, as far as they exist, in fail2ban's order.
+
+    That is ``x.conf``, ``x.d/*.conf``, ``x.local``, ``x.d/*.local``: every ``.local`` wins over
+    every ``.conf``.
+    """
+    further = listed(path.with_suffix(".d"))
+    return tuple(
+        each
+        for suffix in (".conf", ".local")
+        for each in (path.with_suffix(suffix), *(one for one in further if one.suffix == suffix))
+        if _exists(each)
+    )
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()

@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from logban.control.payloads import ForeignBan
 from logban.control.protocol import Request
 from logban.control.service import Forever, KamailioOrders, Service
 from logban.control.shape import ShapeError, read
@@ -97,6 +98,16 @@ class Arguments:
             raise self._wrong(name, "must be a list of subjects, at least one")
         try:
             return tuple(read(Subject, item) for item in value)
+        except ShapeError as error:
+            raise self._wrong(name, str(error)) from error
+
+    def bans(self, name: str) -> tuple[ForeignBan, ...]:
+        """Give bans of another program's; the list must be there."""
+        value = self.values.get(name)
+        if not isinstance(value, list):
+            raise self._wrong(name, "must be a list of bans")
+        try:
+            return tuple(read(ForeignBan, item) for item in value)
         except ShapeError as error:
             raise self._wrong(name, str(error)) from error
 
@@ -192,6 +203,7 @@ COMMANDS: Mapping[str, Command] = {
             lambda service, given: service.allow_list(given.optional_text("jail")),
         ),
         Command("ban", True, ("subjects", "jail", "seconds", "reason"), _ban),
+        Command("adopt", True, ("bans",), lambda service, given: service.adopt(given.bans("bans"))),
         Command("unban", True, ("subjects", "all", "jail"), _unban),
         Command("allow-add", True, ("entry", "seconds", "note"), _allow_add),
         Command(

@@ -281,6 +281,28 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignBan:
+    """A ban that another program has laid, to be taken over with its own times."""
+
+    jail: str
+    subject: Subject
+    time: float
+    until: float | None
+    failures: int = 0
+    reason: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The answer to ``adopt``; ``known`` is the number of bans that were in force already."""
+
+    taken: int
+    known: int
+    refused: tuple[RefusedBan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Lifted:
     """The answer to ``unban``; ``not_banned`` are the subjects asked for that no ban held."""
 

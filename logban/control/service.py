@@ -8,12 +8,14 @@ from enum import Enum
 from typing import Protocol
 
 from logban.control.payloads import (
+    Adopted,
     AllowAdded,
     AllowList,
     AllowRemoved,
     Banned,
     EntryAdded,
     EntryDeleted,
+    ForeignBan,
     Health,
     HotSources,
     JailDetail,
@@ -109,6 +111,10 @@ class Service(Protocol):
         reason: str,
     ) -> Placed:
         """Ban by hand; ``seconds`` None means as long as the jail would."""
+        ...
+
+    async def adopt(self, bans: Sequence[ForeignBan]) -> Adopted:
+        """Take bans of another program's over, with their own times; nobody is told of them."""
         ...
 
     async def unban(self, subjects: Sequence[Subject] | None, jail: str | None) -> Lifted:

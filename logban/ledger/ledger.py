@@ -207,6 +207,30 @@ class Ledger:
         ban = Ban(jail, subject, now, until, origin=BanOrigin.HAND, reason=reason)
         return self._put(ban, ChangeKind.BAN, now)
 
+    def adopt(self, ban: Ban, now: float) -> Change | None:
+        """Put a ban of somebody else's in force, with its own times; UsageError if that can't be.
+
+        None where it is over, or where a ban that lasts as long is in force already.  It counts
+        as an offence.
+        """
+        if ban.until is not None and ban.until <= now:
+            return None
+        exemption = self._exempt(ban.jail, ban.subject)
+        if exemption is not None:
+            raise UsageError(f"exempt by {exemption.entry!r} ({exemption.origin})")
+        if self._floors.get(ban.subject, float("-inf")) >= ban.time:
+            raise UsageError("it was lifted here after that ban began")
+        current = self._active.get((ban.jail, ban.subject))
+        if current is None:
+            ban = replace(ban, offence=self.earlier(ban.jail, ban.subject, ban.time) + 1)
+            self._offences.add(Offence(ban.jail, ban.subject, ban.time, ban.until))
+            return self._put(ban, ChangeKind.BAN, now)
+        if current.until is None or (ban.until is not None and ban.until <= current.until):
+            return None
+        if current.offence:
+            self._offences.end(ban.jail, ban.subject, current.time, ban.until)
+        return self._put(replace(current, until=ban.until), ChangeKind.EXTEND, now)
+
     def lift(self, subject: Subject, now: float, *, jail: str | None, by: str) -> list[Change]:
         """Take a subject's bans back, of one jail or of all, and set its floor.
 

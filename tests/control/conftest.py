@@ -68,6 +68,10 @@ class RecordingService:
         self.asked.append(("ban", subjects, jail, seconds, reason))
         return payloads.Placed(100.0, (self.view(),))
 
+    async def adopt(self, bans):
+        self.asked.append(("adopt", bans))
+        return payloads.Adopted(len(bans), 0)
+
     async def unban(self, subjects, jail):
         self.asked.append(("unban", subjects, jail))
         return payloads.Lifted(())

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from logban.control.commands import COMMANDS, find_command
+from logban.control.payloads import ForeignBan
 from logban.control.protocol import Request
 from logban.control.service import Forever
 from logban.errors import UnknownName, UsageError
@@ -41,6 +42,11 @@ def carry_out(service, name, **arguments):
             "ban",
             {"subjects": [IP], "seconds": "forever"},
             ("ban", (SUBJECT,), None, Forever.FOREVER, ""),
+        ),
+        (
+            "adopt",
+            {"bans": [{"jail": "a", "subject": IP, "time": 1, "until": None}]},
+            ("adopt", (ForeignBan("a", SUBJECT, 1.0, None),)),
         ),
         ("unban", {"all": True}, ("unban", None, None)),
         ("unban", {"subjects": [IP], "jail": "a"}, ("unban", (SUBJECT,), "a")),
@@ -110,6 +116,8 @@ def test_status_of_a_jail_reaches_the_method_for_jails(service):
         ("unban", {"all": False}, "unban: give either 'subjects' or 'all'"),
         ("unban", {"all": True, "subjects": [IP]}, "unban: give either 'subjects' or 'all'"),
         ("unban", {"all": 1}, "unban: argument 'all' must be true or false"),
+        ("adopt", {}, "adopt: argument 'bans' must be a list of bans"),
+        ("adopt", {"bans": [{"jail": "a"}]}, "adopt: argument 'bans' subject: is missing"),
         ("allow-add", {}, "allow-add: argument 'entry' is missing"),
         ("allow-add", {"entry": "x", "seconds": "forever"}, "allow-add: argument 'seconds' must"),
         ("why", {}, "why: argument 'subject' must be a subject"),
@@ -125,4 +133,4 @@ def test_what_cannot_be_followed_is_a_usage_error(service, name, arguments, prob
 def test_the_table_tells_what_changes_something():
     writers = {name for name, command in COMMANDS.items() if command.writes}
     at_kamailio = {f"kamailio-{name}" for name in ("add", "del", "reload", "stats-reset")}
-    assert writers == {"ban", "unban", "allow-add", "allow-del", "reload", *at_kamailio}
+    assert writers == {"ban", "adopt", "unban", "allow-add", "allow-del", "reload", *at_kamailio}
