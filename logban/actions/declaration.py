@@ -103,6 +103,16 @@ class ActionSpec:
         return None if self.parameters[parameter] is None else self.value(parameter, kind)
 
 
+def yes_or_no(text: str) -> bool:
+    """Read a parameter that is either; ValueError for anything else."""
+    word = text.strip().lower()
+    if word in {"yes", "true", "on", "1"}:
+        return True
+    if word in {"no", "false", "off", "0"}:
+        return False
+    raise ValueError(f"{text!r} is neither yes nor no")
+
+
 class Builder(Protocol):
     """What an action's module offers under the name ``build``."""
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from logban.actions.declaration import ActionSpec, ActionType, Parameter, ParameterError
+from logban.actions.declaration import ActionSpec, ActionType, Parameter, ParameterError, yes_or_no
 from logban.actions.kamailio.lists import read_lists
 from logban.actions.kamailio.transports import RpcAddress, Way
 from logban.actions.kamailio.userban import UserKey
@@ -125,6 +125,13 @@ HTABLE = ActionType(
     doc="ban addresses by an htable of Kamailio's, each entry with its own end",
     parameters=(
         Parameter("table", _table, "logban", "the htable, which needs an autoexpire"),
+        Parameter(
+            "networks",
+            yes_or_no,
+            False,
+            "yes where kamailio.cfg looks for the /64 of IPv6 addresses too, by the lines of "
+            "docs/kamailio.md; without these it finds single addresses only",
+        ),
         *_COMMON,
     ),
     aliases={},

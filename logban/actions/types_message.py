@@ -11,7 +11,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from logban.actions.declaration import ActionSpec, ActionType, Parameter, ParameterError
+from logban.actions.declaration import (
+    ActionSpec,
+    ActionType,
+    Parameter,
+    ParameterError,
+    yes_or_no,
+)
 from logban.actions.mail_server import HOSTNAME_TAG, Endpoint, Mta, Tls, check_private
 from logban.durations import parse_duration
 from logban.model import ChangeKind
@@ -22,15 +28,6 @@ def _text(text: str) -> str:
     if not stripped.isprintable():
         raise ValueError("it holds control characters or other invisible ones")
     return stripped
-
-
-def _yes_or_no(text: str) -> bool:
-    word = text.strip().lower()
-    if word in {"yes", "true", "on", "1"}:
-        return True
-    if word in {"no", "false", "off", "0"}:
-        return False
-    raise ValueError(f"{text!r} is neither yes nor no")
 
 
 def _span(text: str) -> float:
@@ -213,7 +210,7 @@ EMAIL = ActionType(
             "what is told: any of ban, extend, lift, expire",
         ),
         Parameter("lines", _count, 20, "how many log lines behind the ban are shown at most"),
-        Parameter("whois", _yes_or_no, False, "whether to say whose the address is"),
+        Parameter("whois", yes_or_no, False, "whether to say whose the address is"),
         Parameter(
             "whois_server",
             _endpoint,
@@ -237,7 +234,7 @@ EMAIL = ActionType(
             Tls.AUTO,
             "tls (from the first byte), starttls, none, or auto: starttls if the server offers it",
         ),
-        Parameter("tls_verify", _yes_or_no, True, "whether the server must prove who it is"),
+        Parameter("tls_verify", yes_or_no, True, "whether the server must prove who it is"),
         Parameter("tls_ca", _path, None, "the certificates to trust, instead of the system's"),
         Parameter("user", _text, None, "the name to log in to the SMTP server with"),
         Parameter("password_file", _password_file, None, "a file, mode 0600, with the password"),
@@ -307,7 +304,7 @@ COMMAND = ActionType(
         Parameter("timeout", _span, 60.0, "how long one run may take"),
         Parameter(
             "restored",
-            _yes_or_no,
+            yes_or_no,
             True,
             "whether `ban` is run also for bans that are older than the daemon's start",
         ),

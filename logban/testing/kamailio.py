@@ -42,19 +42,19 @@ def filled(script: str, document: str) -> str:
 
 
 def free_port() -> int:
-    """Find a port that nobody has on the loopback, by UDP and TCP."""
+    """Find a port that nobody has, by UDP and TCP, in both families."""
     while True:
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram,
-        ):
-            stream.bind(("127.0.0.1", 0))
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as stream:
+            stream.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            stream.bind(("::", 0))
             port = int(stream.getsockname()[1])
-            try:
-                datagram.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagram:
+                datagram.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+                try:
+                    datagram.bind(("::", port))
+                except OSError:
+                    continue
+                return port
 
 
 def find_program() -> str:
@@ -158,8 +158,9 @@ class Kamailio:
         command = [find_program(), "-f", str(self.directory / "kamailio.cfg"), "-DD", "-E"]
         command += ["-m", "64", "-M", "8", "-Y", str(self.directory)]
         command += ["-P", str(self.directory / "pid")]
-        for transport in ("udp", "tcp"):
-            command += ["-l", f"{transport}:127.0.0.1:{self.port}"]
+        for host in ("127.0.0.1", "[::1]"):
+            for transport in ("udp", "tcp"):
+                command += ["-l", f"{transport}:{host}:{self.port}"]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *self.options],
@@ -217,10 +218,11 @@ class Kamailio:
         """
         phone = _Phone(self.port, method, user, agent)
         kind = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
-        with socket.socket(socket.AF_INET, kind) as line:
+        family = socket.AF_INET6 if ":" in source else socket.AF_INET
+        with socket.socket(family, kind) as line:
             line.settimeout(seconds)
             line.bind((source, 0))
-            line.connect(("127.0.0.1", self.port))
+            line.connect(("::1" if ":" in source else "127.0.0.1", self.port))
             answer = phone.ask(line)
             if password is not None and answer is not None and b" 401 " in answer[:20]:
                 answer = phone.ask(line, phone.credentials(answer, password))
@@ -258,7 +260,8 @@ class _Phone:
     def ask(self, line: socket.socket, *headers: str) -> bytes | None:
         """Send the request and give the answer, None if none comes."""
         self._sequence += 1
-        host, port = line.getsockname()
+        host, port = line.getsockname()[:2]
+        host = f"[{host}]" if ":" in host else host
         transport = "TCP" if line.type == socket.SOCK_STREAM else "UDP"
         lines = [
             f"{self._method} {self._uri} SIP/2.0",

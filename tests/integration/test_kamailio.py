@@ -96,7 +96,9 @@ def unprivileged(namespace: Namespace, kamailio: Kamailio) -> Iterator[RunningSe
             made.stop()
 
 
-def write_jail(server: RunningServer, kamailio: Kamailio, *actions: str, bantime: str) -> None:
+def write_jail(
+    server: RunningServer, kamailio: Kamailio, *actions: str, bantime: str, prefix: int = 128
+) -> None:
     lines = "\n         ".join(actions)
     server.write(
         "jails.d/kamailio.conf",
@@ -106,7 +108,7 @@ filter = kamailio-logban
 logpath = {kamailio.directory}/log
 maxretry = 3
 bantime = {bantime}
-ipv6_prefix = 128
+ipv6_prefix = {prefix}
 ignoreself = false
 action = {lines}
 """,
@@ -222,6 +224,47 @@ def test_a_flush_is_repaired_within_seconds(kamailio: Kamailio, server: RunningS
     assert "has lost its entries" in server.log
     assert server.client("unban", "127.0.4.60").code == 0
     assert kamailio.probe("127.0.4.60") == 200
+
+
+NEAR = ["2001:db8:66::7", "2001:db8:66:0:1:2:3:4", "2001:db8:66::8:9"]
+FAR = ["2001:db8:66:1::7", "2001:db8:67::7", "2001:db8::7"]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "kamailio-htable[{socket}, networks=yes]",
+        "kamailio-address[{socket}, file={directory}/logban.list]",
+    ],
+)
+def test_an_attack_by_ipv6_bans_its_network(
+    kamailio: Kamailio, server: RunningServer, action: str
+) -> None:
+    for address in (*NEAR, *FAR):
+        server.namespace.run(["ip", "address", "add", f"{address}/128", "dev", "lo", "nodad"])
+    words = {"socket": where(kamailio), "directory": kamailio.directory}
+    write_jail(server, kamailio, action.format(**words), bantime="8", prefix=64)
+    server.start()
+    for address in NEAR:  # he has the whole network, and changes his address
+        assert kamailio.probe(address, "REGISTER", "alice", "guess") == 401
+    server.ban_of("2001:db8:66::/64")
+    for address in NEAR:
+        assert kamailio.answers_within(address, None, 8)
+    for address in FAR:
+        assert kamailio.probe(address) == 200
+    for address in NEAR:
+        assert kamailio.answers_within(address, 200, 16)
+    server.wait(lambda: not server.bans())
+
+
+def test_what_the_script_does_not_look_for_is_named(
+    kamailio: Kamailio, server: RunningServer
+) -> None:
+    write_jail(server, kamailio, f"kamailio-htable[{where(kamailio)}]", bantime="60", prefix=64)
+    server.start()
+    server.client("ban", "2001:db8:66::7", "--jail", "kamailio")
+    shown = " ".join(server.client("status", "kamailio").out.split())
+    assert "2001:db8:66::/64 can't be banned there: add the lines for /64" in shown
 
 
 def action_of(server: RunningServer, name: str) -> Answer:

@@ -8,20 +8,20 @@ changed or deleted.  What is wanted there as well stays with it while it lasts.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
 from logban.actions.kamailio import calls
 from logban.actions.kamailio.calls import Item
 from logban.actions.kamailio.expiry import Ends
+from logban.actions.kamailio.keys import AddressKeys, Keys, is_mark, mark_of
 from logban.actions.kamailio.pike import pardon
 from logban.actions.kamailio.remarks import Remarks
 from logban.actions.kamailio.rpc import Call, Rpc
@@ -38,44 +38,6 @@ CHECK_EVERY: Final = 2.0
 _CANARY_SECONDS: Final = 600
 _NEARLY: Final = 2.0  # seconds: Kamailio's clock ticks in whole ones
 _FOR_EVER: Final = math.inf
-
-
-class Keys(Protocol):
-    """How subjects are written as keys."""
-
-    def key_of(self, subject: Subject) -> str | None:
-        """Give the key of a subject; None for one that the table can't hold."""
-        ...
-
-    def subject_of(self, key: str) -> Subject | None:
-        """Give the subject of a key; None for what is none."""
-        ...
-
-
-class AddressKeys:
-    """Addresses as ``$si`` has them: compressed, in lower case."""
-
-    def key_of(self, subject: Subject) -> str | None:
-        """Give the address; an htable finds whole keys, so it can't hold a network."""
-        return subject.network if subject.kind is SubjectKind.IP else None
-
-    def subject_of(self, key: str) -> Subject | None:
-        """Give the address as a subject."""
-        try:
-            subject = Subject.from_json({"kind": "ip", "ip": key})
-        except ValueError:
-            return None
-        return subject if subject.network == key else None
-
-
-def mark_of(jail: str) -> int:
-    """Give the value of a jail's entries: 31 bits of which the first is set."""
-    digest = hashlib.sha256(f"logban:{jail}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:4], "big") & 0x3FFF_FFFF | 0x4000_0000
-
-
-def _is_mark(value: int | str) -> bool:
-    return isinstance(value, int) and value >= 0x4000_0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +88,14 @@ class Htable:
         some = ", ".join(named[:3])
         more = f" and {len(named) - 3} more" if len(named) > 3 else ""
         return (
-            f"an htable holds single addresses, so {some}{more} can't be banned there; "
-            "write ipv6_prefix = 128 in the jail to ban single IPv6 addresses"
+            f"the htable {self._settings.table!r} is asked for single addresses only, so "
+            f"{some}{more} can't be banned there: add the lines for /64 of docs/kamailio.md to "
+            "kamailio.cfg and networks=yes to the action, or ban networks with kamailio-address"
         )
 
     def takes(self, subject: Subject) -> bool:
         """Tell whether the table can hold a subject."""
-        is_taken = self._keys.key_of(subject) is not None
+        is_taken = bool(self._keys.keys_of(subject))
         if not is_taken and subject.kind is SubjectKind.NET:
             self._refused.add(str(subject), "is a network")
         return is_taken
@@ -156,10 +119,9 @@ class Htable:
         now = self._clock.now()
         wanted: dict[str, float] = {}
         for ban in bans:
-            key = self._keys.key_of(ban.subject)
-            if key is None or ban.remaining(now) == 0:
-                continue
-            wanted[key] = _FOR_EVER if ban.until is None else ban.until
+            if ban.remaining(now) != 0:
+                end = _FOR_EVER if ban.until is None else ban.until
+                wanted.update(dict.fromkeys(self._keys.keys_of(ban.subject), end))
         too_long = self._leave_out_too_long(wanted, now)
         self._claims.update(wanted)
         self._set(wanted, now)
@@ -172,7 +134,7 @@ class Htable:
 
     def lift(self, bans: Sequence[Ban]) -> None:
         """Delete the entries that bear this jail's mark."""
-        keys = [key for ban in bans if (key := self._keys.key_of(ban.subject)) is not None]
+        keys = [key for ban in bans for key in self._keys.keys_of(ban.subject)]
         for key in keys:
             self._claims.pop(key, None)
             self._yielded.discard(key)
@@ -191,7 +153,7 @@ class Htable:
         self._claims = {key: end for key, end in self._claims.items() if end > now}
         self._yielded &= self._claims.keys()
         keys = dict.fromkeys((*self._claims, *(self._listed or ())))
-        found: dict[Subject, float | None] = {}
+        ends: dict[Subject, list[float]] = {}
         for key, item in self._get(list(keys)).items():
             subject = self._keys.subject_of(key)
             if subject is None:
@@ -199,10 +161,15 @@ class Htable:
             claim = self._claims.get(key)
             end = self._end_of(item, claim)
             if item.value == self._mark:
-                found[subject] = None if end == _FOR_EVER else end
-            elif claim is not None and (end >= claim - _NEARLY or not _is_mark(item.value)):
-                found[subject] = None if claim == _FOR_EVER else claim
-        return found
+                ends.setdefault(subject, []).append(end)
+            elif claim is not None and (end >= claim - _NEARLY or not is_mark(item.value)):
+                ends.setdefault(subject, []).append(claim)
+        whole = {
+            subject: min(each)
+            for subject, each in ends.items()
+            if len(each) == len(self._keys.keys_of(subject))
+        }
+        return {subject: None if end == _FOR_EVER else end for subject, end in whole.items()}
 
     def check(self) -> None:
         """See that the canary is there, and put in what others' entries don't hold any more."""
@@ -215,7 +182,7 @@ class Htable:
     def pardon(self, subjects: Sequence[Subject]) -> None:
         """Delete what the script has put against these, into this table or the stock one."""
         rpc = self._opened()
-        keys = [key for each in subjects if (key := self._keys.key_of(each)) is not None]
+        keys = [key for each in subjects for key in self._keys.keys_of(each)]
         calls.delete_any(rpc, self._settings.table, keys)
         pardon(rpc, subjects)
 
@@ -257,7 +224,7 @@ class Htable:
             # any case, and check() sees to it when it has ended.
             if item is not None and item.value != self._mark:
                 is_enough = self._end_of(item, end) >= end - _NEARLY
-                if is_enough or not _is_mark(item.value):
+                if is_enough or not is_mark(item.value):
                     self._yielded.add(key)
                     continue
             self._yielded.discard(key)
@@ -340,4 +307,4 @@ def build(spec: ActionSpec, clock: Clock) -> Htable:
         spec.value("timeout", float),
         spec.optional("reply", Path),
     )
-    return Htable(settings, AddressKeys(), clock)
+    return Htable(settings, AddressKeys(networks=spec.value("networks", bool)), clock)

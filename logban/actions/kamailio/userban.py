@@ -31,19 +31,19 @@ class UserKeys:
     def __init__(self, form: UserKey) -> None:
         self._form = form
 
-    def key_of(self, subject: Subject) -> str | None:
+    def keys_of(self, subject: Subject) -> tuple[str, ...]:
         """Give the key; a user everywhere and a user at an address are not each other's."""
         user = subject.user
         if not user or len(user) > LONGEST_TEXT // 2 or not user.isprintable():
-            return None
+            return ()
         if user.startswith(_KEPT):
-            return None
+            return ()
         if self._form is UserKey.USER:
-            return user if subject.kind is SubjectKind.USER else None
+            return (user,) if subject.kind is SubjectKind.USER else ()
         if subject.kind is not SubjectKind.USER_IP:
-            return None
+            return ()
         parts = (subject.network, user)
-        return "::".join(parts if self._form is UserKey.ADDRESS_USER else reversed(parts))
+        return ("::".join(parts if self._form is UserKey.ADDRESS_USER else reversed(parts)),)
 
     def subject_of(self, key: str) -> Subject | None:
         """Give the subject of a key."""
@@ -59,7 +59,7 @@ class UserKeys:
                 subject = Subject.from_json({"kind": "user-ip", "ip": address, "user": user})
             except ValueError:
                 continue
-            if self.key_of(subject) == key:
+            if self.keys_of(subject) == (key,):
                 return subject
         return None
 

@@ -14,7 +14,8 @@ import pytest
 from logban.actions import catalogue
 from logban.actions.faults import Missing
 from logban.actions.kamailio import calls
-from logban.actions.kamailio.htable import AddressKeys, Htable, TableSettings, mark_of
+from logban.actions.kamailio.htable import Htable, TableSettings
+from logban.actions.kamailio.keys import AddressKeys, mark_of
 from logban.actions.kamailio.rpc import Call, Method, Refused, Rpc, Struct, Unavailable, call
 from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
 from logban.clock import SystemClock
@@ -279,7 +280,7 @@ def test_networks_and_users_are_not_taken(make: Callable[..., Htable]) -> None:
     assert enforcer.notice == ""
     for number in range(150):
         assert not enforcer.takes(Subject(SubjectKind.NET, f"2001:db8:{number:x}::/64"))
-    assert "can't be banned there; write ipv6_prefix = 128" in enforcer.notice
+    assert "can't be banned there: add the lines for /64" in enforcer.notice
     assert "and 97 more" in enforcer.notice
     enforcer.apply([Ban("kamailio", Subject(SubjectKind.NET, "192.0.2.0/24"), 0.0, None)])
     assert enforcer.read() == {}
@@ -396,20 +397,6 @@ def test_answers_that_only_look_like_success(change: dict[str, object], said: st
     enforcer = Htable(settings, AddressKeys(), CLOCK, lambda: client)  # type: ignore[arg-type,return-value]  # as much of one as is used
     with pytest.raises(ActionError, match=said):
         enforcer.prepare()
-
-
-def test_marks_differ_and_fit() -> None:
-    marks = {mark_of(f"jail-{number}") for number in range(1000)}
-    assert len(marks) == 1000
-    assert all(0x4000_0000 <= mark < 0x8000_0000 for mark in marks)
-
-
-def test_keys_are_written_as_kamailio_writes_addresses() -> None:
-    keys = AddressKeys()
-    assert keys.subject_of("2001:db8::5") == subject("2001:db8::5")
-    assert keys.subject_of("2001:DB8::5") is None
-    assert keys.subject_of("::ffff:192.0.2.1") is None
-    assert keys.subject_of("logban:canary:1") is None
 
 
 def test_a_jail_asks_for_it(kamailio: Kamailio, tmp_path: Path) -> None:

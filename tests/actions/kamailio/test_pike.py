@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from logban.actions.kamailio import calls
-from logban.actions.kamailio.htable import AddressKeys, Htable, TableSettings
+from logban.actions.kamailio.htable import Htable, TableSettings
+from logban.actions.kamailio.keys import AddressKeys
 from logban.actions.kamailio.pike import HotSource, hot_sources
 from logban.actions.kamailio.rpc import Answer, Call, Method, Refused, Rpc, Struct, Value, call
 from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
