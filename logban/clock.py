@@ -15,6 +15,10 @@ class Clock(Protocol):
         """Give the time of day, seconds since the epoch."""
         ...
 
+    def steady(self) -> float:
+        """Give seconds that go on evenly, whatever the time of day is set to."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Return when that many seconds have gone by."""
         ...
@@ -26,6 +30,10 @@ class SystemClock:
     def now(self) -> float:
         """Give the time of day, seconds since the epoch."""
         return time.time()
+
+    def steady(self) -> float:
+        """Give seconds that go on evenly, whatever the time of day is set to."""
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Return when that many seconds have gone by."""

@@ -103,8 +103,13 @@ def put(word: str, ends: Mapping[str, float | None]) -> str:
     Kernels before 6.12 keep the old timeout of an element that is added again, so it is deleted;
     and added before that, as deleting what is not there would fail the transaction.
     """
+    return take(word, ends) + add(word, ends)
+
+
+def add(word: str, ends: Mapping[str, float | None]) -> str:
+    """Add elements that are not there with the seconds that they have left."""
     timed = ", ".join(f"{address}{_timeout(left)}" for address, left in ends.items())
-    return f"{take(word, ends)}add element {TABLE} {word} {{ {timed} }}\n"
+    return f"add element {TABLE} {word} {{ {timed} }}\n"
 
 
 def take(word: str, addresses: Iterable[str]) -> str:
@@ -132,35 +137,3 @@ def objects(listing: Listing, kind: str) -> list[Mapping[str, object]]:
     """Give the objects of one kind ("set", "chain", "rule") in logban's table."""
     found = (item[kind] for item in listing if kind in item)
     return [item for item in found if item.get("table") == "logban"]
-
-
-def shape(name: str, listing: Listing) -> tuple[str, ...]:
-    """Give what an enforcer's chain does, without the numbers that change on their own."""
-    chain = chain_of(name)
-    hooks = [_text(item) for item in objects(listing, "chain") if item["name"] == chain]
-    rules = [
-        _text({**item, "expr": _without_counter(item["expr"])})
-        for item in objects(listing, "rule")
-        if item["chain"] == chain
-    ]
-    return (*hooks, *rules)
-
-
-def _text(item: Mapping[str, object]) -> str:
-    return json.dumps({key: item[key] for key in item if key != "handle"}, sort_keys=True)
-
-
-def _without_counter(expression: object) -> list[object]:
-    statements = cast("list[dict[str, object]]", expression)
-    return [statement for statement in statements if "counter" not in statement]
-
-
-def elements(item: Mapping[str, object]) -> Iterable[tuple[str, float | None]]:
-    """Give the addresses in a listed set and the seconds that they have left, rounded down."""
-    for element in cast("list[str | dict[str, dict[str, object]]]", item.get("elem", [])):
-        if isinstance(element, str):
-            yield element, None
-            continue
-        inner = element["elem"]
-        left = inner.get("expires")
-        yield str(inner["val"]), None if left is None else float(cast("int", left))

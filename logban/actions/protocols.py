@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the daemon asks of an action: five verbs of an enforcer, one of a notifier.
 
-What only some enforcers need (Watched, Selective, Remarking, Cautious, Pardoning, Recalling)
-stands apart.
+What only some enforcers need (Watched, Telling, Filling, Selective and the like) stands apart.
 
 The calls block.  Each action has one worker thread of its own, so its calls never overlap and
 never hold up another action.  A call that fails raises ActionError and is made again later.
@@ -53,6 +52,31 @@ class Watched(Protocol):
 
     def check(self) -> None:
         """Look, at little cost, whether the place still is what it was; Missing if it is not."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An enforcer whose place tells when somebody else has changed it."""
+
+    def news(self) -> int | None:
+        """Give a descriptor that becomes readable when there is something to hear; None: never.
+
+        It is asked for after each ``prepare``.
+        """
+        ...
+
+    def hear(self) -> bool:
+        """Take in what was told; tell whether what is held here may have been changed."""
+        ...
+
+
+@runtime_checkable
+class Filling(Protocol):
+    """An enforcer that can put bans in force faster where it is known that none of them is."""
+
+    def fill(self, bans: Sequence[Ban]) -> None:
+        """Put these in force until their ends."""
         ...
 
 

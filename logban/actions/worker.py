@@ -10,25 +10,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from logban.actions.comparison import Difference, compare
 from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
 from logban.actions.protocols import (
     Enforcer,
+    Filling,
     Notifier,
     Pardoning,
     Recalling,
     Remarking,
     Selective,
+    Telling,
     Watched,
 )
 from logban.clock import Clock
-from logban.errors import LogbanError
+from logban.errors import ActionError, LogbanError
 from logban.model import Ban, Change, ChangeKind, Subject
 
 log = logging.getLogger(__name__)
@@ -40,14 +45,10 @@ LONGEST_RETRY: Final = 60.0
 RECONCILE_EVERY: Final = 60.0
 """Seconds between two comparisons of what is in force with what should be."""
 
-RENEW_BEFORE: Final = 20 * 86400.0
-"""Seconds before its end within which a ban is renewed in a place that holds none longer.
-
-An ipset's timeouts end at 24 days.
-"""
-
-END_TOLERANCE: Final = 5.0
-"""Seconds by which an end in force may differ from the ledger's before it counts as drift."""
+REST: Final = 4.0
+LEAST_REST: Final = 0.2
+"""What follows a comparison that somebody else's change led to: so many times as long as it took,
+and at least so many seconds, before another change leads to the next one."""
 
 CLOSE_WITHIN: Final = 10.0
 """Seconds that an action has for its last work when the daemon ends."""
@@ -179,6 +180,11 @@ class EnforcerWorker(_Worker):
         self._held: set[Subject] = set()
         self._drift = 0
         self._is_lost = False
+        self._news: int | None = None
+        self._is_told = False
+        self._is_asked = False
+        self._rested_at = 0.0
+        self._compared = asyncio.Event()
         self._idle = asyncio.Event()
         self.ready = asyncio.Event()
         self._check_every = RECONCILE_EVERY
@@ -219,6 +225,33 @@ class EnforcerWorker(_Worker):
         """Name those whose bans an earlier run may have left in force though they have ended."""
         if isinstance(self._enforcer, Recalling):
             self._enforcer.recall([each for each in subjects if self.takes(each)])
+
+    async def verify(self) -> Difference:
+        """Compare what is in force with what should be, and repair nothing.
+
+        ActionError where that can't be told; what has been ordered and not been done is left out.
+        """
+        if not self.ready.is_set() or self._state != "ok":
+            raise ActionError(self._error or "it has not begun to work yet")
+        before = dict(self._pending)
+        wanted = [ban for ban in self._wanted() if self.takes(ban.subject)]
+        try:
+            found = await self._call(self._enforcer.read)
+        except Missing:
+            found = {}
+        if found is None:
+            raise ActionError("what is in force can't be read there")
+        difference = compare(self.spec.jail, wanted, found, self._clock.now())
+        return difference.without(before).without(self._pending)
+
+    async def repair(self) -> None:
+        """Have everything compared and repaired; return when it is, or after a while."""
+        self._is_asked = True
+        self._compared.clear()
+        self._wake.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await self._compared.wait()
 
     def report(self) -> ActionReport:
         """Tell how it does."""
@@ -261,6 +294,7 @@ class EnforcerWorker(_Worker):
         ``is_replaced`` says that another worker sees to the same place by now: what is pending
         here is that one's business.
         """
+        self._stop_listening()
         if is_replaced:
             self._pending.clear()
         await self._finish(
@@ -271,20 +305,46 @@ class EnforcerWorker(_Worker):
 
     async def _follow(self) -> None:
         """Pass changes on as they come; return when it is time to compare everything again."""
-        now = self._clock.now()
+        now = self._clock.steady()
         again, check = now + RECONCILE_EVERY, now + self._check_every
-        while (now := self._clock.now()) < again:
-            if now >= check:
+        while (now := self._clock.steady()) < again and not self._is_asked:
+            if self._is_told:
+                again = min(again, await self._hear())
+            elif now >= check:
                 await self._check()
-                check = self._clock.now() + self._check_every
-                continue
-            if not self._pending:
+                check = self._clock.steady() + self._check_every
+            elif self._pending:
+                await self._apply_pending()
+                self._well()
+            else:
                 self._idle.set()
                 self._wake.clear()
                 await self._pause(min(again, check) - now)
-                continue
-            await self._apply_pending()
-            self._well()
+
+    async def _hear(self) -> float:
+        """Take in what the place has told; give when everything is to be compared for that."""
+        self._is_told = False
+        is_changed = isinstance(self._enforcer, Telling) and await self._call(self._enforcer.hear)
+        self._listen()
+        return self._rested_at if is_changed else math.inf
+
+    def _listen(self) -> None:
+        """Be woken when the place has something to tell."""
+        self._stop_listening()
+        if isinstance(self._enforcer, Telling):
+            self._news = self._enforcer.news()
+        if self._news is not None:
+            asyncio.get_running_loop().add_reader(self._news, self._be_told)
+
+    def _stop_listening(self) -> None:
+        if self._news is not None:
+            asyncio.get_running_loop().remove_reader(self._news)
+            self._news = None
+
+    def _be_told(self) -> None:
+        self._stop_listening()  # it stays readable until it is heard
+        self._is_told = True
+        self._wake.set()
 
     async def _check(self) -> None:
         """Ask an enforcer whose place can lose everything whether it has."""
@@ -305,42 +365,53 @@ class EnforcerWorker(_Worker):
 
     async def _reconcile(self, *, prepare: bool) -> None:
         """Compare what is in force with what should be, and repair the difference."""
+        begun = self._clock.steady()
+        self._is_asked = False
         if prepare:
+            self._stop_listening()
             await self._call(self._enforcer.prepare)
+            self._listen()
         # Both are of one moment: what is wanted includes these changes, and no later ones.
         changes = dict(self._pending)
         wanted = {ban.subject: ban for ban in self._wanted() if self.takes(ban.subject)}
         found = await self._call(self._enforcer.read)
         if found is None:
-            missing = list(wanted.values())
-            surplus = [change.ban for change in changes.values() if _ends_it(change)]
+            surplus = tuple(change.ban for change in changes.values() if _ends_it(change))
+            difference = Difference(changed=tuple(wanted.values()), surplus=surplus)
         else:
-            now = self._clock.now()
-            missing = [ban for ban in wanted.values() if _differs(ban, found, now)]
-            surplus = [
-                Ban(self.spec.jail, subject, now, end)
-                for subject, end in found.items()
-                if subject not in wanted and (end is None or end > now + END_TOLERANCE)
-            ]
-        self._held = set(wanted) - {ban.subject for ban in missing}
-        await self._both(missing, surplus)
+            difference = compare(self.spec.jail, wanted.values(), found, self._clock.now())
+        self._held = wanted.keys() - difference.subjects()
+        await self._both(difference.changed, difference.surplus, absent=difference.absent)
         if self.ready.is_set() and found is not None:
             # Without its chain a set keeps nothing in force, whatever it holds.
-            absent = wanted if self._is_lost else [ban.subject for ban in missing]
+            missing = [ban.subject for ban in (*difference.absent, *difference.changed)]
             self._note_drift(
-                sum(subject not in changes for subject in absent),
-                sum(ban.subject not in changes for ban in surplus),
+                sum(subject not in changes for subject in (wanted if self._is_lost else missing)),
+                sum(ban.subject not in changes for ban in difference.surplus),
             )
         self._is_lost = False
         self._settle(changes)
         self._well()
+        now = self._clock.steady()
+        self._rested_at = now + max(LEAST_REST, REST * (now - begun))
+        self._compared.set()
 
-    async def _both(self, put: Sequence[Ban], taken: Sequence[Ban]) -> None:
-        """Apply first, then lift; either gets its turn though the other fails."""
+    async def _both(
+        self, put: Sequence[Ban], taken: Sequence[Ban], *, absent: Sequence[Ban] = ()
+    ) -> None:
+        """Apply first, then lift; either gets its turn though the other fails.
+
+        Of those that are ``absent`` it is known that none is in force.
+        """
+        if isinstance(self._enforcer, Filling):
+            steps = [(self._enforcer.fill, absent), (self._enforcer.apply, put)]
+        else:
+            steps = [(self._enforcer.apply, [*put, *absent])]
         try:
-            if put:
-                await self._call(self._enforcer.apply, put)
-                self._held.update(ban.subject for ban in put)
+            for work, bans in steps:
+                if bans:
+                    await self._call(work, bans)
+                    self._held.update(ban.subject for ban in bans)
         finally:
             if taken:
                 await self._call(self._enforcer.lift, taken)
@@ -357,18 +428,6 @@ class EnforcerWorker(_Worker):
 
 def _ends_it(change: Change) -> bool:
     return change.kind in (ChangeKind.LIFT, ChangeKind.EXPIRE)
-
-
-def _differs(ban: Ban, found: Mapping[Subject, float | None], now: float) -> bool:
-    """Tell whether a ban is not in force as it should be."""
-    if ban.subject not in found:
-        return ban.until is None or ban.until > now
-    end = found[ban.subject]
-    if end is None or ban.until is None:
-        return end is not ban.until
-    if ban.until > end > now + RENEW_BEFORE:
-        return False
-    return abs(end - ban.until) > END_TOLERANCE
 
 
 class NotifierWorker(_Worker):

@@ -13,6 +13,7 @@ class FakeClock:
 
     def __init__(self, now: float = 1_795_168_800.0) -> None:
         self._now = now
+        self._steady = 0.0
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
 
@@ -20,10 +21,19 @@ class FakeClock:
         """Give the time that the test has set."""
         return self._now
 
+    def steady(self) -> float:
+        """Give the seconds that the test has let go by."""
+        return self._steady
+
+    def step(self, seconds: float) -> None:
+        """Set the time of day forward or back, while no time goes by."""
+        self._now += seconds
+
     def advance(self, seconds: float) -> None:
         """Let that many seconds go by and wake all who waited for a moment in them."""
         self._now += seconds
-        while self._sleepers and self._sleepers[0][0] <= self._now:
+        self._steady += seconds
+        while self._sleepers and self._sleepers[0][0] <= self._steady:
             future = heapq.heappop(self._sleepers)[2]
             if not future.done():
                 future.set_result(None)
@@ -34,5 +44,5 @@ class FakeClock:
             await asyncio.sleep(0)
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), future))
+        heapq.heappush(self._sleepers, (self._steady + seconds, next(self._order), future))
         await future

@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from logban.actions import worker
+from logban.actions.comparison import END_TOLERANCE, compare
 from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
 from logban.actions.worker import (
     CLOSE_WITHIN,
-    END_TOLERANCE,
     FIRST_RETRY,
     LONGEST_RETRY,
     MAX_NOTICES,
@@ -570,4 +570,4 @@ def test_a_ban_longer_than_its_place_can_hold_is_renewed_in_time(
     now, day = 1000.0, 86400.0
     until = None if wanted_days is None else now + wanted_days * day
     ban = Ban("jail", who(1), now, until)
-    assert worker._differs(ban, {who(1): now + found_days * day}, now) is differs
+    assert bool(compare("jail", [ban], {who(1): now + found_days * day}, now)) is differs

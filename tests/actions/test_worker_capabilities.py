@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -21,6 +22,7 @@ from logban.testing.actions import FakeEnforcer
 SPEC = ActionSpec("jail", "kamailio-htable", "kamailio-htable", {})
 USER = Subject(SubjectKind.USER, user="6003")
 ADDRESS = Subject(SubjectKind.IP, "198.51.100.7")
+STRANGER = Subject(SubjectKind.IP, "192.0.2.1")
 
 
 class Particular(FakeEnforcer):
@@ -175,5 +177,139 @@ def test_others_take_everything_and_remark_nothing() -> None:
         async with working(FakeEnforcer()) as told:
             assert told.worker.takes(USER)
             assert told.worker.report().error == ""
+
+    run(story)
+
+
+class Told(FakeEnforcer):
+    """An enforcer whose place tells of changes, through a pipe, and that can be filled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reader, self.writer = os.pipe()
+        self.heard: list[bool] = []
+
+    def news(self) -> int:
+        return self.reader
+
+    def hear(self) -> bool:
+        self._called("hear")
+        os.read(self.reader, 100)
+        return self.heard.pop(0)
+
+    def fill(self, bans: Sequence[Ban]) -> None:
+        self._called("fill")
+        self.in_force.update({ban.subject: ban.until for ban in bans})
+
+    def tell(self, is_of_others: bool) -> None:
+        self.heard.append(is_of_others)
+        os.write(self.writer, b"!")
+
+
+@pytest.fixture
+def told_of() -> Iterator[Told]:
+    made = Told()
+    yield made
+    os.close(made.reader)
+    os.close(made.writer)
+
+
+def test_what_others_take_away_is_back_as_soon_as_it_is_told(told_of: Told) -> None:
+    async def story() -> None:
+        async with working(told_of) as told:
+            told.ban(ADDRESS)
+            await told.until(lambda: told.worker.holds(ADDRESS))
+            await told.pass_time(1)
+            told_of.in_force.clear()
+            told_of.tell(is_of_others=True)
+            await told.until(lambda: ADDRESS in told_of.in_force)
+            await told.until(lambda: told.worker.report().drift == 1)
+            assert told_of.calls[-3:] == ["hear", "read", "fill"]
+
+    run(story)
+
+
+def test_what_is_told_of_oneself_leads_to_nothing(told_of: Told) -> None:
+    async def story() -> None:
+        async with working(told_of) as told:
+            for _ in range(3):
+                told_of.tell(is_of_others=False)
+                await told.until(lambda: not told_of.heard)
+            await told.pass_time(10)
+            assert told_of.calls.count("hear") == 3
+            assert told_of.calls.count("read") == 1
+
+    run(story)
+
+
+def test_who_changes_it_all_the_time_is_looked_after_now_and_then(told_of: Told) -> None:
+    async def story() -> None:
+        async with working(told_of) as told:
+            await told.pass_time(1)
+            for _ in range(100):
+                told_of.tell(is_of_others=True)
+                await told.until(lambda: not told_of.heard)
+            assert told_of.calls.count("read") == 2  # no time goes by but what is let
+            await told.pass_time(1)
+            assert told_of.calls.count("read") == 3
+
+    run(story)
+
+
+@pytest.mark.parametrize("seconds", [-7200.0, 7200.0])
+def test_a_clock_that_is_set_holds_up_no_comparison(seconds: float) -> None:
+    async def story() -> None:
+        enforcer = FakeEnforcer()
+        async with working(enforcer) as told:
+            told.clock.step(seconds)
+            await told.pass_time(61)
+            assert enforcer.calls.count("read") == 2
+
+    run(story)
+
+
+def test_verifying_tells_and_repairs_nothing() -> None:
+    async def story() -> None:
+        enforcer = FakeEnforcer()
+        async with working(enforcer) as told:
+            told.ban(ADDRESS)
+            await told.until(lambda: told.worker.holds(ADDRESS))
+            assert not await told.worker.verify()
+            enforcer.in_force = {STRANGER: None}
+            difference = await told.worker.verify()
+            assert list(difference.subjects()) == [ADDRESS, STRANGER]
+            assert enforcer.in_force == {STRANGER: None}
+            await told.worker.repair()
+            assert enforcer.in_force.keys() == {ADDRESS}
+            assert told.worker.report().drift == 2
+            assert not await told.worker.verify()
+
+    run(story)
+
+
+def test_what_is_on_its_way_is_no_difference() -> None:
+    async def story() -> None:
+        enforcer = FakeEnforcer()
+        async with working(enforcer) as told:
+            enforcer.gate.clear()
+            told.ban(ADDRESS)
+            verifying = asyncio.create_task(told.worker.verify())
+            await asyncio.sleep(0)
+            enforcer.gate.set()
+            assert not await verifying
+
+    run(story)
+
+
+def test_where_nothing_can_be_told_verifying_says_why() -> None:
+    async def story() -> None:
+        enforcer = FakeEnforcer()
+        enforcer.fail("prepare", ActionError("down"))
+        async with working(enforcer) as told:
+            with pytest.raises(ActionError, match="down"):
+                await told.worker.verify()
+        async with working(FakeEnforcer(readable=False)) as told:
+            with pytest.raises(ActionError, match="can't be read"):
+                await told.worker.verify()
 
     run(story)

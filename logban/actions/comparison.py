@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""What is in force beside what should be, and where the two differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from logban.model import Ban, Subject
+
+RENEW_BEFORE: Final = 20 * 86400.0
+"""Seconds before its end within which a ban is renewed in a place that holds none longer.
+
+An ipset's timeouts end at 24 days.
+"""
+
+END_TOLERANCE: Final = 5.0
+"""Seconds by which an end in force may differ from the ledger's before it counts as drift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How what is in force differs from the ledger.
+
+    ``absent`` should be in force and is not, ``changed`` is with another end, ``surplus`` is and
+    should not be.
+    """
+
+    absent: tuple[Ban, ...] = ()
+    changed: tuple[Ban, ...] = ()
+    surplus: tuple[Ban, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.absent or self.changed or self.surplus)
+
+    def subjects(self) -> Iterator[Subject]:
+        """Give all on whom the two differ."""
+        return (ban.subject for bans in (self.absent, self.changed, self.surplus) for ban in bans)
+
+    def without(self, subjects: Mapping[Subject, object]) -> Difference:
+        """Leave those out of whom something else is known."""
+        return Difference(
+            *(
+                tuple(ban for ban in bans if ban.subject not in subjects)
+                for bans in (self.absent, self.changed, self.surplus)
+            )
+        )
+
+
+def compare(
+    jail: str, wanted: Iterable[Ban], found: Mapping[Subject, float | None], now: float
+) -> Difference:
+    """Compare the bans that should be in force with the ends that were found; None is for ever."""
+    absent, changed = [], []
+    subjects = set()
+    for ban in wanted:
+        subjects.add(ban.subject)
+        if ban.subject not in found:
+            if ban.until is None or ban.until > now:
+                absent.append(ban)
+        elif not _is_end(ban, found[ban.subject], now):
+            changed.append(ban)
+    surplus = tuple(
+        Ban(jail, subject, now, end)
+        for subject, end in found.items()
+        if subject not in subjects and (end is None or end > now + END_TOLERANCE)
+    )
+    return Difference(tuple(absent), tuple(changed), surplus)
+
+
+def _is_end(ban: Ban, end: float | None, now: float) -> bool:
+    """Tell whether a ban that is in force ends there as it should."""
+    if end is None or ban.until is None:
+        return end is ban.until
+    if ban.until > end > now + RENEW_BEFORE:
+        return True
+    return abs(end - ban.until) <= END_TOLERANCE
