@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from logban.actions import worker
 from logban.actions.comparison import END_TOLERANCE, compare
 from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
