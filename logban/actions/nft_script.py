@@ -13,6 +13,8 @@ from logban.actions.networks import Prefix
 from logban.actions.traffic import Traffic
 
 TABLE = "inet logban"
+TABLE_MADE = f"add table {TABLE}\n"
+"""Makes the table, or wakes it where it is dormant."""
 _STANDARD = {4: 32, 6: 64}
 STANDARD = tuple(Prefix(version, length) for version, length in _STANDARD.items())
 """The sets that every jail has; those for other prefix lengths are made when one is banned."""
@@ -70,7 +72,7 @@ def layout(name: str, prefixes: Iterable[Prefix], traffic: Traffic, size: int) -
     that leaves no gap; no packet sees the state in between.
     """
     chain = chain_of(name)
-    lines = [f"add table {TABLE}"]
+    lines = [TABLE_MADE.rstrip()]
     rules = []
     for prefix in prefixes:
         word = set_of(name, prefix)

@@ -58,6 +58,9 @@ class Nftables:
             self._runner = open_runner(self._library)
             self._kernel = Requests()
             self._listen(self._runner)
+            # By itself: a table that somebody has put to sleep can't be woken by the transaction
+            # that makes its chains anew.
+            self._runner.run(script.TABLE_MADE)
             self._prefixes |= self._find_sets(self._kernel)
             self._lay_out(self._runner, self._kernel)
             if self._monitor is not None:  # a socket has a port once something was sent
