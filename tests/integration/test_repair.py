@@ -52,7 +52,8 @@ def test_what_others_do_to_nftables_is_repaired_at_once(
         assert network.is_dropped_within(source, 30)  # half of the seconds to the next comparison
     took = time.monotonic() - begun
     figures.append(f"all bans back after {breaks.partition(';')[0]!r}: {1000 * took:.0f} ms")
-    server.wait(lambda: "repaired drift" in server.log)
+    if "dormant" not in breaks:  # the jail manual may have woken the table for both
+        server.wait(lambda: "[pbx] nftables: repaired drift" in server.log)
     (action,) = server.jail("pbx")["actions"]  # type: ignore[misc]  # JSON
     assert action["state"] == "ok"  # type: ignore[index]  # JSON
     assert action["in_force"] == 3  # type: ignore[index]  # JSON
