@@ -70,7 +70,11 @@ class Daemon:
         self.clock = world.clock
         self.started = world.clock.now()
         self._stored = store.load()
-        self.sources = FileSources(clock=world.clock, positions=self._stored.positions)
+        self.sources = FileSources(
+            clock=world.clock,
+            positions=self._stored.positions,
+            is_old=self._is_old,
+        )
         self.exemptions = ExemptionBook()
         self.ledger = Ledger(self.exemptions.exempt)
         self.deciding = Deciding(
@@ -161,6 +165,10 @@ class Daemon:
 
     # The way of a line
 
+    def _is_old(self, patterns: frozenset[str], line: bytes) -> bool | None:
+        """Tell whether a line of a file, by what leads to it, is too old to matter."""
+        return self.jails.is_old(patterns, line)
+
     async def _read_lines(self) -> None:
         async for block in self.sources.blocks():
             self._take(block)
@@ -176,9 +184,8 @@ class Daemon:
         now = self.clock.now()
         patterns = self.sources.patterns_of(block.source)
         verdicts = []
-        for jail in self.jails.running.values():
-            if any(path.pattern in patterns for path in jail.settings.log_paths):
-                verdicts += self._judge(jail, block, now)
+        for jail in self.jails.following(patterns):
+            verdicts += self._judge(jail, block, now)
         self._decide(verdicts, now)
 
     def _decide(self, verdicts: Iterable[Verdict], now: float) -> None:

@@ -37,6 +37,10 @@ def recidive_of(settings: JailSettings) -> Recidive | None:
     return Recidive(settings.maxretry, settings.findtime, settings.bantime)
 
 
+CLOCK_SET_BACK: Final = 3600.0
+"""Seconds by which a log's times may go back, as they do each autumn where no zone is written."""
+
+
 class Jail:
     """One jail's half of the pipeline up to its verdicts."""
 
@@ -99,6 +103,13 @@ class Jail:
         zone = parse_zone(text) if text else None
         offset = datetime.fromtimestamp(now, zone).astimezone(zone).utcoffset()
         return offset.total_seconds() if offset is not None else 0.0
+
+    def is_old(self, line: bytes, now: float) -> bool | None:
+        """Tell whether nothing as old as this line matters any more; None if it tells no time."""
+        if self.matcher is None:
+            return True
+        time = self.matcher.time_of(line, now)
+        return None if time is None else time < now - self.settings.findtime - CLOCK_SET_BACK
 
     def take(self, block: Block, now: float) -> list[Verdict]:
         """Match and judge a block of lines."""

@@ -67,6 +67,20 @@ class Jails:
         """Let go of all actions; what is in force stays so."""
         await asyncio.gather(*(actions.close() for actions in self.actions.values()))
 
+    def following(self, patterns: frozenset[str]) -> list[Jail]:
+        """Give the jails that follow any of these patterns."""
+        return [
+            jail
+            for jail in self.running.values()
+            if any(path.pattern in patterns for path in jail.settings.log_paths)
+        ]
+
+    def is_old(self, patterns: frozenset[str], line: bytes) -> bool | None:
+        """Tell whether a line of a file is too old to matter to any jail; None if it tells not."""
+        now = self._clock.now()
+        answers = {jail.is_old(line, now) for jail in self.following(patterns)}
+        return False if False in answers else None if None in answers else True
+
     def _build(self, settings: JailSettings) -> None:
         """Put a jail together with its actions; those are not started yet."""
         self._build_jail(settings)

@@ -212,6 +212,13 @@ class Matcher:
         self._count(outcomes)
         return outcomes
 
+    def time_of(self, line: bytes, now: float) -> float | None:
+        """Give the time that a line tells; None if it tells none, or not soon enough."""
+        try:
+            return self._read(line, now).time
+        except TimeoutError:
+            return None
+
     def take_named(self) -> list[NamedFailure]:
         """Give the failures of hosts without an address since this was last asked."""
         named = list(self._named)

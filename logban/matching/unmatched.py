@@ -2,7 +2,7 @@
 """Lines that look like an attack and matched no rule, counted and sampled.
 
 Lines that differ only in their numbers are one shape, and of each shape the last line is kept.
-Under a flood only the beginning of each block is looked at: what floods in shows there too.
+Under a flood only some of the lines of each second are looked at: what floods in shows there too.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from logban.model import Block
 MAX_SHAPES: Final = 50
 """Shapes that are kept; of more, the one seen longest ago is dropped."""
 
-LOOKED_AT: Final = 32 * 1024
-"""Bytes of a block that are looked at."""
+LOOKED_AT: Final = 128 * 1024
+"""Bytes that are looked at in a second: more lines than anything but a flood brings."""
 
 MAX_LINE: Final = 500
 """Characters of a line that are kept."""
@@ -42,6 +42,8 @@ class Unmatched:
 
     def __init__(self) -> None:
         self.count = 0
+        self._second = float("-inf")
+        self._left = 0
         self._shapes: dict[str, Sample] = {}
 
     @property
@@ -51,7 +53,13 @@ class Unmatched:
 
     def look(self, block: Block, matched: Collection[int], now: float) -> None:
         """Look through a block; ``matched`` are the offsets in the file of lines that matched."""
-        for start, end in suspects(block.data[:LOOKED_AT]):
+        if not self._second <= now < self._second + 1:
+            self._second, self._left = now, LOOKED_AT
+        if self._left <= 0:
+            return
+        looked_at = block.data[: self._left]
+        self._left -= len(looked_at)
+        for start, end in suspects(looked_at):
             if block.offset + start in matched:
                 continue
             self.count += 1

@@ -20,6 +20,7 @@ from logban.sources.book import PositionBook
 from logban.sources.follower import FileFollower, Start
 from logban.sources.mounts import Mount, read_mounts
 from logban.sources.patterns import WatchPoint, expand, watch_points
+from logban.sources.reader import BLOCK
 from logban.sources.report import SourceReport, SourceState
 from logban.sources.watcher import Backend, Wanted, Watcher
 
@@ -28,6 +29,10 @@ log = logging.getLogger(__name__)
 # Of a first read that will take a while, the log is told how far it has come.
 _BIG = 64 * 1024 * 1024
 _TELL_EVERY = 5.0
+
+# Seconds that a block may take whoever handles it, and the bytes that it has at the least.
+_LONG = 0.01
+_SMALLEST = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,9 @@ class _Followed:
 class FileSources:
     """Follows files by patterns; resumes at ``positions``.
 
-    All of it belongs to one event loop.  ``rescan`` is to be called about once a second: it is
-    what finds files that no event has told of, and what lets go of old ones.
+    ``is_old`` tells of a line and the patterns that lead to it whether it is too old to matter,
+    None if it does not say.  All of it belongs to one event loop.  ``rescan`` is to be called about
+    once a second: it is what finds files that no event has told of, and what lets go of old ones.
     """
 
     def __init__(
@@ -51,8 +57,11 @@ class FileSources:
         clock: Clock,
         positions: Iterable[Position] = (),
         mounts: Callable[[], tuple[Mount, ...]] = read_mounts,
+        is_old: Callable[[frozenset[str], bytes], bool | None] = lambda _patterns, _line: False,
     ) -> None:
         self._clock = clock
+        self._is_old = is_old
+        self._limit = BLOCK
         self._book = PositionBook(positions)
         self._watcher = Watcher(self._wake, mounts=mounts)
         self._followed: dict[str, _Followed] = {}
@@ -95,7 +104,8 @@ class FileSources:
         What is given counts as handled when the next one is asked for.  May be begun anew after
         an error in whatever handles them.
         """
-        self._watcher.attach(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self._watcher.attach(loop)
         while not self._closed:
             if not self._ready:
                 self._woken.clear()
@@ -105,12 +115,21 @@ class FileSources:
             del self._ready[follower]
             if self._followers.get(follower.path) is not follower:
                 continue
-            block = follower.read()
+            block = follower.read(self._limit)
             if not follower.drained:
                 self._ready[follower] = None
             if block is not None:
+                given = loop.time()
                 yield block
+                self._adapt(loop.time() - given)
             await asyncio.sleep(0)
+
+    def _adapt(self, took: float) -> None:
+        """Give smaller blocks where one takes so long that everybody else has to wait."""
+        if took > _LONG:
+            self._limit = max(_SMALLEST, self._limit // 2)
+        elif took < _LONG / 4:
+            self._limit = min(BLOCK, self._limit * 2)
 
     def rescan(self) -> None:
         """Look at everything: what the patterns lead to, and whether files grew or were rotated."""
@@ -178,6 +197,7 @@ class FileSources:
             book=self._book,
             start=Start.TAIL if from_end else Start.HEAD,
             appeared=patterns <= self._expanded,
+            is_old=lambda line: self._is_old(self._patterns[path], line),
         )
 
     def _watch(self) -> None:

@@ -8,6 +8,7 @@ No call waits, and none raises: what is in the way is told by ``state`` and ``re
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from enum import StrEnum
@@ -17,6 +18,7 @@ from logban.clock import Clock
 from logban.model import Block
 from logban.sources.book import Identity, PositionBook
 from logban.sources.reader import BLOCK, Reader
+from logban.sources.recent import IsOld
 from logban.sources.report import SourceState, Tally
 from logban.sources.siblings import (
     Elder,
@@ -27,6 +29,8 @@ from logban.sources.siblings import (
     neighbours,
     scheme_of,
 )
+
+log = logging.getLogger(__name__)
 
 # How long an older file is kept open after it was renamed and last grew: its writer goes on with
 # it until it is told to reopen its log.  Without a successor that has been written to, the old
@@ -52,6 +56,7 @@ class FileFollower:
     is live.  ``drained`` says whether the last ``read`` came to the end of all there is.
     ``alias_of`` is the path under which the file is read already, if it is.  ``is_leaving`` is set
     from outside: nobody asks for this path any more, but what is open is still to be drained.
+    Of a file that was there already and is new to the book, lines that ``is_old`` are left out.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class FileFollower:
         book: PositionBook,
         start: Start = Start.HEAD,
         appeared: bool = False,
+        is_old: IsOld = lambda _: False,
     ) -> None:
         self.path = path
         self.drained = False
@@ -71,6 +77,9 @@ class FileFollower:
         self._clock = clock
         self._book = book
         self._start = start
+        self._is_old = is_old
+        # A file that was found and has not been read from yet: it may begin with what is old.
+        self._found: Reader | None = None
         self._watched = appeared
         self._looked = False
         self._reason = ""
@@ -152,6 +161,8 @@ class FileFollower:
         readers = self._readers
         for reader in readers:
             try:
+                if reader is self._found:
+                    self._skip_old(reader)
                 block = reader.read(limit)
             except OSError as error:
                 self._give_up(reader, error)
@@ -317,9 +328,18 @@ class FileFollower:
             descriptor, self.path, clock=self._clock, tally=self.tally, live=self._watched
         )
         saved = self._book.get(identity)
-        if (saved is None or not reader.resume(saved)) and from_end:
-            reader.skip_to_end()
+        if saved is None or not reader.resume(saved):
+            if from_end:
+                reader.skip_to_end()
+            elif expected is None and not self._watched:
+                self._found = reader
         return reader
+
+    def _skip_old(self, reader: Reader) -> None:
+        self._found = None
+        skipped = reader.skip_old(self._is_old)
+        if skipped:
+            log.info("%r: the first %d MB are too old to matter", self.path, skipped // 1_000_000)
 
     def _own(self, reader: Reader) -> None:
         self._book.claim(reader.identity, self.path)

@@ -14,6 +14,7 @@ from logban.clock import Clock
 from logban.model import Block, Position
 from logban.sources.book import Identity
 from logban.sources.lines import run_of_lines
+from logban.sources.recent import IsOld, recent_offset
 from logban.sources.report import Tally
 
 BLOCK = 256 * 1024
@@ -104,6 +105,13 @@ class Reader:
         end = self.size
         window = os.pread(self._descriptor, MAX_LINE, max(0, end - MAX_LINE))
         self._go_to(end - len(window) + window.rfind(b"\n") + 1)
+
+    def skip_old(self, is_old: IsOld) -> int:
+        """Leave out what is too old to matter, of a file not read yet; give the bytes left out."""
+        offset = recent_offset(self._descriptor, self.size, is_old)
+        if offset:
+            self._go_to(offset)
+        return offset
 
     def read(self, limit: int = BLOCK) -> Block | None:
         """Give the next whole lines, ``limit`` bytes at most unless one line is longer.

@@ -48,4 +48,9 @@ def test_of_a_flood_only_the_beginning_is_looked_at() -> None:
     unmatched = Unmatched()
     line = LINE % (1, 7)
     unmatched.look(block(line * (10 * LOOKED_AT // len(line))), (), 5.0)
-    assert 0 < unmatched.count <= LOOKED_AT // len(line) + 1
+    seen = unmatched.count
+    assert 0 < seen <= LOOKED_AT // len(line) + 1
+    unmatched.look(block(line), (), 5.9)
+    assert unmatched.count == seen
+    unmatched.look(block(line), (), 6.0)
+    assert unmatched.count == seen + 1
