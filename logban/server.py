@@ -81,7 +81,9 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     world = World(SystemClock(), SystemResolver(), read_own_addresses)
     daemon = Daemon(configuration, Store(_made(options.state) / DATABASE), world)
     service = DaemonService(daemon, lambda: load(options.config))
-    control = ControlServer(options.socket, service)
+    control = ControlServer(
+        options.socket, service, operators=lambda: daemon.configuration.server.operators
+    )
     manager = ServiceManager.of(os.environ, os.getpid())
     background: set[asyncio.Task[None]] = set()
     stop = asyncio.Event()

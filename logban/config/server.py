@@ -42,6 +42,7 @@ def read_server(directory: Path) -> tuple[ServerSettings, tuple[Problem, ...]]:
         metrics_file=reader.get(table.METRICS_FILE),
         metrics_port=reader.get(table.METRICS_PORT),
         alarm=reader.get(table.ALARM),
+        operators=reader.get(table.OPERATORS),
     )
     return settings, (*reader.problems, *reader.mistakes())
 

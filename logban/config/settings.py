@@ -77,7 +77,7 @@ class ServerSettings:
     """The daemon's own: ``logban.conf``.  ``loglevel`` is a name of Python's logging.
 
     ``metrics_file``, ``metrics_port`` and ``alarm``, the action that tells of alarms, are None
-    where nobody asks for them.
+    where nobody asks for them.  ``operators``, users and @groups, is None for all of the group.
     """
 
     loglevel: str = "INFO"
@@ -88,6 +88,7 @@ class ServerSettings:
     metrics_file: Path | None = None
     metrics_port: int | None = None
     alarm: ActionSpec | None = None
+    operators: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -481,6 +481,14 @@ ALARM: Final[Setting[ActionSpec | None]] = Setting(
     "who is told by mail when something is wrong: the action email with its dest, smtp, ...",
     allowed="email[dest=..., ...]",
 )
+OPERATORS: Final[Setting[tuple[str, ...] | None]] = Setting(
+    "operators",
+    telling.operators,
+    None,
+    "who of the group logban may change something with logban-client, the others may only ask; "
+    "all of the group where this is not set; root always may",
+    allowed="names of users and @groups, or nobody",
+)
 SERVER_SETTINGS: Final[tuple[Setting[object], ...]] = (
     LOGLEVEL,
     MAX_TRACKED,
@@ -490,6 +498,7 @@ SERVER_SETTINGS: Final[tuple[Setting[object], ...]] = (
     METRICS_FILE,
     METRICS_PORT,
     ALARM,
+    OPERATORS,
     *(
         Setting(name, parsers.text, "", "fail2ban's", ignored=ignored)
         for name, ignored in (

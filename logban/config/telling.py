@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The settings of logban.conf that say who is told how the daemon does."""
+"""The settings of logban.conf that say who is told how the daemon does, and who commands it."""
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from logban.actions.declaration import ActionSpec, ParameterError, UnknownAction
 from logban.config.parameters import SelectionError, parse_selections
 from logban.config.text import BUILT_IN, TextLine
 
+_ACCOUNT: Final = re.compile(r"@?[A-Za-z_][\w.-]{0,63}\$?", re.ASCII)
 _EMAIL: Final = "email"
 ALARM_PARAMETERS: Final = (
     "dest", "sender", "sendername", "mta", "sendmail", "smtp", "tls", "tls_verify", "tls_ca",
@@ -65,6 +67,17 @@ def metrics_port(written: str) -> int | None:
         raise ValueError("it is no port from 1 to 65535")
     _need_prometheus()
     return int(written)
+
+
+def operators(written: str) -> tuple[str, ...] | None:
+    """Read users and @groups; None if nothing is written."""
+    words = tuple(dict.fromkeys(re.split(r"[\s,]+", written.strip()))) if written.strip() else ()
+    for word in words:
+        if not _ACCOUNT.fullmatch(word):
+            raise ValueError(f"{word!r} is neither the name of a user nor a @group")
+    if words == ("nobody",):
+        return ()
+    return words or None
 
 
 def _need_prometheus() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
+from logban.control.access import Access, Share, Shares, is_master
 from logban.control.commands import Arguments, Command, find_command
 from logban.control.endpoint import Endpoint
 from logban.control.peer import Peer, SocketOptions, group_number
@@ -36,29 +38,40 @@ class Limits:
 
     A request must be there whole ``request_seconds`` after the connection or the last answer; an
     answer must be taken within ``answer_seconds``; who has been answered for the last time has
-    ``parting_seconds`` to hang up.  One connection more than ``connections`` is told to try again.
+    ``parting_seconds`` to hang up.  One connection more than ``connections``, of root or of all
+    others, or than ``per_user`` of another user, is told to try again.  What was no request is
+    answered after ``penalty_seconds``, unless it is root's.
     """
 
     connections: int = 64
+    per_user: int = 16
     request_seconds: float = 10.0
     answer_seconds: float = 30.0
     parting_seconds: float = 1.0
+    penalty_seconds: float = 0.1
 
 
 class ControlServer:
     """Serves the daemon's control socket from ``start`` to ``close``.
 
-    Root, the daemon's own user and the members of ``group`` are answered, nobody else.
+    Root, the daemon's own user and the members of ``group`` are answered, nobody else.  Of these
+    members ``operators`` names those who may change something; all of them may where it gives None.
     """
 
     def __init__(
-        self, path: Path, service: Service, group: str = "logban", limits: Limits = Limits()
+        self,
+        path: Path,
+        service: Service,
+        group: str = "logban",
+        limits: Limits = Limits(),
+        *,
+        operators: Callable[[], Sequence[str] | None] = lambda: None,
     ) -> None:
         self._service = service
-        self._group = group
-        self._group_number = group_number(group)
+        self._access = Access(group_number(group), group, operators)
         self._limits = limits
-        self._endpoint = Endpoint(path, self._group_number)
+        self._shares = Shares(limits.connections, limits.per_user)
+        self._endpoint = Endpoint(path, self._access.group)
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -132,36 +145,47 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             peer = Peer.of(cast("SocketOptions", writer.get_extra_info("socket")))
-            self._admit(peer)
+            self._access.check_use(peer)
+            with self._shares.one(peer) as share:
+                await self._answer_all(reader, writer, peer, share)
+        except NotPermitted as error:
+            logger.warning("user %d (process %d) may not command logban", peer.uid, peer.pid)
+            await self._send(writer, [encode_refusal(Refusal.of(error))])
         except LogbanError as error:
             await self._send(writer, [encode_refusal(Refusal.of(error))])
-            return
+
+    async def _answer_all(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer, share: Share
+    ) -> None:
+        """Answer one request after the other; MalformedRequest or TryAgain at what is none."""
         while True:
             try:
                 line = await self._receive(reader)
                 if not line:
                     return
                 request = decode_request(line)
-            except (MalformedRequest, TryAgain) as error:
-                await self._send(writer, [encode_refusal(Refusal.of(error))])
-                return
+            except (MalformedRequest, TryAgain):
+                if not is_master(peer):
+                    await asyncio.sleep(self._limits.penalty_seconds)
+                raise
             try:
                 command, arguments = find_command(request)
-                pieces = await self._run(command, arguments, peer)
             except LogbanError as error:
-                pieces = [encode_refusal(Refusal.of(error))]
-            await self._send(writer, pieces)
+                await self._send(writer, [encode_refusal(Refusal.of(error))])
+                continue
+            # What changes something waits for its effect; others would wait with it.
+            in_turn = nullcontext() if command.writes or is_master(peer) else share.turn()
+            async with in_turn:
+                await self._send(writer, await self._outcome(command, arguments, peer))
 
-    def _admit(self, peer: Peer) -> None:
-        """Raise NotPermitted or TryAgain if this peer is not to be answered."""
-        if not peer.may_command(self._group_number):
-            logger.warning("user %d (process %d) may not command logban", peer.uid, peer.pid)
-            raise NotPermitted(
-                f"user {peer.uid} may not command logban; only root and the members of group "
-                f"{self._group} may"
-            )
-        if len(self._connections) > self._limits.connections:
-            raise TryAgain(f"{self._limits.connections} clients are connected already")
+    async def _outcome(self, command: Command, arguments: Arguments, peer: Peer) -> list[bytes]:
+        """Give the answer to a request, in pieces."""
+        try:
+            if command.writes:
+                self._access.check_change(peer, command.name)
+            return await self._run(command, arguments, peer)
+        except LogbanError as error:
+            return [encode_refusal(Refusal.of(error))]
 
     async def _receive(self, reader: asyncio.StreamReader) -> bytes:
         """Give the next line, b"" at the end; MalformedRequest or TryAgain if none will come."""

@@ -285,7 +285,7 @@ def test_a_fault_outside_of_a_command_is_logged_and_the_server_goes_on(
 ):
     async def story(server):
         with monkeypatch.context() as patch:
-            patch.setattr(server, "_admit", None)
+            patch.setattr(server, "_answer_all", None)
             reader, writer = await connect(path)
             assert await reader.read() == b""
             writer.close()
