@@ -29,7 +29,7 @@ from logban.judging.abuse import Abuse
 from logban.judging.enquiries import Enquiries
 from logban.judging.exemption_book import ExemptionBook
 from logban.judging.names import Resolver
-from logban.judging.tracker import Tracked
+from logban.judging.trust import Trust
 from logban.ledger.checkpoints import Checkpoints
 from logban.ledger.ledger import Ledger
 from logban.ledger.records import Allowed, Checkpoint
@@ -37,6 +37,7 @@ from logban.ledger.store import Store
 from logban.model import RECIDIVE, Block, Change, ChangeKind, Subject, Verdict
 from logban.sources.files import FileSources
 from logban.supervision import sleep_until, supervise
+from logban.text import visible
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,12 @@ TIDY_EVERY: Final = 60.0
 
 SETTLE_WITHIN: Final = 2.0
 """Seconds that an order by hand waits at the most for the actions to carry it out."""
+
+EVERY_JAIL: Final = ""
+"""In the place of a jail's name, in the database: what all jails know together."""
+
+LONGEST_NOTICE: Final = 500
+"""Characters of a notice in the log; names in it are the peers'."""
 
 KEEP_HISTORY: Final = 90 * 86400.0
 """Seconds for which bans that are over stay in the database."""
@@ -77,6 +84,7 @@ class Daemon:
         )
         self.exemptions = ExemptionBook()
         self.ledger = Ledger(self.exemptions.exempt)
+        self.trust = Trust()
         self.deciding = Deciding(
             self.ledger, Enquiries(world.clock), world.clock, submit=self._submit
         )
@@ -96,6 +104,7 @@ class Daemon:
             exemptions=self.exemptions,
             ledger=self.ledger,
             abuse=Abuse(self._exempting.lose),
+            trust=self.trust,
             submit=self._submit,
         )
         self.checkpoints = Checkpoints(store, world.clock, self._changed)
@@ -152,10 +161,12 @@ class Daemon:
         known = {*self.jails.running, *self.configuration.failed}
         for (jail, subject), text in self._stored.tracked.items():
             if jail in self.jails.running:
-                self.jails.running[jail].judge.tracker.restore(subject, Tracked.from_text(text))
-        self.checkpoints.add(
-            Checkpoint(tracked={key: None for key in self._stored.tracked if key[0] not in known})
+                self.jails.running[jail].judge.restore(subject, text)
+        self.trust.restore(
+            {who: text for (jail, who), text in self._stored.tracked.items() if jail == EVERY_JAIL}
         )
+        gone = [key for key in self._stored.tracked if key[0] not in {*known, EVERY_JAIL}]
+        self.checkpoints.add(Checkpoint(tracked=dict.fromkeys(gone)))
         self.deciding.restore(self._stored.pending, known)
         orphans = self.ledger.lift_where(
             lambda ban: ban.jail not in known, now, "its jail is no longer configured"
@@ -187,12 +198,20 @@ class Daemon:
         for jail in self.jails.following(patterns):
             verdicts += self._judge(jail, block, now)
         self._decide(verdicts, now)
+        for jail in self.jails.running.values():
+            self._hear(jail)
 
     def _decide(self, verdicts: Iterable[Verdict], now: float) -> None:
         """Enter verdicts in the ledger, and hand on what comes of them."""
         self._submit(self.deciding.take(verdicts, now))
         if self.deciding.pending:
             self.checkpoints.hurry()
+
+    def _hear(self, jail: Jail) -> None:
+        """Hand on what a jail's judge has to say beside its verdicts."""
+        self._submit([Change.of_notice(notice) for notice in jail.judge.take_notices()])
+        for subject, time in jail.judge.take_released():
+            self._submit(self.ledger.end(jail.name, subject, time, "success"))
 
     def _judge(self, jail: Jail, block: Block, now: float) -> list[Verdict]:
         """Give what a jail makes of a block; no text that anybody sends may stop the others."""
@@ -239,6 +258,7 @@ class Daemon:
             now = self.clock.now()
             for jail in self.jails.running.values():
                 self._decide(jail.release(now), now)
+                self._hear(jail)
 
     async def _tidy(self) -> None:
         """Forget what has become too old to matter."""
@@ -248,6 +268,7 @@ class Daemon:
             jails = self.jails.running.values()
             for jail in jails:
                 jail.judge.tidy(now)
+            self.trust.tidy(now)
             longest = max((jail.settings.findtime for jail in jails), default=0.0)
             self.ledger.forget_floors(now - longest)
             store = self.checkpoints.store
@@ -259,8 +280,11 @@ class Daemon:
             self.ledger.checkpoint(),
             tracked={
                 (name, subject): text
-                for name, jail in self.jails.running.items()
-                for subject, text in jail.judge.tracker.take_dirty().items()
+                for name, dirty in (
+                    (EVERY_JAIL, self.trust.take_dirty()),
+                    *((name, jail.judge.take_dirty()) for name, jail in self.jails.running.items()),
+                )
+                for subject, text in dirty.items()
             },
             pending=self.deciding.pending.take_dirty(),
             positions=self.sources.take_changed(),
@@ -322,7 +346,7 @@ class Daemon:
         """Lift a subject's bans and let its count start again; the caller hands the changes on."""
         for each in self.jails.running.values():
             if jail in (None, each.name):
-                each.judge.tracker.clear(subject)
+                each.judge.clear(subject)
         self.deciding.forget(subject, jail)
         return self.ledger.lift(subject, now, jail=jail, by=by)
 
@@ -354,6 +378,9 @@ def _announce(change: Change) -> None:
     """Tell the daemon's own log."""
     ban = change.ban
     about = ""
+    if change.kind is ChangeKind.NOTICE:
+        log.warning("[%s] %s", ban.jail, visible(ban.reason, LONGEST_NOTICE))
+        return
     if change.kind in (ChangeKind.BAN, ChangeKind.EXTEND):
         left = ban.remaining(change.time)
         span = "for ever" if left is None else f"for {format_duration(left)}"

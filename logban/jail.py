@@ -16,8 +16,10 @@ from logban.actions.worker import EnforcerWorker, NotifierWorker
 from logban.clock import Clock
 from logban.config.settings import JailSettings
 from logban.judging.exemptions import Exemption
-from logban.judging.judge import Judge, Policy
+from logban.judging.judge import Judge
+from logban.judging.policy import Policy, Scrutiny
 from logban.judging.times import ArrivalTimes, LineTimes
+from logban.judging.trust import Trust
 from logban.ledger.ledger import Recidive
 from logban.matching.matcher import Matcher
 from logban.matching.unmatched import Unmatched
@@ -52,10 +54,15 @@ class Jail:
         floors: Mapping[Subject, float],
         times: Callable[[], LineTimes] = ArrivalTimes,
         spared: Callable[[Subject, Exemption, float], None] = lambda *_: None,
+        trust: Trust | None = None,
+        in_force: Callable[[Subject], bool] = lambda _: False,
         match_timeout: float,
         max_tracked: int,
     ) -> None:
-        """Compile the filter; ``times`` makes the rule by which one source's lines are dated."""
+        """Compile the filter; ``times`` makes the rule by which one source's lines are dated.
+
+        ``trust`` is what all jails know of customers, ``in_force`` whom this jail keeps out.
+        """
         self.settings = settings
         self.changes: Counter[tuple[ChangeKind, SubjectKind]] = Counter()
         """What has become of its bans since the start, by what they are on."""
@@ -70,16 +77,15 @@ class Jail:
                 timeout=match_timeout,
                 encoding=settings.log_encoding,
             )
-        policy = Policy(
-            maxretry=settings.maxretry,
-            findtime=settings.findtime,
-            bantime=settings.bantime,
-            ipv6_prefix=settings.ipv6_prefix,
-            max_evidence=settings.max_matches,
-            max_subjects=max_tracked,
-            attempt_fields=settings.filter.attempt if settings.filter else (),
+        self.judge = Judge(
+            settings.name,
+            _policy(settings, max_tracked),
+            exempt=exempt,
+            floors=floors,
+            spared=spared,
+            trust=trust,
+            in_force=in_force,
         )
-        self.judge = Judge(settings.name, policy, exempt=exempt, floors=floors, spared=spared)
 
     @property
     def name(self) -> str:
@@ -95,7 +101,7 @@ class Jail:
         """Go on where this jail was before its settings changed."""
         self.changes = earlier.changes
         self.sources = earlier.sources
-        self.judge.tracker.take_over(earlier.judge.tracker)
+        self.judge.take_over(earlier.judge)
 
     def utc_offset(self, now: float) -> float:
         """Give the seconds by which the zone of its log's dates is east of UTC."""
@@ -131,6 +137,31 @@ class Jail:
             times = self.sources[outcome.source]
             verdicts += self.judge.judge([outcome], times, live=False, now=now)
         return verdicts
+
+
+def _policy(settings: JailSettings, max_tracked: int) -> Policy:
+    """Give what a jail judges by."""
+    return Policy(
+        maxretry=settings.maxretry,
+        findtime=settings.findtime,
+        bantime=settings.bantime,
+        ipv6_prefix=settings.ipv6_prefix,
+        max_evidence=settings.max_matches,
+        max_subjects=max_tracked,
+        attempt_fields=settings.filter.attempt if settings.filter else (),
+        scrutiny=_scrutiny(settings),
+    )
+
+
+def _scrutiny(settings: JailSettings) -> Scrutiny | None:
+    """Give how a jail looks at failures; None if it only counts them, as fail2ban does.
+
+    That is so where its filter tells neither kinds of failures nor who got in.
+    """
+    rules = settings.filter.rules if settings.filter is not None else ()
+    if not any(rule.kind or rule.success for rule in rules):
+        return None
+    return Scrutiny(suspends=any(catalogue.suspends(spec) for spec in settings.actions))
 
 
 class Actions:

@@ -17,6 +17,7 @@ from logban.errors import LogbanError
 from logban.jail import Actions, Jail, recidive_of
 from logban.judging.abuse import Abuse
 from logban.judging.exemption_book import ExemptionBook
+from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
 from logban.model import Change, Subject
 from logban.sources.files import FileSources
@@ -36,6 +37,7 @@ class Jails:
         exemptions: ExemptionBook,
         ledger: Ledger,
         abuse: Abuse,
+        trust: Trust,
         submit: Callable[[Iterable[Change]], None],
     ) -> None:
         """``submit`` takes the bans that end with a jail."""
@@ -47,6 +49,7 @@ class Jails:
         self._exemptions = exemptions
         self._ledger = ledger
         self._abuse = abuse
+        self._trust = trust
         self._submit = submit
 
     def build_all(self) -> None:
@@ -116,6 +119,8 @@ class Jails:
             spared=lambda subject, exemption, time: self._abuse.note(
                 name, subject, exemption, time
             ),
+            trust=self._trust,
+            in_force=lambda subject: self._ledger.get(name, subject) is not None,
             match_timeout=self.configuration.server.match_timeout,
             max_tracked=self.configuration.server.max_tracked,
         )

@@ -253,6 +253,23 @@ class Verdict:
     evidence: tuple[Evidence, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that an admin should be told once, though nobody is banned for it.
+
+    ``text`` is a sentence.  ``until`` is set where the account is protected until then.
+    """
+
+    jail: str
+    subject: Subject
+    time: float
+    text: str
+    failures: int
+    rule: str
+    evidence: tuple[Evidence, ...] = ()
+    until: float | None = None
+
+
 class BanOrigin(StrEnum):
     """Who decided a ban."""
 
@@ -292,12 +309,31 @@ class ChangeKind(StrEnum):
     EXTEND = "extend"
     LIFT = "lift"
     EXPIRE = "expire"
+    NOTICE = "notice"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that happened to a ban, at ``time``; what actions are told of."""
+    """Something that happened to a ban, at ``time``; what actions are told of.
+
+    Of a notice the ban is none: it is kept nowhere, and its ``reason`` is what there is to tell.
+    """
 
     kind: ChangeKind
     ban: Ban
     time: float
+
+    @classmethod
+    def of_notice(cls, notice: Notice) -> Change:
+        """Give the form in which notifiers are told of a notice."""
+        ban = Ban(
+            notice.jail,
+            notice.subject,
+            notice.time,
+            notice.time if notice.until is None else notice.until,
+            notice.failures,
+            notice.rule,
+            notice.evidence,
+            reason=notice.text,
+        )
+        return cls(ChangeKind.NOTICE, ban, notice.time)

@@ -146,6 +146,7 @@ class Replay:
                 book.set_listing(key, listing)
         self.jail = Jail(
             settings,
+            in_force=lambda subject: self.ledger.get(settings.name, subject) is not None,
             exempt=lambda subject: book.exempt(settings.name, subject),
             floors=self.ledger.floors,
             match_timeout=server.match_timeout,
@@ -165,6 +166,9 @@ class Replay:
             times.last = time
             for verdict in self.jail.judge.judge([outcome], times, live=False, now=self._clock):
                 yield from self.ledger.decide_all([verdict], verdict.time)
+            yield from map(Change.of_notice, self.jail.judge.take_notices())
+            for subject, at in self.jail.judge.take_released():
+                yield from self.ledger.end(self.jail.name, subject, at, "success")
 
     def _ended(self, now: float) -> Iterator[Change]:
         for change in self.ledger.expire(now):

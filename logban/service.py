@@ -319,7 +319,7 @@ class DaemonService:
             settings = jail.settings
             oldest = self._daemon.clock.now() - settings.findtime
             for subject in subjects:
-                known = jail.judge.tracker.get(subject)
+                known = jail.judge.known_of(subject)
                 counted = [item for item in known.evidence if item.time > oldest] if known else []
                 if counted:
                     yield payloads.Counting(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
@@ -17,10 +18,10 @@ from logban import daemon as daemon_module
 from logban.actions import catalogue
 from logban.config import load
 from logban.errors import ActionError, LedgerError
-from logban.judging.tracker import Tracked
+from logban.judging.tracker import UNIT
 from logban.ledger.records import Allowed, BanRow, Checkpoint
 from logban.ledger.store import Store
-from logban.model import Ban, ChangeKind, Evidence, Subject
+from logban.model import Ban, ChangeKind, Subject
 from logban.supervision import supervise
 from logban.testing.machine import BAD, NOW, OTHER, Machine, until
 
@@ -71,7 +72,7 @@ def test_a_ban_from_the_line_to_its_end(bench: Machine) -> None:
 
 def test_what_is_taken_up_at_a_start(bench: Machine, caplog: pytest.LogCaptureFixture) -> None:
     other = Subject.parse(OTHER)
-    tracked = Tracked([NOW], [Evidence(NOW, "rule", "line", "full")]).to_text()
+    tracked = json.dumps([[[NOW, 0, UNIT]], [[NOW, "rule", "line", "full", ""]], None])
     store = bench.store()
     store.commit(
         Checkpoint(

@@ -98,6 +98,12 @@ def target_of(spec: ActionSpec) -> Place | None:
     return place_of(spec)
 
 
+def suspends(spec: ActionSpec) -> bool:
+    """Tell whether an action can keep a user at an address out, and let others there go on."""
+    kind, _ = find(spec.type_name)
+    return kind.suspends is not None and kind.suspends(spec)
+
+
 def sweep(type_name: str, keep: Collection[str]) -> list[str]:
     """Remove what enforcers of a type have left outside under other names than these; name it.
 

@@ -60,7 +60,7 @@ class ActionType:
     something outside that belongs to one enforcer alone, and that the module's ``sweep`` removes.
     ``target`` names where bans are kept in company: an action of the same jail with the same target
     takes them over.  ``remarks`` say of some of the aliases what fail2ban's action of that name
-    does and this one does not.
+    does and this one does not.  ``suspends`` tells whether it can keep a user at an address out.
     """
 
     name: str
@@ -72,6 +72,7 @@ class ActionType:
     has_place: bool = False
     target: Callable[[ActionSpec], str] | None = None
     remarks: Mapping[str, str] = field(default_factory=dict)
+    suspends: Callable[[ActionSpec], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

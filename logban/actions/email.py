@@ -38,12 +38,14 @@ _HEADLINES = {
     ChangeKind.EXTEND: "extended the ban of {}",
     ChangeKind.LIFT: "lifted the ban of {}",
     ChangeKind.EXPIRE: "the ban of {} has ended",
+    ChangeKind.NOTICE: "notice on {}",
 }
 _HAPPENED = {
     ChangeKind.BAN: "has been banned",
     ChangeKind.EXTEND: "stays banned for longer",
     ChangeKind.LIFT: "is no longer banned: the ban was lifted",
     ChangeKind.EXPIRE: "is no longer banned: the ban has ended",
+    ChangeKind.NOTICE: "needs a look",
 }
 
 

@@ -157,6 +157,7 @@ USERBAN = ActionType(
     aliases={},
     check=_check_reply,
     target=_target("socket", "table", "key"),
+    suspends=lambda spec: spec.value("key", UserKey) is not UserKey.USER,
 )
 
 SECFILTER = ActionType(

@@ -206,8 +206,8 @@ EMAIL = ActionType(
         Parameter(
             "tell",
             _tell,
-            frozenset({ChangeKind.BAN}),
-            "what is told: any of ban, extend, lift, expire",
+            frozenset({ChangeKind.BAN, ChangeKind.NOTICE}),
+            "what is told: any of ban, extend, lift, expire, notice",
         ),
         Parameter("lines", _count, 20, "how many log lines behind the ban are shown at most"),
         Parameter("whois", yes_or_no, False, "whether to say whose the address is"),

@@ -200,7 +200,7 @@ class EnforcerWorker(_Worker):
     def submit(self, changes: Iterable[Change]) -> None:
         """Take over changes of the ledger; the last one of each subject counts."""
         for change in changes:
-            if not self.takes(change.ban.subject):
+            if change.kind is ChangeKind.NOTICE or not self.takes(change.ban.subject):
                 continue
             self._pending[change.ban.subject] = change
             if change.kind is ChangeKind.BAN:  # of the ban before it nothing is left in force

@@ -18,7 +18,7 @@ from logban.config.problem import did_you_mean
 from logban.config.settings import Configuration, JailSettings
 from logban.control.protocol import SCHEMA
 from logban.errors import ConfigurationError, UnknownName
-from logban.model import RECIDIVE, Change, ChangeKind
+from logban.model import RECIDIVE, Change, ChangeKind, SubjectKind
 from logban.offline import Replay
 
 
@@ -68,7 +68,7 @@ def _jail(configuration: Configuration, name: str) -> JailSettings:
 def _event(change: Change) -> dict[str, object]:
     ban = change.ban
     return {
-        "event": change.kind.value,
+        "event": _name(change),
         "jail": ban.jail,
         "subject": ban.subject.to_json(),
         "time": change.time,
@@ -76,12 +76,22 @@ def _event(change: Change) -> dict[str, object]:
         "failures": ban.failures,
         "rule": ban.rule,
         "offence": ban.offence,
+        **({"text": ban.reason} if change.kind is ChangeKind.NOTICE else {}),
         "evidence": [item.to_json() for item in ban.evidence],
     }
 
 
+def _name(change: Change) -> str:
+    """Give what happened: the ban of a user is called a suspension."""
+    of_user = change.ban.subject.kind in (SubjectKind.USER, SubjectKind.USER_IP)
+    return "suspend" if of_user and change.kind is ChangeKind.BAN else change.kind.value
+
+
 def _print(change: Change, jail: str) -> None:
     ban = change.ban
+    if change.kind is ChangeKind.NOTICE:
+        say(moment(change.time), "  ", Cell("notice ", "yellow"), ban.reason)
+        return
     color = {ChangeKind.BAN: "red", ChangeKind.EXTEND: "yellow"}.get(change.kind, "green")
     until = "" if ban.until is None else f" until {moment(ban.until)}"
     why = ""
@@ -91,7 +101,7 @@ def _print(change: Change, jail: str) -> None:
         if ban.offence > 1:
             why += f", {ordinal(ban.offence)} ban"
     about = f"{ban.subject} [{ban.jail}]" if ban.jail != jail else str(ban.subject)
-    say(moment(change.time), "  ", Cell(f"{change.kind.value:7}", color), about, why)
+    say(moment(change.time), "  ", Cell(f"{_name(change):7}", color), about, why)
     if change.kind is ChangeKind.BAN and ban.evidence:
         say("    ", ban.evidence[-1].line)
 

@@ -7,28 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from logban.judging.attempts import Attempts
+from logban.judging.charging import Charging
 from logban.judging.exemptions import Exemption
+from logban.judging.places import pair_key, pair_of, place_of, subject_of
+from logban.judging.policy import Policy
 from logban.judging.times import LineTimes
-from logban.judging.tracker import Tracker
-from logban.model import Evidence, Failure, Outcome, Subject, SubjectKind, Success, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What a jail holds to be enough: times in seconds, ``bantime`` None for ever.
-
-    ``max_evidence`` lines are kept of a subject, ``max_subjects`` subjects are followed at once.
-    ``attempt_fields`` are the captures that tell the lines of one attempt from those of another;
-    without any, every line is an attempt.
-    """
-
-    maxretry: int
-    findtime: float
-    bantime: float | None
-    ipv6_prefix: int = 64
-    max_evidence: int = 10
-    max_subjects: int = 100_000
-    attempt_fields: tuple[str, ...] = ()
+from logban.judging.tracker import UNIT, Tracked, Tracker
+from logban.judging.trust import KNOWN_FOR, Trust
+from logban.model import Failure, Notice, Outcome, Subject, SubjectKind, Success, Verdict
 
 
 @dataclass(slots=True)
@@ -36,7 +22,7 @@ class JudgeCounters:
     """What became of the failures that a judge was given.
 
     ``old`` came too late to count, ``floored`` lie before an unban by hand, ``repeated`` are
-    further lines of an attempt that has been counted.
+    further lines of an attempt that has been counted.  ``successes`` are those that got in.
     """
 
     counted: int = 0
@@ -44,6 +30,7 @@ class JudgeCounters:
     old: int = 0
     floored: int = 0
     repeated: int = 0
+    successes: int = 0
 
 
 class Judge:
@@ -57,19 +44,34 @@ class Judge:
         exempt: Callable[[Subject], Exemption | None],
         floors: Mapping[Subject, float],
         spared: Callable[[Subject, Exemption, float], None] = lambda *_: None,
+        trust: Trust | None = None,
+        in_force: Callable[[Subject], bool] = lambda _: False,
     ) -> None:
         """Ask ``exempt`` of every subject; count nothing of a subject up to its floor's time.
 
         ``spared`` is told of every failure, and its time, that an exemption keeps from counting.
+        ``in_force`` tells whether this jail keeps a subject out.
         """
         self.jail = jail
         self.counters = JudgeCounters()
-        self.tracker = Tracker(
-            findtime=policy.findtime,
-            maxretry=policy.maxretry,
-            max_evidence=policy.max_evidence,
-            max_subjects=policy.max_subjects,
-        )
+        self.charging: Charging | None = None
+        if policy.scrutiny is None:
+            self.tracker = Tracker(
+                findtime=policy.findtime,
+                max_evidence=policy.max_evidence,
+                max_subjects=policy.max_subjects,
+                max_entries=policy.maxretry,
+            )
+        else:
+            self.charging = Charging(
+                jail,
+                policy,
+                policy.scrutiny,
+                trust=Trust() if trust is None else trust,
+                exempt=exempt,
+                in_force=in_force,
+            )
+            self.tracker = self.charging.places
         self._attempts = Attempts(policy.attempt_fields, policy.max_subjects)
         self._policy = policy
         self._exempt = exempt
@@ -80,31 +82,43 @@ class Judge:
         self, outcomes: Iterable[Outcome], times: LineTimes, *, live: bool, now: float
     ) -> list[Verdict]:
         """Give the verdicts that these outcomes lead to, in their order."""
-        verdicts = []
+        verdicts: list[Verdict] = []
         oldest = now - self._policy.findtime
-        for failure in outcomes:
-            if isinstance(failure, Success):
+        counters = self.counters
+        charging = self.charging
+        for outcome in outcomes:
+            time = times.effective(outcome.time, live=live, now=now)
+            if isinstance(outcome, Success):
+                if charging is not None and time is not None and time > now - KNOWN_FOR:
+                    counters.successes += 1
+                    place = place_of(outcome.address, self._policy.ipv6_prefix)
+                    charging.succeed(outcome, time, place)
                 continue
-            time = times.effective(failure.time, live=live, now=now)
+            failure = outcome
             if time is None or time <= oldest:
-                self.counters.old += 1
+                counters.old += 1
                 continue
             subject = self.subject_of(failure)
             exemption = self._exempt(subject)
             if exemption is not None:
-                self.counters.exempted += 1
+                counters.exempted += 1
                 if not self._attempts.is_repeat(failure, time):
                     self._spared(subject, exemption, time)
                 continue
-            if time <= self._floors.get(subject, float("-inf")):
-                self.counters.floored += 1
+            if self._floors and time <= self._floors.get(subject, float("-inf")):
+                counters.floored += 1
                 continue
             if self._attempts.is_repeat(failure, time):
-                self.counters.repeated += 1
+                counters.repeated += 1
                 continue
-            verdict = self._count(subject, time, failure)
-            if verdict is not None:
-                verdicts.append(verdict)
+            counters.counted += 1
+            if charging is None:
+                verdict = self._count(subject, time, failure)
+                if verdict is not None:
+                    verdicts.append(verdict)
+            else:
+                place = place_of(failure.address, self._policy.ipv6_prefix)
+                verdicts += charging.fail(failure, time, place, subject.network)
         return verdicts
 
     def subject_of(self, failure: Failure) -> Subject:
@@ -114,16 +128,76 @@ class Judge:
             return Subject(SubjectKind.IP, failure.address)
         return subject
 
+    def take_notices(self) -> list[Notice]:
+        """Give what an admin is to be told, since the last call."""
+        if self.charging is None:
+            return []
+        notices, self.charging.notices = self.charging.notices, []
+        return notices
+
+    def take_released(self) -> list[tuple[Subject, float]]:
+        """Give who was kept out and has got in, and when, since the last call."""
+        if self.charging is None:
+            return []
+        released, self.charging.released = self.charging.released, []
+        return released
+
+    def known_of(self, subject: Subject, now: float | None = None) -> Tracked | None:
+        """Give what is counted against a subject, as of its last failure or of ``now``."""
+        match subject.kind:
+            case SubjectKind.IP | SubjectKind.NET:
+                return self.tracker.get(subject.network, now)
+            case SubjectKind.USER_IP if self.charging is not None:
+                return self.charging.pairs.get(pair_key(subject.network, subject.user), now)
+        return None
+
+    def clear(self, subject: Subject) -> None:
+        """Let a subject's count start again."""
+        if self.charging is not None:
+            self.charging.clear(subject)
+        elif subject.kind in (SubjectKind.IP, SubjectKind.NET):
+            self.tracker.clear(subject.network)
+
     def tidy(self, now: float) -> None:
-        """Forget those who have been quiet for longer than ``findtime``."""
-        self.tracker.forget_older(now - self._policy.findtime)
+        """Forget those who have been quiet for long enough."""
+        if self.charging is None:
+            self.tracker.forget_older(now - self._policy.findtime)
+        else:
+            self.charging.tidy(now)
+
+    def take_over(self, earlier: Judge) -> None:
+        """Go on where the jail's judge before this one stops, with what it has not saved yet."""
+        self.tracker.take_over(earlier.tracker)
+        if self.charging is not None and earlier.charging is not None:
+            self.charging.pairs.take_over(earlier.charging.pairs)
+            self.charging.accounts.take_over(earlier.charging.accounts)
+
+    def restore(self, subject: Subject, text: str) -> None:
+        """Take up what an earlier run wrote down of a subject."""
+        match subject.kind:
+            case SubjectKind.IP | SubjectKind.NET:
+                self.tracker.restore(subject.network, text)
+            case SubjectKind.USER_IP if self.charging is not None:
+                self.charging.pairs.restore(pair_key(subject.network, subject.user), text)
+            case SubjectKind.USER if self.charging is not None:
+                self.charging.accounts.restore(subject.user, text)
+
+    def take_dirty(self) -> dict[Subject, str | None]:
+        """Give what has changed since the last call, written down; None for what is gone."""
+        changed = {subject_of(key): text for key, text in self.tracker.take_dirty().items()}
+        if self.charging is not None:
+            for key, text in self.charging.pairs.take_dirty().items():
+                changed[Subject(SubjectKind.USER_IP, *pair_of(key))] = text
+            for user, text in self.charging.accounts.take_dirty().items():
+                changed[Subject(SubjectKind.USER, user=user)] = text
+        return changed
 
     def _count(self, subject: Subject, time: float, failure: Failure) -> Verdict | None:
-        self.counters.counted += 1
-        evidence = Evidence(time, failure.rule, failure.line, failure.source)
-        enough = self.tracker.add(subject, evidence)
-        if enough is None:
+        """Count a failure, and no more: fail2ban's judgement."""
+        key = subject.network
+        if self.tracker.add(key, time, failure) < self._policy.maxretry * UNIT:
             return None
+        enough = self.tracker.take(key)
         last = enough.times[-1]
         bantime = self._policy.bantime
         return Verdict(

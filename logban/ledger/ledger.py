@@ -248,6 +248,11 @@ class Ledger:
         forgiven = by == EXEMPT
         return [self._end(key, ChangeKind.LIFT, now, by, forgiven=forgiven) for key in keys]
 
+    def end(self, jail: str, subject: Subject, now: float, by: str) -> list[Change]:
+        """Take a jail's ban on a subject back, if there is one; no floor is set."""
+        key = (jail, subject)
+        return [self._end(key, ChangeKind.LIFT, now, by)] if key in self._active else []
+
     def expire(self, now: float) -> list[Change]:
         """End the bans whose time is up."""
         changes = []

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from logban.judging.exemption_book import ExemptionBook
-from logban.judging.judge import Judge, Policy
+from logban.judging.judge import Judge
+from logban.judging.policy import Policy
 from logban.judging.times import ArrivalTimes
 from logban.model import Failure, Subject, SubjectKind, Verdict, canonical_address
 

@@ -9,26 +9,47 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logban.judging.tracker import MAX_LINE_KEPT, Tracked, Tracker
-from logban.model import Evidence, Subject, SubjectKind
+from logban.judging.slow import SlowCounts
+from logban.judging.tracker import MAX_LINE_KEPT, UNIT, Tracked, Tracker
+from logban.judging.weights import what_of
+from logban.model import Failure, canonical_address
 
 NOBODY = 10**6
 
 
-def who(number: int) -> Subject:
-    return Subject(SubjectKind.IP, f"198.51.100.{number}")
+def who(number: int) -> str:
+    return f"198.51.100.{number}"
 
 
-def failure(time: float, line: str = "a line") -> Evidence:
-    return Evidence(time, "rule", line, "/var/log/test")
+def failure(time: float, line: str = "a line", user: str = "") -> Failure:
+    fields = {"user": user} if user else {}
+    address = canonical_address("198.51.100.1")
+    return Failure(address, time, "rule", fields, line, "/var/log/test", 0)
 
 
-def tracker(
-    findtime: float = 10.0, maxretry: int = 3, max_evidence: int = 5, max_subjects: int = NOBODY
-) -> Tracker:
-    return Tracker(
-        findtime=findtime, maxretry=maxretry, max_evidence=max_evidence, max_subjects=max_subjects
-    )
+class Counter:
+    """A tracker of failures of weight 1, which gives the subject when they are enough."""
+
+    def __init__(
+        self,
+        findtime: float = 10.0,
+        maxretry: int = 3,
+        max_evidence: int = 5,
+        max_subjects: int = NOBODY,
+    ) -> None:
+        self.tracker = Tracker(
+            findtime=findtime,
+            max_evidence=max_evidence,
+            max_subjects=max_subjects,
+            max_entries=maxretry,
+        )
+        self.maxretry = maxretry
+
+    def add(self, key: str, item: Failure) -> Tracked | None:
+        assert item.time is not None
+        if self.tracker.add(key, item.time, item) < self.maxretry * UNIT:
+            return None
+        return self.tracker.take(key)
 
 
 class Window:
@@ -37,9 +58,9 @@ class Window:
     def __init__(self, findtime: float, maxretry: int) -> None:
         self.findtime = findtime
         self.maxretry = maxretry
-        self.times: dict[Subject, list[float]] = {}
+        self.times: dict[str, list[float]] = {}
 
-    def add(self, subject: Subject, time: float) -> list[float] | None:
+    def add(self, subject: str, time: float) -> list[float] | None:
         times = self.times.setdefault(subject, [])
         times.append(time)
         # A time that has left the window never comes back: the newest one only grows.
@@ -68,7 +89,7 @@ def test_the_window_is_exact(
 ) -> None:
     if in_order:
         events.sort(key=lambda event: event[1])
-    real = tracker(findtime, maxretry, max_evidence=100)
+    real = Counter(findtime, maxretry, max_evidence=100)
     model = Window(findtime, maxretry)
     for number, time in events:
         enough = real.add(who(number), failure(time))
@@ -76,21 +97,21 @@ def test_the_window_is_exact(
         assert (enough.times if enough else None) == expected
         if enough:
             assert sorted(item.time for item in enough.evidence) == expected
-            assert real.get(who(number)) is None
-        for known in filter(None, map(real.get, real)):
+            assert real.tracker.get(who(number)) is None
+        for known in filter(None, map(real.tracker.get, real.tracker)):
             assert len(known.times) < maxretry
             assert known.times[-1] - known.times[0] < findtime
 
 
 def test_the_window_ends_just_before_findtime() -> None:
-    real = tracker(findtime=10.0, maxretry=2)
+    real = Counter(findtime=10.0, maxretry=2)
     assert real.add(who(1), failure(100.0)) is None
     assert real.add(who(1), failure(110.0)) is None
     assert real.add(who(1), failure(119.999)) is not None
 
 
 def test_a_failure_that_comes_late_counts_within_the_window_of_the_newest() -> None:
-    real = tracker(findtime=10.0, maxretry=3)
+    real = Counter(findtime=10.0, maxretry=3)
     assert real.add(who(1), failure(100.0)) is None
     assert real.add(who(1), failure(90.0)) is None
     assert real.add(who(1), failure(95.0)) is None
@@ -101,7 +122,7 @@ def test_a_failure_that_comes_late_counts_within_the_window_of_the_newest() -> N
 
 @pytest.mark.parametrize("cap", [0, 1, 2, 5])
 def test_the_last_lines_are_kept_and_no_more(cap: int) -> None:
-    real = tracker(maxretry=4, max_evidence=cap)
+    real = Counter(maxretry=4, max_evidence=cap)
     for number in range(3):
         real.add(who(1), failure(number, f"line {number}"))
     enough = real.add(who(1), failure(3, "x" * 5000))
@@ -111,7 +132,7 @@ def test_the_last_lines_are_kept_and_no_more(cap: int) -> None:
 
 
 def test_evidence_is_only_of_what_was_counted() -> None:
-    real = tracker(findtime=10.0, maxretry=2, max_evidence=5)
+    real = Counter(findtime=10.0, maxretry=2, max_evidence=5)
     real.add(who(1), failure(0, "long ago"))
     real.add(who(1), failure(20, "first"))
     enough = real.add(who(1), failure(21, "second"))
@@ -119,18 +140,31 @@ def test_evidence_is_only_of_what_was_counted() -> None:
     assert [item.line for item in enough.evidence] == ["first", "second"]
 
 
+def test_all_subjects_together_keep_no_more_lines_than_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("logban.judging.tracker.MAX_LINES_KEPT", 4)
+    real = Counter(findtime=100.0, maxretry=9, max_evidence=2).tracker
+    for number in (1, 2, 3):
+        for time in (1, 2, 3):
+            real.add(who(number), time, failure(time))
+    kept = {key: len(known.evidence) for key in real if (known := real.get(key))}
+    assert kept == {who(1): 0, who(2): 2, who(3): 2}
+    assert [len(real.look(key, 3.0)) for key in real] == [3, 3, 3]
+
+
 def test_of_too_many_the_quietest_is_dropped_and_counted() -> None:
-    real = tracker(max_subjects=2)
+    real = Counter(max_subjects=2).tracker
     for number, time in ((1, 1.0), (2, 2.0), (1, 3.0), (3, 4.0)):
-        real.add(who(number), failure(time))
+        real.add(who(number), time, failure(time))
     assert set(real) == {who(1), who(3)}
     assert (len(real), real.dropped) == (2, 1)
 
 
 def test_those_who_have_been_quiet_are_forgotten() -> None:
-    real = tracker()
+    real = Counter().tracker
     for number, time in ((1, 1.0), (2, 2.0), (3, 3.0)):
-        real.add(who(number), failure(time))
+        real.add(who(number), time, failure(time))
     real.forget_older(2.0)
     assert set(real) == {who(3)}
     real.forget_older(3.0)
@@ -139,66 +173,126 @@ def test_those_who_have_been_quiet_are_forgotten() -> None:
 
 
 def test_clear_lets_a_count_start_again() -> None:
-    real = tracker(maxretry=2)
+    real = Counter(maxretry=2)
     real.add(who(1), failure(1))
-    real.clear(who(1))
-    real.clear(who(2))
+    real.tracker.clear(who(1))
+    real.tracker.clear(who(2))
     assert real.add(who(1), failure(2)) is None
 
 
+def test_weights_add_up() -> None:
+    real = Tracker(findtime=10.0, max_evidence=5, max_subjects=9)
+    assert real.add(who(1), 1.0, failure(1), UNIT // 2) == UNIT // 2
+    assert real.add(who(1), 2.0, failure(2), 3 * UNIT) == 3 * UNIT + UNIT // 2
+    assert real.add(who(1), 11.5, failure(11.5), UNIT) == 4 * UNIT
+    known = real.get(who(1))
+    assert known is not None
+    assert (known.weights, known.total) == ([3.0, 1.0], 4.0)
+
+
+def test_what_one_name_did_is_taken_back() -> None:
+    real = Tracker(findtime=100.0, max_evidence=5, max_subjects=9)
+    for time, user in ((1, "201"), (2, "202"), (3, "201")):
+        real.add(who(1), time, failure(time, user, user), UNIT, what_of(user))
+    real.forgive(who(1), what_of("201"))
+    known = real.get(who(1))
+    assert known is not None
+    assert known.times == [2.0]
+    assert [item.line for item in known.evidence] == ["202"]
+    real.forgive(who(1), what_of("202"))
+    assert real.get(who(1)) is None
+
+
+def test_a_subject_has_no_more_failures_than_are_kept() -> None:
+    real = Tracker(findtime=1000.0, max_evidence=0, max_subjects=9, max_entries=3)
+    totals = [real.add(who(1), time, failure(time), 1) for time in range(6)]
+    assert totals == [1, 2, 3, 3, 3, 3]
+
+
+def test_what_leaves_the_window_goes_to_the_slow_counts() -> None:
+    slow = SlowCounts(findtime=1000.0, max_subjects=9)
+    real = Tracker(findtime=10.0, max_evidence=5, max_subjects=9, slow=slow)
+    for time in (0.0, 1.0, 10.5):
+        real.add(who(1), time, failure(time), UNIT, what_of("201"))
+    assert slow.value(who(1), 0.0) == 1.5
+    real.forget_older(100.0)
+    assert 3.4 < slow.value(who(1), 10.5) < 3.5
+    known = real.get(who(1), 10.5)
+    assert known is not None
+    assert known.times == []
+    assert known.slow > 3.4
+
+
 def test_what_changed_is_told_once_and_can_be_read_back() -> None:
-    real = tracker(maxretry=2)
-    real.add(who(1), failure(1.25, 'héllo "\udcff\0'))
-    real.add(who(2), failure(1))
-    real.add(who(2), failure(2))
-    real.add(who(3), failure(3))
+    slow = SlowCounts(findtime=1000.0, max_subjects=9)
+    real = Tracker(findtime=10.0, max_evidence=5, max_subjects=9, slow=slow)
+    real.add(who(1), -20.0, failure(-20), UNIT, 7)
+    real.add(who(1), 1.25, failure(1.25, 'h\xe9llo "\udcff\0', "201"), 2 * UNIT, what_of("201"))
+    real.add(who(2), 1.0, failure(1))
+    real.take(who(2))
+    real.add(who(3), 3.0, failure(3))
     real.clear(who(3))
     changed = real.take_dirty()
     assert changed[who(2)] is None
     assert changed[who(3)] is None
     text = changed[who(1)]
     assert text is not None
-    assert Tracked.from_text(text) == real.get(who(1))
     assert real.take_dirty() == {}
 
-    again = tracker(maxretry=2)
-    again.restore(who(1), Tracked.from_text(text))
-    again.restore(who(4), Tracked())
-    assert set(again) == {who(1)}
+    again = Tracker(
+        findtime=10.0,
+        max_evidence=5,
+        max_subjects=9,
+        slow=SlowCounts(findtime=1000.0, max_subjects=9),
+    )
+    again.restore(who(1), text)
+    assert again.get(who(1)) == real.get(who(1))
+    assert again.look(who(1), 2.0) == real.look(who(1), 2.0)
     assert again.take_dirty() == {}
-    assert again.add(who(1), failure(2)) is not None
+    again.forgive(who(1), what_of("201"))
+    known = again.get(who(1), 2.0)
+    assert known is not None
+    assert known.times == []
+
+
+def restored(*subjects: tuple[int, float], max_subjects: int = NOBODY) -> Tracker:
+    """Give a tracker that an earlier run's subjects were restored to."""
+    real = Counter(max_subjects=max_subjects, findtime=1000.0).tracker
+    for number, time in subjects:
+        before = Counter(findtime=1000.0).tracker
+        before.add(who(number), time, failure(time))
+        text = before.take_dirty()[who(number)]
+        assert text is not None
+        real.restore(who(number), text)
+    return real
 
 
 def test_restored_subjects_come_in_any_order_and_the_quietest_still_goes_first() -> None:
-    real = tracker(max_subjects=3)
-    for number, time in ((1, 50.0), (2, 10.0), (3, 30.0)):
-        real.restore(who(number), Tracked([time], [failure(time)]))
+    real = restored((1, 50.0), (2, 10.0), (3, 30.0), max_subjects=3)
     real.forget_older(20.0)
     assert set(real) == {who(1), who(3)}
     for number, time in ((4, 60.0), (5, 61.0)):
-        real.add(who(number), failure(time))
+        real.add(who(number), time, failure(time))
     assert set(real) == {who(1), who(4), who(5)}
 
 
 def test_more_than_the_cap_may_be_restored_and_is_brought_down() -> None:
-    real = tracker(max_subjects=2)
-    for number in range(5):
-        real.restore(who(number), Tracked([float(number)], []))
-    real.add(who(9), failure(9))
+    real = restored(*((number, float(number)) for number in range(5)), max_subjects=2)
+    real.add(who(9), 9.0, failure(9))
     assert set(real) == {who(4), who(9)}
     assert real.dropped == 4
 
 
 def test_a_tracker_goes_on_where_another_stops() -> None:
-    before = tracker(max_subjects=2, maxretry=2)
+    before = Counter(max_subjects=2, maxretry=2)
     for number in (1, 2, 3):
         before.add(who(number), failure(number))
     before.add(who(2), failure(4))
-    after = tracker(maxretry=2)
-    after.take_over(before)
-    assert set(after) == {who(3)}
-    assert after.dropped == 1
-    changed = after.take_dirty()
+    after = Counter(maxretry=2)
+    after.tracker.take_over(before.tracker)
+    assert set(after.tracker) == {who(3)}
+    assert after.tracker.dropped == 1
+    changed = after.tracker.take_dirty()
     assert changed.keys() == {who(1), who(2), who(3)}
     assert changed[who(2)] is None
     assert after.add(who(3), failure(5)) is not None
@@ -206,10 +300,10 @@ def test_a_tracker_goes_on_where_another_stops() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 100)), max_size=80))
 def test_no_more_subjects_than_allowed_are_followed(events: list[tuple[int, int]]) -> None:
-    real = tracker(findtime=1000.0, maxretry=1000, max_subjects=4)
+    real = Tracker(findtime=1000.0, max_evidence=5, max_subjects=4)
     for number, time in events:
-        real.add(who(number), failure(time))
+        real.add(who(number), float(time), failure(time))
         assert len(real) <= 4
     last_seen = {number: at for at, (number, _) in enumerate(events)}
-    quietest_first = [last_seen[int(subject.network.rpartition(".")[2])] for subject in real]
+    quietest_first = [last_seen[int(key.rpartition(".")[2])] for key in real]
     assert all(earlier < later for earlier, later in pairwise(quietest_first))

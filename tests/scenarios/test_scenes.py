@@ -12,23 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 from scenes import DAY, SCENES, START, Scene
-
-# What the judgement does not do yet: each of these has to go as soon as it does.
-NOT_YET = (
-    "an office of twenty phones, one with an old password",
-    "an old password, before any other phone of the office is heard of",
-    "an old password, tried every twenty seconds",
-    "fifty phones start behind one address, three of them with a wrong password",
-    "a password is changed and the phone at home not told",
-    "a new phone in an office, mistyped a few times",
-    "one try every four minutes",
-    "one try every four minutes, another user each time",
-    "one account from three hundred addresses",
-    "a site and a scanner at once",
-    "many hosts of one network, a few tries each",
-)
 
 ROOT = Path(__file__).parents[2]
 CLIENT = Path(sys.executable).with_name("logban-client")
@@ -66,18 +50,7 @@ def replay(scene: Scene, directory: Path) -> list[Event]:
     return [Event(each["event"], each["subject"], each["time"]) for each in found]
 
 
-def parameters() -> list[ParameterSet]:
-    """Give all scenes; those of the list above are expected to fail."""
-    marks = pytest.mark.xfail(strict=True, raises=AssertionError)
-    return [
-        pytest.param(
-            scene, id=scene.name, marks=marks if scene.name.rpartition(" (")[0] in NOT_YET else ()
-        )
-        for scene in SCENES
-    ]
-
-
-@pytest.mark.parametrize("scene", parameters())
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 def test_a_scene(scene: Scene, tmp_path: Path) -> None:
     events = replay(scene, tmp_path)
     expected = scene.expected

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""Accounts that are attacked from many places at once.
+
+Such an account is protected, rather than the places banned by the hundred for one try each.  Of
+an account, the places that failed are kept, hashed to 32 bits, each with the second in which it
+did last; no more of them than are enough.
+"""
+
+from __future__ import annotations
+
+import zlib
+from struct import Struct
+from typing import Final
+
+MAX_ACCOUNTS: Final = 20_000
+
+_ENTRY: Final = Struct("<II")
+
+
+class Accounts:
+    """Counts for each user the places that failed with his name, and were none of his."""
+
+    def __init__(
+        self, *, findtime: float, enough: int, protect_for: float, max_accounts: int = MAX_ACCOUNTS
+    ) -> None:
+        self.dropped = 0
+        self._findtime = int(findtime)
+        self._enough = enough
+        self._protect_for = protect_for
+        self._max_accounts = max_accounts
+        self._records: dict[str, bytes] = {}
+        self._protected: dict[str, float] = {}
+        self._dirty: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def is_protected(self, user: str, time: float) -> bool:
+        """Tell whether an account is protected at a time."""
+        known = self._protected.get(user)
+        return known is not None and known > time
+
+    def protected(self, time: float) -> int:
+        """Count the accounts that are protected at a time."""
+        return sum(until > time for until in self._protected.values())
+
+    def places(self, user: str) -> int:
+        """Give how many places are known to have failed with a user's name."""
+        return len(self._records.get(user, b"")) // _ENTRY.size
+
+    def fail(self, user: str, place: str, time: float) -> bool:
+        """Note a failure from a place that is none of the user's; tell if it begins protection.
+
+        A failure while the account is protected lengthens that.
+        """
+        protected = self._protected.get(user)
+        if protected is not None:
+            if protected > time:
+                self._protected[user] = max(protected, time + self._protect_for)
+                self._dirty.add(user)
+                return False
+            del self._protected[user]
+        seconds = min(max(int(time), 0), 0xFFFFFFFF)
+        who = zlib.crc32(place.encode())
+        record = self._records.pop(user, None)
+        if record is None:
+            record = _ENTRY.pack(who, seconds)
+        else:
+            kept = [
+                entry
+                for entry in _ENTRY.iter_unpack(record)
+                if entry[0] != who and entry[1] > seconds - self._findtime
+            ]
+            record = b"".join(_ENTRY.pack(*entry) for entry in (*kept, (who, seconds)))
+        self._dirty.add(user)
+        if len(record) >= self._enough * _ENTRY.size:
+            self._protected[user] = time + self._protect_for
+            if len(self._protected) > self._max_accounts:
+                del self._protected[next(iter(self._protected))]
+                self.dropped += 1
+            return True
+        self._records[user] = record
+        if len(self._records) > self._max_accounts:
+            oldest = next(iter(self._records))
+            del self._records[oldest]
+            self._dirty.add(oldest)
+            self.dropped += 1
+        return False
+
+    def tidy(self, now: float) -> None:
+        """Forget the accounts that nothing has been tried with for long."""
+        oldest = int(now) - self._findtime
+        old = [
+            user
+            for user, record in self._records.items()
+            if _ENTRY.unpack_from(record, len(record) - _ENTRY.size)[1] <= oldest
+        ]
+        for user in old:
+            del self._records[user]
+        over = [user for user, until in self._protected.items() if until <= now]
+        for user in over:
+            del self._protected[user]
+        self._dirty.update(old, over)
+
+    def restore(self, user: str, text: str) -> None:
+        """Take up what an earlier run wrote down of an account."""
+        until, record = text.split(" ")
+        if until != "-":
+            self._protected[user] = float(until)
+        if record:
+            self._records[user] = bytes.fromhex(record)
+
+    def take_over(self, earlier: Accounts) -> None:
+        """Go on where another one stops."""
+        self._records.update(earlier._records)
+        self._protected.update(earlier._protected)
+        self._dirty |= earlier._dirty
+        self.dropped = earlier.dropped
+
+    def take_dirty(self) -> dict[str, str | None]:
+        """Give what has changed since the last call, written down; None for what is gone."""
+        changed: dict[str, str | None] = {}
+        for user in self._dirty:
+            protected, record = self._protected.get(user), self._records.get(user)
+            if protected is None and record is None:
+                changed[user] = None
+            else:
+                until = "-" if protected is None else repr(protected)
+                changed[user] = f"{until} {(record or b'').hex()}"
+        self._dirty.clear()
+        return changed

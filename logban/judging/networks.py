@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""Networks from which many addresses offend: a /24 of IPv4, a /56 of IPv6.
+
+Each has 256 places in it (addresses, or networks of 64 bits), so which of them have offended is
+256 bits.  They are kept for one span of time and the one before: an address that offended counts
+for at least ``findtime`` and at most twice as long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from logban.judging.places import bit_of
+
+MAX_NETWORKS: Final = 20_000
+
+
+@dataclass(slots=True)
+class _Network:
+    start: float
+    places: int = 0
+    before: int = 0
+
+
+class Networks:
+    """Which places of each network have offended lately."""
+
+    def __init__(self, findtime: float, max_networks: int = MAX_NETWORKS) -> None:
+        self.dropped = 0
+        self._findtime = findtime
+        self._max_networks = max_networks
+        self._networks: dict[str, _Network] = {}
+
+    def __len__(self) -> int:
+        return len(self._networks)
+
+    def add(self, network: str, place: str, time: float) -> int:
+        """Note that a place of a network has offended; give how many of them have."""
+        known = self._networks.pop(network, None)
+        if known is None:
+            known = _Network(time)
+        elif time - known.start >= self._findtime:
+            recent = time - known.start < 2 * self._findtime
+            known.before = known.places if recent else 0
+            known.places = 0
+            known.start = time
+        self._networks[network] = known
+        known.places |= bit_of(place)
+        if len(self._networks) > self._max_networks:
+            del self._networks[next(iter(self._networks))]
+            self.dropped += 1
+        return (known.places | known.before).bit_count()
+
+    def forget(self, network: str) -> None:
+        """Let a network start again."""
+        self._networks.pop(network, None)
+
+    def tidy(self, now: float) -> None:
+        """Forget the networks from which nothing has come for long."""
+        old = [
+            name
+            for name, known in self._networks.items()
+            if now - known.start >= 2 * self._findtime
+        ]
+        for name in old:
+            del self._networks[name]

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""The numbering plan: which extensions there are, and how far from them a try is.
+
+A try for an extension unlike any that exists is a scanner's and weighs more; one that is a digit
+off may be a guest's slip and weighs less.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+UNLIKE: Final = 1.5
+NEAR: Final = 0.8
+"""By what a try weighs more, or less."""
+
+_PATTERN: Final = re.compile(r"[0-9XZN#*]+", re.ASCII)
+_CLASSES: Final = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", "*": r"\*", "#": "#"}
+_RANGE: Final = re.compile(r"(\d{1,15})-(\d{1,15})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Extensions: single ones and names, ranges, and patterns in Asterisk's letters X, Z and N."""
+
+    names: frozenset[str] = frozenset()
+    ranges: tuple[tuple[int, int, int], ...] = ()
+    patterns: tuple[str, ...] = ()
+    _expression: re.Pattern[str] | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def parse(cls, entries: Iterable[str]) -> Plan:
+        """Read entries such as ``7XX``, ``2000-2999``, ``201``, ``reception``; ValueError."""
+        names: set[str] = set()
+        ranges: list[tuple[int, int, int]] = []
+        patterns: list[str] = []
+        for entry in entries:
+            found = _RANGE.fullmatch(entry)
+            if found is not None:
+                first, last = int(found[1]), int(found[2])
+                if first > last or len(found[1]) != len(found[2]):
+                    raise ValueError(f"{entry!r} is no range of numbers of one length")
+                ranges.append((len(found[1]), first, last))
+            elif _PATTERN.fullmatch(entry) and not entry.isdecimal():
+                patterns.append(entry)
+            elif re.search(r"\s", entry) or not entry:
+                raise ValueError(f"{entry!r} is no extension")
+            else:
+                names.add(entry)
+        text = "|".join("".join(_CLASSES.get(each, each) for each in one) for one in patterns)
+        return cls(
+            frozenset(names), tuple(ranges), tuple(patterns), re.compile(text) if text else None
+        )
+
+    def has(self, extension: str) -> bool:
+        """Tell whether there is such an extension."""
+        if extension in self.names:
+            return True
+        if self._expression is not None and self._expression.fullmatch(extension):
+            return True
+        if not (extension.isascii() and extension.isdecimal()):
+            return False
+        length, number = len(extension), int(extension) if len(extension) <= 15 else -1
+        return any(
+            length == digits and first <= number <= last for digits, first, last in self.ranges
+        )
+
+    def factor(self, extension: str) -> float:
+        """Say by what a try for an extension weighs more or less."""
+        return _factor(self, extension)
+
+
+@lru_cache(maxsize=16384)
+def _factor(plan: Plan, extension: str) -> float:
+    if plan.has(extension):
+        return 1.0
+    near = set(_neighbours(extension))
+    if not plan.names.isdisjoint(near):
+        return NEAR
+    # Of a pattern there are so many that only what begins alike is near: 7011, and not 101.
+    if any(other[0] == extension[0] and plan.has(other) for other in near if other):
+        return NEAR
+    return UNLIKE
+
+
+def _neighbours(extension: str) -> Iterable[str]:
+    """Give the numbers that are one digit off: another digit, one too many, too few, swapped."""
+    if not (extension.isascii() and extension.isdecimal()) or len(extension) > 12:
+        return
+    for at in range(len(extension)):
+        yield extension[:at] + extension[at + 1 :]
+        for digit in "0123456789":
+            yield extension[:at] + digit + extension[at + 1 :]
+    for at in range(len(extension) + 1):
+        for digit in "0123456789":
+            yield extension[:at] + digit + extension[at:]
+    for at in range(len(extension) - 1):
+        yield extension[:at] + extension[at + 1] + extension[at] + extension[at + 2 :]

@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: MIT
+"""Who is charged with a failure: customers are never locked out, attackers never get through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from logban.judging.exemption_book import ExemptionBook
+from logban.judging.judge import Judge
+from logban.judging.plan import Plan
+from logban.judging.policy import Limit, Policy, Scrutiny, Unit
+from logban.judging.times import LogTimes
+from logban.judging.trust import KNOWN_FOR, LOST_FOR, TRUST_FOR, Trust
+from logban.model import Failure, Outcome, Subject, SubjectKind, Success, Verdict, canonical_address
+
+OFFICE, OTHER = "203.0.113.10", "198.51.100.66"
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+START = 1_795_132_800.0
+
+
+def failed(
+    time: float,
+    user: str,
+    address: str = OTHER,
+    *,
+    kind: str = "wrong-password",
+    proven: bool = True,
+    number: str = "",
+) -> Failure:
+    fields = {"user": user} if user else {}
+    if number:
+        fields["number"] = number
+    where = canonical_address(address)
+    return Failure(where, START + time, "rule", fields, f"{kind} {user}", "full", 0, kind, proven)
+
+
+def got_in(time: float, user: str, address: str = OFFICE) -> Success:
+    where = canonical_address(address)
+    return Success(where, START + time, "registered", {"user": user}, "in", "full", 0)
+
+
+class Bench:
+    """A judge with scrutiny, in the time of a log."""
+
+    def __init__(self, scrutiny: Scrutiny | None = None, trust: Trust | None = None) -> None:
+        self.trust = trust or Trust()
+        self.book = ExemptionBook()
+        self.book.set_jail("pbx", ["192.0.2.0/28"], "ignoreip", own=True)
+        self.in_force: set[Subject] = set()
+        self.judge = Judge(
+            "pbx",
+            Policy(5, 600.0, 3600.0, scrutiny=scrutiny or Scrutiny()),
+            exempt=lambda subject: self.book.exempt("pbx", subject),
+            floors={},
+            trust=self.trust,
+            in_force=self.in_force.__contains__,
+        )
+
+    def take(self, *outcomes: Outcome) -> list[Verdict]:
+        return self.all(outcomes)
+
+    def all(self, outcomes: Iterable[Outcome]) -> list[Verdict]:
+        verdicts = []
+        for each in outcomes:
+            assert each.time is not None
+            verdicts += self.judge.judge([each], LogTimes(), live=False, now=each.time)
+        return verdicts
+
+
+def ip(address: str) -> Subject:
+    return Subject.parse(address)
+
+
+def pair(user: str, address: str = OFFICE) -> Subject:
+    return Subject(SubjectKind.USER_IP, address, user)
+
+
+def test_a_password_guessed_by_force_is_banned_with_the_fifth_try() -> None:
+    verdicts = Bench().all(failed(number, "201") for number in range(5))
+    assert [each.subject for each in verdicts] == [ip(OTHER)]
+    assert (verdicts[0].failures, verdicts[0].until) == (5, START + 4 + HOUR)
+    assert [each.line for each in verdicts[0].evidence] == ["wrong-password 201"] * 5
+
+
+@pytest.mark.parametrize("kind", ["wrong-password", "unknown-user"])
+@pytest.mark.parametrize("gap", [0.5, 45.0, 150.0])
+def test_a_scan_of_extensions_is_banned_within_ten_tries(kind: str, gap: float) -> None:
+    bench = Bench()
+    tries = [failed(number * gap, str(100 + number), kind=kind) for number in range(10)]
+    assert [each.subject for each in bench.all(tries)][:1] == [ip(OTHER)]
+
+
+def test_three_slips_ban_nobody_whatever_was_mistyped() -> None:
+    for kind in ("wrong-password", "unknown-user"):
+        assert Bench().all(failed(n, "305", kind=kind) for n in range(3)) == []
+        assert Bench().all(failed(n, f"30{n}", kind=kind) for n in range(3)) == []
+
+
+@pytest.mark.parametrize("gap", [12.0, 20.0, 30.0, 60.0, 240.0, 599.0])
+def test_one_user_at_a_telephones_pace_is_caught_by_the_day_and_not_before(gap: float) -> None:
+    verdicts = Bench().all(failed(number * gap, "201") for number in range(200))
+    first = verdicts[0]
+    assert first.subject == ip(OTHER)
+    assert 90 <= first.failures <= 175
+    assert first.until == first.time + DAY
+
+
+def test_two_slips_an_hour_ban_nobody() -> None:
+    slips = (failed(hour * HOUR + slip, "305") for hour in range(96) for slip in (0, 40))
+    assert Bench().all(slips) == []
+    others = (failed(hour * HOUR, str(300 + hour)) for hour in range(48))
+    assert Bench().all(others) == []
+
+
+def test_a_success_takes_that_users_failures_back_and_no_others() -> None:
+    bench = Bench()
+    bench.all(failed(number, "305", OFFICE) for number in range(3))
+    bench.take(failed(4, "201", OFFICE), got_in(5, "305"))
+    known = bench.judge.known_of(ip(OFFICE))
+    assert known is not None
+    assert [each.line for each in known.evidence] == ["wrong-password 201"]
+
+
+def test_an_old_password_bans_nobody_and_is_told_of_once() -> None:
+    bench = Bench()
+    bench.take(*(got_in(n, str(201 + n)) for n in range(5)))
+    assert bench.all(failed(n * MINUTE, "203", OFFICE) for n in range(1, 40 * 24)) == []
+    (notice,) = bench.judge.take_notices()
+    assert notice.subject == pair("203")
+    assert "extension 203 at 203.0.113.10" in notice.text
+    assert "old password" in notice.text
+    # It is told of anew only when the phone has been right in between.
+    bench.take(got_in(DAY, "203"))
+    bench.all(failed(DAY + n * MINUTE, "203", OFFICE) for n in range(1, 9))
+    assert len(bench.judge.take_notices()) == 1
+
+
+def test_a_known_user_is_charged_himself_long_after_trust_has_ended() -> None:
+    bench = Bench()
+    bench.take(got_in(0, "305"))
+    later = 20 * DAY
+    assert not bench.trust.is_trusted(OFFICE, START + later)
+    assert bench.all(failed(later + n * 5, "305", OFFICE) for n in range(100)) == []
+    much_later = KNOWN_FOR + 1
+    verdicts = bench.all(failed(much_later + n, "305", OFFICE) for n in range(100))
+    assert verdicts[0].subject == ip(OFFICE)
+
+
+def test_a_known_users_account_under_force_is_suspended_there_only() -> None:
+    bench = Bench()
+    bench.take(got_in(0, "201"), got_in(1, "202"))
+    verdicts = bench.all(failed(60 + n * 0.2, "201", OFFICE) for n in range(100))
+    assert {each.subject for each in verdicts} == {pair("201")}
+    assert verdicts[0].time <= START + 60 + 5
+    assert verdicts[0].until == verdicts[0].time + 900
+
+
+def test_where_users_can_be_kept_out_a_stale_phone_is() -> None:
+    bench = Bench(Scrutiny(suspends=True))
+    bench.take(got_in(0, "201"))
+    verdicts = bench.all(failed(60 + n * 30, "201", OFFICE) for n in range(5))
+    assert [each.subject for each in verdicts] == [pair("201")]
+
+
+def test_three_in_a_row_where_a_jail_asks_for_it() -> None:
+    scrutiny = Scrutiny(always_user_ip=True, user_ip=Limit(3, 900.0, 900.0))
+    bench = Bench(scrutiny)
+    assert bench.all(failed(n, "305") for n in range(2)) == []
+    bench.take(got_in(3, "305", OTHER))
+    assert bench.all(failed(4 + n, "305") for n in range(2)) == []
+    (verdict,) = bench.take(failed(10, "305"))
+    assert (verdict.subject, verdict.until) == (pair("305", OTHER), START + 10 + 900)
+
+
+def test_who_is_kept_out_and_gets_in_is_kept_out_no_longer() -> None:
+    bench = Bench()
+    bench.in_force.update({pair("305"), Subject(SubjectKind.USER, user="306")})
+    bench.take(got_in(0, "305"), got_in(1, "306"), got_in(2, "307"))
+    assert bench.judge.take_released() == [
+        (pair("305"), START),
+        (Subject(SubjectKind.USER, user="306"), START + 1),
+    ]
+
+
+def test_slips_of_a_new_user_are_no_abuse() -> None:
+    bench = Bench()
+    bench.take(*(got_in(n, str(201 + n)) for n in range(5)))
+    assert bench.all(failed(60 + n * 5, "299", OFFICE) for n in range(int(5 * HOUR / 5))) == []
+    assert bench.trust.is_trusted(OFFICE, START + HOUR)
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_a_scan_from_a_customers_network_costs_trust_and_is_banned(proven: bool) -> None:
+    bench = Bench()
+    bench.take(*(got_in(n, str(201 + n)) for n in range(5)))
+    tries = [
+        failed(60 + n, str(900 + n), OFFICE, kind="unknown-user", proven=proven) for n in range(20)
+    ]
+    verdicts = bench.all(tries)
+    assert verdicts[0].subject == ip(OFFICE)
+    assert not bench.trust.is_trusted(OFFICE, verdicts[0].time)
+    # Spoofed packets have to be many more than what an attacker can be held to have sent himself.
+    assert verdicts[0].failures >= (5 if proven else 10)
+    assert verdicts[0].failures <= (10 if proven else 16)
+
+
+def test_another_user_tried_by_force_from_a_customers_network_costs_trust() -> None:
+    bench = Bench()
+    bench.take(got_in(0, "201"))
+    verdicts = bench.all(failed(60 + n, "999", OFFICE) for n in range(100))
+    assert ip(OFFICE) in {each.subject for each in verdicts}
+
+
+def test_lost_trust_is_not_earned_anew_at_once() -> None:
+    bench = Bench()
+    bench.take(got_in(0, "201"))
+    bench.trust.lose(OFFICE, START + 10)
+    bench.take(got_in(20, "201"))
+    assert not bench.trust.is_trusted(OFFICE, START + 30)
+    bench.take(got_in(10 + LOST_FOR, "201"))
+    assert bench.trust.is_trusted(OFFICE, START + 20 + LOST_FOR)
+
+
+def test_customers_who_mistype_a_number_are_not_charged() -> None:
+    bench = Bench()
+    bench.take(got_in(0, "201"))
+    calls = (failed(n, "", OFFICE, kind="call-rejected", number=str(400 + n)) for n in range(200))
+    assert bench.all(calls) == []
+
+
+@pytest.mark.parametrize("prefix", ["00", "011", "900", "0000", "+", "9011", "810"])
+def test_guests_calls_to_premium_numbers_are_banned_with_the_second(prefix: str) -> None:
+    calls = [
+        failed(n * 5, "", kind="call-rejected", number=f"{prefix}97259123456{n}", proven=False)
+        for n in range(2)
+    ]
+    assert [each.subject for each in Bench().all(calls)] == [ip(OTHER)]
+
+
+def test_a_partner_who_dials_a_wrong_extension_is_not_banned() -> None:
+    calls = (failed(n * 90, "", kind="call-rejected", number="417") for n in range(60))
+    assert Bench().all(calls) == []
+
+
+def test_an_account_attacked_from_many_places_is_protected_and_its_owner_goes_on() -> None:
+    bench = Bench()
+    bench.take(got_in(0, "201"))
+    places = [f"198.51.{100 + n % 50}.{n + 1}" for n in range(100)]
+    verdicts = bench.all(failed(60 + n, "201", place) for n, place in enumerate(places))
+    assert verdicts == []
+    (notice,) = bench.judge.take_notices()
+    assert notice.subject == Subject(SubjectKind.USER, user="201")
+    assert notice.until == notice.time + HOUR
+    # A place that comes again is out, the owner's is not.
+    (verdict,) = bench.take(failed(170, "201", places[0]))
+    assert verdict.subject == pair("201", places[0])
+    assert bench.take(failed(171, "201", OFFICE), failed(172, "201", OFFICE)) == []
+
+
+def test_an_account_whose_owner_gets_in_nowhere_is_suspended() -> None:
+    bench = Bench()
+    bench.take(got_in(0, "305"))
+    verdicts = bench.all(failed(60 + n, "201", f"198.51.{100 + n}.7") for n in range(30))
+    assert [each.subject for each in verdicts] == [Subject(SubjectKind.USER, user="201")]
+
+
+def test_nobody_is_suspended_everywhere_where_no_log_tells_who_gets_in() -> None:
+    bench = Bench()
+    assert bench.all(failed(n, "201", f"198.51.{100 + n}.7") for n in range(30)) == []
+    assert len(bench.judge.take_notices()) == 1
+
+
+def test_many_places_of_a_network_add_up() -> None:
+    bench = Bench()
+    verdicts = bench.all(
+        failed(n, str(100 + n), f"198.51.100.{n + 1}", kind="unknown-user") for n in range(10)
+    )
+    assert [each.subject for each in verdicts] == [ip("198.51.100.0/24")]
+    hopping = (
+        failed(n, str(100 + n), f"2001:db8:bad:{n:x}::1", kind="unknown-user") for n in range(10)
+    )
+    assert [each.subject for each in Bench().all(hopping)] == [ip("2001:db8:bad::/56")]
+
+
+def test_no_network_is_banned_over_a_customer_or_an_exempt_address() -> None:
+    def tries(bench: Bench, network: str) -> list[Verdict]:
+        return bench.all(failed(n, str(n), f"{network}.{n + 20}") for n in range(60))
+
+    bench = Bench()
+    bench.take(got_in(0, "201", "198.51.100.250"))
+    assert tries(bench, "198.51.100") == []
+    assert tries(bench, "192.0.2") == []
+    assert tries(bench, "198.51.101") != []
+
+
+def test_so_many_networks_an_hour_and_no_more() -> None:
+    bench = Bench()
+    verdicts = bench.all(
+        failed(n * 10 + m, "201", f"10.0.{n}.{m + 1}") for n in range(40) for m in range(10)
+    )
+    assert len([each for each in verdicts if each.subject.kind is SubjectKind.NET]) == 20
+    assert bench.judge.charging is not None
+    assert bench.judge.charging.network_cap.held == 20
+
+
+def test_hopping_in_a_network_of_ones_own_is_one_attacker() -> None:
+    tries = (failed(n, "201", f"2001:db8:bad:1::{n + 1:x}") for n in range(5))
+    assert [each.subject for each in Bench().all(tries)] == [ip("2001:db8:bad:1::/64")]
+
+
+def test_a_place_may_be_charged_with_nothing() -> None:
+    scrutiny = Scrutiny(count_by=frozenset({Unit.USER}))
+    assert Bench(scrutiny).all(failed(n, "201") for n in range(100)) == []
+
+
+def test_extensions_unlike_any_weigh_more_and_a_slip_less() -> None:
+    plan = Plan.parse(["7XX"])
+    bench = Bench(Scrutiny(plan=plan))
+    assert len(bench.take(*(failed(n, "140", kind="unknown-user") for n in range(3)))) == 1
+    near = [failed(n, "7011", "198.51.100.67", kind="unknown-user") for n in range(4)]
+    assert bench.all(near) == []
+
+
+def test_a_jail_sets_its_own_weights() -> None:
+    weights = replace(Scrutiny().weights, kinds={"wrong-password": 5.0})
+    assert len(Bench(Scrutiny(weights=weights)).take(failed(0, "201"))) == 1
+    free = replace(Scrutiny().weights, rules={"rule": 0.0})
+    assert Bench(Scrutiny(weights=free)).all(failed(n, "201") for n in range(90)) == []
+
+
+def test_trust_ends() -> None:
+    bench = Bench()
+    bench.take(got_in(0, "201"))
+    assert bench.trust.is_trusted(OFFICE, START + TRUST_FOR - 1)
+    assert not bench.trust.is_trusted(OFFICE, START + TRUST_FOR)
+
+
+def test_what_is_known_survives_a_restart() -> None:
+    bench = Bench()
+    bench.take(got_in(0, "201"))
+    bench.all(failed(60 + n * 20, "201", OFFICE) for n in range(6))
+    bench.all(failed(60 + n, "202") for n in range(4))
+    bench.all(failed(100 + n, "203", f"198.51.{n}.7") for n in range(19))
+    again = Bench()
+    again.trust.restore(
+        {who: text for who, text in bench.trust.take_dirty().items() if text is not None}
+    )
+    for subject, text in bench.judge.take_dirty().items():
+        if text is not None:
+            again.judge.restore(subject, text)
+    bench.judge.take_notices()
+    later = [
+        failed(300, "202"),
+        failed(301, "203", "198.51.77.7"),
+        *(failed(310 + n * 0.1, "201", OFFICE) for n in range(20)),
+    ]
+    assert again.all(later) == bench.all(later) != []
+    assert again.judge.take_notices() == bench.judge.take_notices() != []
