@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from logban.model import CanonicalAddress, canonical_address
+from logban.text import visible
 
 FLAGS: Final = frozenset({"nofail", "mlfgained", "mlfforget"})
 """Groups that say something of the line, and nothing of who failed."""
 
 _ALTERNATE: Final = re.compile(r"(alt|tuple)_(.*?)(?:_[0-9]+)?")
+_HEX: Final = "_hex"
 _TARGETS: Final = {"id": "fid", "port": "fport"}
 
 
@@ -57,6 +59,28 @@ def joined_groups(groups: Iterable[str]) -> tuple[Joined, ...]:
             target = _TARGETS.get(parts[2], parts[2])
             found.append(Joined(group, target, added=parts[1] == "tuple"))
     return tuple(found)
+
+
+def encoded_groups(groups: Iterable[str]) -> tuple[str, ...]:
+    """Give the groups whose text is in hexadecimal digits: ``<F-USER_HEX>`` and the like."""
+    return tuple(group for group in groups if group.endswith(_HEX))
+
+
+def read_encoded(fields: dict[str, str], groups: Iterable[str]) -> None:
+    """Put what such groups mean beside them, under the name without the ending.
+
+    A peer wrote it, and in digits he can write anything: what does not show is escaped.
+    """
+    for group in groups:
+        text = fields.get(group)
+        name = group.removesuffix(_HEX)
+        if text is None or name in fields:
+            continue
+        try:
+            meant = bytes.fromhex(text).decode("utf-8", "replace")
+        except ValueError:
+            continue
+        fields[name] = visible(meant)
 
 
 def join(fields: dict[str, str], groups: Iterable[Joined]) -> None:

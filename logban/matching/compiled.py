@@ -9,7 +9,7 @@ from typing import Final
 
 import regex
 
-from logban.matching.captures import Host, Joined, joined_groups
+from logban.matching.captures import Host, Joined, encoded_groups, joined_groups
 from logban.matching.compiler import ADDRESS_GROUPS, compile_expression
 from logban.matching.definition import Proof, Quote, Rule
 from logban.model import canonical_address
@@ -29,6 +29,7 @@ class CompiledRule:
     fields: tuple[str, ...]
     host_groups: tuple[str, ...]
     joined: tuple[Joined, ...]
+    encoded: tuple[str, ...]
     kind: str
     proof: Proof
     success: bool
@@ -59,8 +60,9 @@ def compile_rule(
     groups = tuple(group for group in _HOST_GROUPS if group in has)
     fields = fields_of(pattern)
     joined = joined_groups((*fields, *(fields_of(prefix) if prefix is not None else ())))
+    encoded = encoded_groups(fields)
     return CompiledRule(
-        rule.name, pattern, fields, groups, joined, rule.kind, rule.proof, rule.success
+        rule.name, pattern, fields, groups, joined, encoded, rule.kind, rule.proof, rule.success
     )
 
 

@@ -28,7 +28,7 @@ from typing import Final
 
 import regex
 
-from logban.matching.captures import join
+from logban.matching.captures import join, read_encoded
 from logban.matching.compiled import (
     CompiledRule,
     address_in,
@@ -444,6 +444,8 @@ class Matcher:
                     fields.setdefault(name, prefixed[name])
         if found.end() == len(found.string):
             fields = {name: value.removesuffix("\n") for name, value in fields.items()}
+        if rule.encoded:
+            read_encoded(fields, rule.encoded)
         if rule.joined:
             join(fields, rule.joined)
         return fields

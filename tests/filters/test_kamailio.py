@@ -13,7 +13,7 @@ import pytest
 from logban.config import load_filter
 from logban.matching.compiler import compile_expression
 from logban.matching.matcher import Matcher
-from logban.model import Block, Failure, Position
+from logban.model import Block, Failure, Position, Success
 
 ROOT = Path(__file__).parents[2]
 FILTERS = ("kamailio", "kamailio-logban")
@@ -422,6 +422,25 @@ def test_own_lines(find: Find, rule: str, event: str, transport: str, address: s
         assert find(changed, "kamailio-logban") == []
 
 
+@pytest.mark.parametrize("address", [A, V6])
+def test_who_got_in(
+    matcher_of: Callable[[str], Matcher],
+    successes_in: Callable[..., list[Success]],
+    address: str,
+) -> None:
+    text = f"logban: [{address}] auth-ok user={HEX} ua=1b5b324a0a ci= port=5060 proto=udp"
+    for line in (
+        f"{SYSLOG}NOTICE: <script>: {text}",
+        f'{JSON}"logprefix": "", "message": "{text}\\n" }}',
+    ):
+        for name, number in (("kamailio-logban", 1), ("kamailio", 0)):
+            found = successes_in(matcher_of(name), line.encode() + b"\n")
+            assert len(found) == number
+            for each in found:
+                assert (each.address, each.fields["user"]) == (address, "alice")
+                assert each.fields["agent"] == "\\x1b[2J\\n"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -429,7 +448,10 @@ def test_own_lines(find: Find, rule: str, event: str, transport: str, address: s
         f"[{A}] auth-fail rc=-2 user=alice ua= ci= port=1",
         f"[{A}] auth-fail rc=-2 user=616 ua= ci= port=1",
         f"[{A}] auth-fail rc=-2 user=ua= ci= port=1",
-        f"[{A}] auth-ok user={HEX} ua= ci= port=1 proto=udp",
+        f"[{A}] auth-ok user= ua= ci= port=1 proto=udp",
+        f"[{A}] auth-ok user={HEX} ua= ci= port=1 proto=udp x",
+        f"[{A}] auth-ok user=alice ua= ci= port=1 proto=udp",
+        f"x [{A}] auth-ok user={HEX} ua= ci= port=1 proto=udp",
         f"[{A}] malformed port=1 proto=udp more",
         f"[{A}] malformed port=1 proto=carrier",
         f" [{A}] malformed port=1",
@@ -439,8 +461,15 @@ def test_own_lines(find: Find, rule: str, event: str, transport: str, address: s
         "expired table=ipban key=1.2.3.4 value=1",
     ],
 )
-def test_own_lines_are_believed_as_a_whole_or_not_at_all(find: Find, text: str) -> None:
-    assert find(f"{SYSLOG}NOTICE: <script>: logban: {text}", "kamailio-logban") == []
+def test_own_lines_are_believed_as_a_whole_or_not_at_all(
+    find: Find,
+    matcher_of: Callable[[str], Matcher],
+    successes_in: Callable[..., list[Success]],
+    text: str,
+) -> None:
+    line = f"{SYSLOG}NOTICE: <script>: logban: {text}"
+    assert find(line, "kamailio-logban") == []
+    assert successes_in(matcher_of("kamailio-logban"), line.encode() + b"\n") == []
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pytest
 
 from logban.matching.matcher import Matcher
-from logban.model import Failure
+from logban.model import Failure, Success
 
 LINES = int(os.environ.get("LOGBAN_FUZZ_LINES", "100000"))
 BATCHES = 10
@@ -75,6 +76,7 @@ OWN = tuple(
         "no-route method={rm_hex} ruri={fu_hex}",
     )
 )
+OWN_SUCCESS = "logban: [{si}] auth-ok user={au_hex} ua={ua_hex} ci={ci_hex} port={sp} proto=tls"
 # What others log, with remote text up to the end or without an address.
 UNKNOWN = (
     "new call [{ci}] from {fu} to {tu} - src {si}",
@@ -179,6 +181,7 @@ class Peer:
         """``known`` are the messages of which the filter has to find every one."""
         self._random = random.Random(seed)  # noqa: S311 - not for secrets
         self._known = known
+        self._unknown = UNKNOWN if known is KNOWN else (*UNKNOWN, OWN_SUCCESS)
 
     def line(self) -> Written:
         """Make a line."""
@@ -208,7 +211,7 @@ class Peer:
             head, function, shape = choose.choice(MODULES)
             known = self._known is KNOWN
         elif where < 0.93:
-            shape = choose.choice(UNKNOWN)
+            shape = choose.choice(self._unknown)
             head, function, known = "<script>", "", False
         else:
             head, function, shape = choose.choice(MODULES_UNKNOWN)
@@ -300,10 +303,11 @@ def _as_syslog(text: str) -> bytes:
     return escaped.encode("utf-8", "surrogateescape")
 
 
-def _judged(
-    lines: list[Written], failures: list[Failure]
-) -> Iterator[tuple[Written, Failure | None]]:
-    """Give each line with the failure that was found in it."""
+T = TypeVar("T", Failure, Success)
+
+
+def _judged(lines: list[Written], failures: list[T]) -> Iterator[tuple[Written, T | None]]:
+    """Give each line with what was found in it."""
     by_offset = {failure.offset: failure for failure in failures}
     offset = 0
     for line in lines:
@@ -319,6 +323,7 @@ def _judged(
 def test_whatever_peers_write_the_address_is_the_true_one(
     matcher_of: Callable[[str], Matcher],
     failures_in: Callable[..., list[Failure]],
+    successes_in: Callable[..., list[Success]],
     batch: int,
     filter_name: str,
     known: tuple[str, ...],
@@ -326,9 +331,15 @@ def test_whatever_peers_write_the_address_is_the_true_one(
     peer = Peer(batch, known)
     matcher = matcher_of(filter_name)
     wrong, lost, proven, found, forged = [], [], [], Counter[str](), set[str]()
+    let_in: set[tuple[bool, str]] = set()
     for _ in range(LINES // BATCHES // 1000):
         lines = [peer.line() for _ in range(1000)]
         failures = failures_in(matcher, b"".join(line.text + b"\n" for line in lines))
+        few = lines[:200]
+        successes = successes_in(matcher, b"".join(line.text + b"\n" for line in few))
+        for line, success in _judged(few, successes):
+            if success is not None:
+                let_in.add((success.address == line.source, line.shape))
         for line, failure in _judged(lines, failures):
             if failure is not None and failure.address != line.source:
                 if not line.cut:
@@ -341,11 +352,12 @@ def test_whatever_peers_write_the_address_is_the_true_one(
                 lost.append(line)
             elif failure is not None:
                 found[line.shape] += 1
+    assert let_in == ({(True, OWN_SUCCESS)} if known is OWN else set())
     assert wrong == []
     # A NUL ends a message, and no reader can tell: then nothing may vouch for the address.
     assert proven == []
     assert forged <= {shape for shape in known if re.search(r"\{(?:au|ua)\}.*\{si\}", shape)}
     assert lost == []
     assert set(found) >= set(known)
-    assert set(found) & set(UNKNOWN) == set()
+    assert set(found) & {*UNKNOWN, OWN_SUCCESS} == set()
     assert matcher.counters.timeouts == 0

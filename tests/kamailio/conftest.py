@@ -20,7 +20,7 @@ import pytest
 
 from logban.config import load_filter
 from logban.matching.matcher import Matcher
-from logban.model import Block, Failure, Position
+from logban.model import Block, Outcome, Position
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "kamailio.md"
@@ -320,10 +320,10 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Proxy]]:
 
 
 @pytest.fixture
-def failures_of() -> Callable[[str, bytes], list[Failure]]:
-    """Give the failures that a shipped filter finds in some lines."""
+def failures_of() -> Callable[[str, bytes], list[Outcome]]:
+    """Give the failures, and the successes, that a shipped filter finds in some lines."""
 
-    def found(name: str, data: bytes) -> list[Failure]:
+    def found(name: str, data: bytes) -> list[Outcome]:
         reading = load_filter(name, ROOT)
         assert reading.definition is not None, reading.problems
         matcher = Matcher(reading.definition, zone=UTC)
