@@ -35,6 +35,7 @@ from logban.ledger.ledger import Ledger
 from logban.ledger.records import Allowed, Checkpoint
 from logban.ledger.store import Store
 from logban.model import RECIDIVE, Block, Change, ChangeKind, Subject, Verdict
+from logban.naming import Naming
 from logban.sources.files import FileSources
 from logban.supervision import sleep_until, supervise
 from logban.text import visible
@@ -63,11 +64,16 @@ KEEP_HISTORY: Final = 90 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the daemon is handed of the world outside."""
+    """What the daemon is handed of the world outside.
+
+    ``host_resolver`` looks up names out of logs, ``resolver`` those of the configuration and, where
+    there is no other, all.
+    """
 
     clock: Clock
     resolver: Resolver
     own_addresses: Callable[[], frozenset[str]]
+    host_resolver: Resolver | None = None
 
 
 class Daemon:
@@ -107,6 +113,12 @@ class Daemon:
             trust=self.trust,
             submit=self._submit,
         )
+        self.naming = Naming(
+            world.host_resolver or world.resolver,
+            world.clock,
+            jail=self.jails.running.get,
+            decide=self._decide,
+        )
         self.checkpoints = Checkpoints(store, world.clock, self._changed)
         self._reloading = asyncio.Lock()
         self._ends_changed = asyncio.Event()
@@ -140,6 +152,7 @@ class Daemon:
                     tasks.create_task(supervise(stage, self.clock))
         finally:
             self.sources.close()
+            await self.naming.close()
             await self.deciding.close()
             await self._exempting.close()
             await self.jails.close()
@@ -216,7 +229,8 @@ class Daemon:
     def _judge(self, jail: Jail, block: Block, now: float) -> list[Verdict]:
         """Give what a jail makes of a block; no text that anybody sends may stop the others."""
         try:
-            return jail.take(block, now)
+            verdicts = jail.take(block, now)
+            return verdicts + self.naming.take(jail, live=block.live, now=now)
         except Exception:
             log.exception("[%s] a block of %r at %d is lost", jail.name, block.source, block.offset)
             return []
@@ -297,6 +311,7 @@ class Daemon:
         return [
             *([self.checkpoints.error] if self.checkpoints.error else []),
             *(f"exemptions: {problem}" for problem in self._exempting.problems),
+            *self.naming.problems,
         ]
 
     # The admin's orders

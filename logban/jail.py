@@ -22,8 +22,18 @@ from logban.judging.times import ArrivalTimes, LineTimes
 from logban.judging.trust import Trust
 from logban.ledger.ledger import Recidive
 from logban.matching.matcher import Matcher
+from logban.matching.named import NamedFailure
 from logban.matching.unmatched import Unmatched
-from logban.model import Ban, Block, Change, ChangeKind, Subject, SubjectKind, Verdict
+from logban.model import (
+    Ban,
+    Block,
+    Change,
+    ChangeKind,
+    Failure,
+    Subject,
+    SubjectKind,
+    Verdict,
+)
 from logban.zones import parse_zone
 
 Worker = EnforcerWorker | NotifierWorker
@@ -127,6 +137,23 @@ class Jail:
         outcomes = self.matcher.match(block, now)
         self.unmatched.look(block, {outcome.offset for outcome in outcomes}, now)
         return self.judge.judge(outcomes, times, live=block.live, now=now)
+
+    def take_named(self) -> list[NamedFailure]:
+        """Give the failures of hosts that lines have named since this was last asked."""
+        if self.matcher is None or not self.settings.use_dns.looks_up:
+            return []
+        return self.matcher.take_named()
+
+    def judge_failures(
+        self, failures: Iterable[Failure], *, live: bool, now: float
+    ) -> list[Verdict]:
+        """Judge failures whose addresses were not in their lines; ``now`` is when those came."""
+        verdicts = []
+        for failure in failures:
+            times = self.sources.get(failure.source)
+            if times is not None:
+                verdicts += self.judge.judge([failure], times, live=live, now=now)
+        return verdicts
 
     def release(self, now: float) -> list[Verdict]:
         """Judge what the matcher had held back and now believes."""

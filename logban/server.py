@@ -20,6 +20,7 @@ from logban.config.settings import Configuration
 from logban.control.server import ControlServer
 from logban.daemon import Daemon, World
 from logban.errors import ConfigurationError, LogbanError
+from logban.judging.host_resolver import HostResolver
 from logban.judging.names import SystemResolver
 from logban.judging.own_addresses import read_own_addresses
 from logban.ledger.store import Store
@@ -78,7 +79,7 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     """Run the daemon and its control socket until a signal says to stop."""
     for problem in configuration.problems():
         log.warning("%s", problem)
-    world = World(SystemClock(), SystemResolver(), read_own_addresses)
+    world = World(SystemClock(), SystemResolver(), read_own_addresses, HostResolver())
     daemon = Daemon(configuration, Store(_made(options.state) / DATABASE), world)
     service = DaemonService(daemon, lambda: load(options.config))
     control = ControlServer(

@@ -46,8 +46,10 @@ MAY_IMPORT = {
         "judging", "ledger.ledger", "ledger.records", "config.settings", "config.parsers",
     ),
     "deciding": ("judging", "ledger.ledger"),
+    "naming": ("jail", "judging", "matching.named", "config.settings"),
     "daemon": (
-        "jails", "jail", "exempting", "deciding", "sources", "judging", "ledger", "config.settings",
+        "jails", "jail", "exempting", "deciding", "naming", "sources", "judging", "ledger",
+        "config.settings",
     ),
     "health": ("actions", "config.settings", "sources.report"),
     "views": (
@@ -75,7 +77,7 @@ MAY_IMPORT = {
     ),
     "testing": (
         "sources", "matching", "judging", "ledger", "actions", "control", "config",
-        "jail", "jails", "exempting", "deciding", "daemon", "views", "proxies", "service",
+        "jail", "jails", "exempting", "deciding", "naming", "daemon", "views", "proxies", "service",
         "server", "client",
     ),
 }  # fmt: skip

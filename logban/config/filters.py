@@ -345,10 +345,8 @@ class _Builder:
     def _how_to_read(self) -> Reading:
         """Say how the expressions are to be read, by ``maxlines`` and ``usedns``."""
         lines = self._value(self._lines("maxlines"), "maxlines", table.MAXLINES)
-        # A jail's usedns is not followed: who controls a name would choose whom the jail bans.
-        own = self._tried(partial(self._text.final, "usedns"))
-        use_dns = self._value(own, "usedns", table.USEDNS)
-        return Reading(names=use_dns in ("yes", "warn"), lines=lines)
+        use_dns = self._value(self._lines("usedns"), "usedns", table.USEDNS)
+        return Reading(names=use_dns.looks_up, lines=lines)
 
     def _value(self, lines: Text, key: str, setting: table.Setting[T]) -> T:
         if not lines:

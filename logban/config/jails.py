@@ -22,7 +22,7 @@ from logban.config.layers import Tree
 from logban.config.parameters import Selection, SelectionError, parse_selections
 from logban.config.problem import Problem, did_you_mean, error, warning
 from logban.config.scopes import SectionScope
-from logban.config.settings import MANUAL, JailSettings, LogPath
+from logban.config.settings import MANUAL, JailSettings, LogPath, UseDns
 from logban.config.table import Setting
 from logban.config.text import Text, TextLine, Value, joined, written
 from logban.matching.definition import FilterDefinition
@@ -34,7 +34,7 @@ MOST_EVIDENCE: Final = 100
 """Lines of evidence that a ban can have."""
 
 _DEFAULT_FILTER: Final = '%(__name__)s[mode="%(mode)s"]'
-_OVERRIDES: Final = ("failregex", "ignoreregex", "prefregex", "datepattern", "maxlines")
+_OVERRIDES: Final = ("failregex", "ignoreregex", "prefregex", "datepattern", "maxlines", "usedns")
 _SHOWN: Final = 80
 
 
@@ -97,6 +97,7 @@ def read_jail(
         reader.get(table.LOGTIMEZONE),
         growth=reader.growth(),
         recidive=reader.is_recidive,
+        use_dns=reader.get(table.USEDNS),
         exempt_maxretry=reader.get(table.EXEMPT_MAXRETRY),
     )
     reader.tell_of_ignored()
@@ -141,7 +142,7 @@ class _Reader:
         )
         return tuple(dict.fromkeys(entry for entry in found if entry))
 
-    def refuse(self, *settings: Setting[T] | Setting[str] | Setting[int]) -> None:
+    def refuse(self, *settings: Setting[T] | Setting[str] | Setting[int] | Setting[UseDns]) -> None:
         """Tell of settings that this jail's own section cannot have."""
         for setting in settings:
             value = self.section.values.get(setting.name)
@@ -152,8 +153,6 @@ class _Reader:
     def tell_of_ignored(self) -> None:
         """Warn of what is written and not followed."""
         self.get(table.IGNORECOMMAND)
-        if self.get(table.USEDNS) != table.USEDNS.default:
-            self._warn(table.USEDNS.name, table.USEDNS.ignored)
         if self.is_recidive and "logpath" in self.section.values:
             self._warn("logpath", "the jail counts the bans of the other jails, and reads no file")
 

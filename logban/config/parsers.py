@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from logban.config.problem import did_you_mean
-from logban.config.settings import Backend, LogPath, Start
+from logban.config.settings import Backend, LogPath, Start, UseDns
 from logban.durations import parse_duration
 from logban.matching.definition import Proof
 from logban.model import canonical_address, canonical_network
@@ -191,11 +191,14 @@ def redis_url(written: str) -> str:
     return written
 
 
-def use_dns(written: str) -> str:
-    """Read fail2ban's word for what to do with names in log lines."""
-    if written.lower() not in ("no", "warn", "yes", "raw"):
-        raise ValueError("it is none of fail2ban's words")
-    return written.lower()
+def use_dns(written: str) -> UseDns:
+    """Read what is done with names in log lines; fail2ban's ``raw`` looks nothing up either."""
+    if written.lower() == "raw":
+        return UseDns.NO
+    try:
+        return UseDns(written.lower())
+    except ValueError:
+        raise ValueError("it is none of fail2ban's words") from None
 
 
 def nothing(why: str) -> Callable[[str], str]:

@@ -33,6 +33,22 @@ class Backend(StrEnum):
     POLLING = "polling"
 
 
+class UseDns(StrEnum):
+    """What is done with a host that a line names instead of an address.
+
+    It is looked up, with or without a warning; or not, and then <HOST> stands for addresses only.
+    """
+
+    YES = "yes"
+    WARN = "warn"
+    NO = "no"
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether names are looked up."""
+        return self is not UseDns.NO
+
+
 @dataclass(frozen=True, slots=True)
 class LogPath:
     """Log files to read: an absolute path, or a pattern with ``*``, ``?`` and ``[...]``."""
@@ -70,6 +86,7 @@ class JailSettings:
     exempt_maxretry: int = 100
     growth: Growth | None = None
     recidive: bool = False
+    use_dns: UseDns = UseDns.NO
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Final, Generic, TypeVar
 from logban.actions.declaration import ActionSpec
 from logban.bantime import Growth
 from logban.config import growth, parsers, telling
-from logban.config.settings import Backend, LogPath
+from logban.config.settings import Backend, LogPath, UseDns
 from logban.matching.definition import Proof
 
 T_co = TypeVar("T_co", covariant=True)
@@ -133,10 +133,10 @@ IPV6_PREFIX: Final = Setting(
 USEDNS: Final = Setting(
     "usedns",
     parsers.use_dns,
-    "no",
-    "fail2ban's; whether names in log lines are looked up",
+    UseDns.NO,
+    "whether hosts that lines name are looked up, warn: with a line in logban's own log; "
+    "without it <HOST> stands for addresses only",
     allowed="yes, warn, no, raw",
-    ignored="names in log lines are never looked up, and <HOST> stands for addresses only",
 )
 FILTER: Final = Setting(
     "filter", parsers.text, "", "the filter, a name in filters.d: name[parameter=value, ...]"
@@ -265,7 +265,7 @@ _JOURNALMATCH: Final = Setting(
     "journalmatch", parsers.text, "", "fail2ban's; the journal is not read"
 )
 
-FILTER_SETTINGS: Final[tuple[Setting[str] | Setting[int], ...]] = (
+FILTER_SETTINGS: Final[tuple[Setting[str] | Setting[int] | Setting[UseDns], ...]] = (
     FAILREGEX,
     IGNOREREGEX,
     PREFREGEX,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logban.config import parsers, table
-from logban.config.settings import Backend, LogPath, Start
+from logban.config.settings import Backend, LogPath, Start, UseDns
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,8 @@ from logban.config.settings import Backend, LogPath, Start
         (parsers.exempt, "::ffff:198.51.100.7", "198.51.100.7"),
         (parsers.exempt, "Office.Example.org.", "office.example.org"),
         (parsers.exempt, "localhost", "localhost"),
-        (parsers.use_dns, "Warn", "warn"),
+        (parsers.use_dns, "Warn", UseDns.WARN),
+        (parsers.use_dns, "raw", UseDns.NO),
         (parsers.nothing("no"), "", ""),
         (parsers.log_level, "notice", "INFO"),
         (parsers.word, "acl", "acl"),

@@ -100,3 +100,31 @@ def test_two_daemons_do_not_share_a_ledger(server: RunningServer, jail: Jail, lo
     with pytest.raises(RuntimeError, match="another logban uses the ledger"):
         second.wait(lambda: False)
     assert server.client("ping").code == 0
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_who_was_banned_before_is_banned_longer(
+    end: signal.Signals, server: RunningServer, log: LogFile, jail: Jail
+) -> None:
+    growth = {"increment": "yes", "multipliers": "1 3600 7200"}
+    jail(bantime="1", **{f"bantime.{key}": value for key, value in growth.items()})
+    jail("recidive", filter="recidive", maxretry="2", logpath="", bantime="1d")
+    server.start()
+    log.fail(BAD, 5)
+    server.wait(lambda: server.jail("pbx")["banned_total"])
+    server.wait(lambda: not server.bans() and not server.ask("status")["ledger"]["dirty"])  # type: ignore[index]  # JSON
+    server.signal(end)
+    server.start()
+    log.fail(BAD, 5)
+    server.wait(lambda: server.jail("recidive")["banned"])
+    why = server.ask("why", subject={"kind": "ip", "ip": BAD})
+    found = {each["ban"]["jail"]: each for each in why["banned"]}  # type: ignore[attr-defined,index]  # JSON
+    assert found["pbx"]["ban"]["offence"] == 2
+    assert found["pbx"]["ban"]["until"] - found["pbx"]["ban"]["time"] == pytest.approx(3600)
+    assert found["pbx"]["length"] == "1h: 2nd ban, 1s x 3600"
+    assert [each["line"] for each in found["recidive"]["evidence"]] == ["banned in jail pbx"] * 2
+    assert "how long  1h: 2nd ban, 1s x 3600" in server.client("why", BAD).out
+    assert server.client("unban", BAD).code == 0
+    log.fail(BAD, 5)
+    (again,) = server.wait(server.bans).values()
+    assert (again["jail"], again["offence"]) == ("pbx", 1)
