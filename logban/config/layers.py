@@ -170,7 +170,7 @@ def listed(directory: Path) -> list[Path]:
     """Give what a directory holds, sorted; nothing if it can't be read."""
     try:
         return sorted(directory.iterdir())
-    except OSError:
+    except (OSError, ValueError):  # a name with a NUL is a ValueError
         return []
 
 
