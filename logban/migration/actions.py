@@ -22,6 +22,7 @@ _UNREMARKABLE: Final = {
     "norestored": None,
     "logpath": None,
 }
+_PASSING: Final = ("accept", "return", "allow")
 _SMTP: Final = {"host": "smtp", "sender": "sender", "sendername": "sendername", "dest": "dest"}
 
 
@@ -39,6 +40,10 @@ class Translated:
     remarks: list[Note] = field(default_factory=list)
 
 
+class Inverse(Exception):
+    """An action lets through whom others drop; with logban's it would be the other way round."""
+
+
 class Translator:
     """Translates the actions of one jail after another, and keeps their places apart."""
 
@@ -52,7 +57,7 @@ class Translator:
         self._foreign = foreign
 
     def translate(self, jail: str, selections: tuple[Selection, ...]) -> Translated:
-        """Translate what a jail's ``action`` says."""
+        """Translate what a jail's ``action`` says; Inverse if that is not to ban anybody."""
         done = Translated()
         for selection in selections:
             try:
@@ -67,6 +72,8 @@ class Translator:
         except UnknownAction:
             done.lines.append(selected(selection, self._foreign(selection)))
             return
+        if selection.parameters.get("blocktype", "").lower().startswith(_PASSING):
+            raise Inverse(selection.name)
         known = {parameter.name: parameter for parameter in kind.parameters}
         kept: dict[str, str] = {}
         for word, text in selection.parameters.items():

@@ -19,7 +19,7 @@ from logban.config.layers import Tree
 from logban.config.parameters import Selection, SelectionError, parse_selections
 from logban.config.settings import MANUAL
 from logban.config.text import Text, joined, written
-from logban.migration.actions import Translator
+from logban.migration.actions import Inverse, Translator
 from logban.migration.copies import Copier
 from logban.migration.report import Note, Outcome
 from logban.migration.source import Source
@@ -135,7 +135,11 @@ class Drafter:
 
     def translate(self, draft: Draft, selections: tuple[Selection, ...]) -> tuple[str, ...]:
         """Translate the jail's actions."""
-        done = self._actions.translate(draft.name, selections)
+        try:
+            done = self._actions.translate(draft.name, selections)
+        except Inverse as failure:
+            why = "it lets through whom the filter finds, and logban would ban them"
+            raise Refused(f"action {failure}[blocktype=...]", why) from failure
         draft.lost.extend(done.lost)
         draft.changed.extend(done.changed)
         draft.remarks.extend(done.remarks)
