@@ -181,6 +181,8 @@ class Daemon:
         gone = [key for key in self._stored.tracked if key[0] not in {*known, EVERY_JAIL}]
         self.checkpoints.add(Checkpoint(tracked=dict.fromkeys(gone)))
         self.deciding.restore(self._stored.pending, known)
+        if self.configuration.errors:
+            return  # a file that is not followed may hold the jail of any of these
         orphans = self.ledger.lift_where(
             lambda ban: ban.jail not in known, now, "its jail is no longer configured"
         )

@@ -187,9 +187,10 @@ class Jails:
     async def sweep(self, jails: Iterable[JailSettings]) -> None:
         """Remove the chains and sets that jails of before have left, of the types used in these.
 
-        Where a jail has failed, nobody can tell which are its own; so nothing is removed then.
+        Where a jail has failed, or a file is not followed, nobody can tell which are whose; so
+        nothing is removed then.
         """
-        if self.configuration.failed:
+        if self.configuration.failed or self.configuration.errors:
             return
         used = _places(self.configuration.jails.values())
         for kind in sorted({place.type_name for place in _places(jails)}):

@@ -109,6 +109,27 @@ def test_what_is_taken_up_at_a_start(bench: Machine, caplog: pytest.LogCaptureFi
     store.close()
 
 
+def test_a_file_that_is_not_followed_ends_no_bans(bench: Machine) -> None:
+    """Whose jail it holds can't be told; its bans end at their time, or are taken up again."""
+
+    async def story() -> None:
+        bench.jail()
+        async with bench.running() as daemon:
+            bench.fail()
+            await until(lambda: len(daemon.ledger))
+        path = bench.folder / "jails.d" / "pbx.conf"
+        path.chmod(0o666)
+        async with bench.running() as daemon:
+            assert "pbx" not in daemon.jails.running
+            assert len(daemon.ledger) == 1
+        path.chmod(0o644)
+        async with bench.running() as daemon:
+            await until(lambda: bench.enforcer().in_force)
+            assert len(daemon.ledger) == 1
+
+    once(story)
+
+
 def test_a_database_that_fails_for_a_while_loses_nothing(
     bench: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -22,6 +22,7 @@ from logban.config.parameters import Selection, SelectionError, parse_selections
 from logban.config.problem import Problem, Severity, did_you_mean, error, warning
 from logban.config.strays import judge_stray
 from logban.config.text import Text, TextLine, joined, written
+from logban.config.trust import Trust
 from logban.matching.compiler import (
     ADDRESS_GROUPS,
     IDENTITY_GROUPS,
@@ -73,10 +74,11 @@ class Overrides:
 
 
 class FilterLibrary:
-    """The filters that a configuration directory has; each file is read once."""
+    """The filters that a configuration directory has; each file is read once, if ``trust`` lets."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, trust: Trust | None = None) -> None:
         self.directory = directory
+        self.trust = trust
         self._read: dict[Path, Tree] = {}
 
     def names(self) -> tuple[str, ...]:
@@ -98,7 +100,7 @@ class FilterLibrary:
         if not files:
             return None
         if path not in self._read:
-            self._read[path] = read_tree(files, self.shown)
+            self._read[path] = read_tree(files, self.shown, self.trust)
         own = path.is_relative_to(self.directory) and not is_imported(files[0])
         return FilterSource(path.stem, self._read[path], own)
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from logban.config.problem import Problem, error, warning
 from logban.config.text import TextLine, Value
+from logban.config.trust import Trust
 from logban.model import Origin
 
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
@@ -66,8 +67,16 @@ class IniFile:
     remarks: tuple[Remark, ...] = ()
 
 
-def read_file(path: Path, shown: str) -> IniFile:
-    """Read a file that calls itself ``shown`` in messages; what fails is a remark."""
+def read_file(path: Path, shown: str, trust: Trust | None = None) -> IniFile:
+    """Read a file that calls itself ``shown`` in messages; what fails is a remark.
+
+    A file that ``trust`` objects to is not read.
+    """
+    objection = trust.objection(path) if trust is not None else ""
+    if objection:
+        problem = error(Origin(shown, 1), f"the file is not followed: {objection}")
+        return IniFile(shown, remarks=(Remark("", problem),))
+    remark = trust.remark(path) if trust is not None else ""
     try:
         if not path.is_file():
             return _unreadable(shown, "it is no regular file")
@@ -77,7 +86,11 @@ def read_file(path: Path, shown: str) -> IniFile:
         return _unreadable(shown, str(failure.strerror))
     if len(data) > MAX_FILE_BYTES:
         return _unreadable(shown, f"it is larger than {MAX_FILE_BYTES} bytes")
-    return parse(data, shown)
+    file = parse(data, shown)
+    if remark:
+        odd = Remark("", warning(Origin(shown, 1), remark))
+        file = replace(file, remarks=(odd, *file.remarks))
+    return file
 
 
 def parse(data: bytes, shown: str) -> IniFile:

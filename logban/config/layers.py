@@ -19,6 +19,7 @@ from logban.config.interpolation import InterpolationError, interpolate
 from logban.config.problem import did_you_mean, error, warning
 from logban.config.scopes import SectionScope
 from logban.config.text import BUILT_IN, Text, written
+from logban.config.trust import Trust
 from logban.model import Origin
 
 MAX_FILES: Final = 1000
@@ -66,12 +67,14 @@ class Tree:
         return Origin(self.layers[0].root, 1) if self.layers else self.defaults.origin
 
 
-def read_tree(paths: Sequence[Path], shown: Callable[[Path], str]) -> Tree:
+def read_tree(
+    paths: Sequence[Path], shown: Callable[[Path], str], trust: Trust | None = None
+) -> Tree:
     """Read files and all that they include, in this order; ``shown`` gives their names.
 
-    Nothing is raised: what can't be read is a remark of the tree.
+    Nothing is raised: what can't be read, or not trusted, is a remark of the tree.
     """
-    collector = _Collector(shown)
+    collector = _Collector(shown, trust)
     for path in paths:
         collector.add_root(path)
     return _merged(collector.layers)
@@ -110,6 +113,7 @@ class _Collector:
     """Puts files into the order in which they are to be merged."""
 
     shown: Callable[[Path], str]
+    trust: Trust | None
     layers: list[Layer] = field(default_factory=list)
     opened: int = 0
 
@@ -119,7 +123,7 @@ class _Collector:
 
     def _add(self, path: Path, root: str, chain: tuple[Path, ...]) -> None:
         self.opened += 1
-        file = read_file(path, self.shown(path))
+        file = read_file(path, self.shown(path), self.trust)
         chain = (*chain, path)
         remarks = [*_unknown_includes(file), *self._include(file, "before", root, chain)]
         place = len(self.layers)

@@ -22,6 +22,7 @@ from logban.config.problem import Problem, Severity, distinct, error
 from logban.config.server import read_server
 from logban.config.settings import MANUAL, Configuration, JailSettings
 from logban.config.text import BUILT_IN
+from logban.config.trust import Trust
 from logban.errors import ConfigurationError
 from logban.model import Origin
 
@@ -33,12 +34,13 @@ def load(directory: Path) -> Configuration:
             f"there is no configuration directory {directory}; create it or give another one"
         )
     outcome = _Outcome()
-    server, problems = read_server(directory)
+    trust = Trust(directory)
+    server, problems = read_server(directory, trust)
     outcome.add(problems)
-    library = FilterLibrary(directory)
+    library = FilterLibrary(directory, trust)
     paths, problems = _jail_files(directory)
     outcome.add(problems)
-    tree = read_tree(paths, library.shown)
+    tree = read_tree(paths, library.shown, trust)
     mistakes = find_mistakes(tree)
     outcome.add(mistakes.nowhere)
     outcome.add(problem for problem in mistakes.everywhere if problem.severity is Severity.WARNING)

@@ -21,6 +21,7 @@ from logban.config.settings import ServerSettings
 from logban.config.strays import judge_stray
 from logban.config.table import Setting
 from logban.config.text import Value, joined
+from logban.config.trust import Trust
 
 T = TypeVar("T")
 
@@ -28,10 +29,12 @@ _SECTIONS: Final = ("server", "Definition")
 _SETTINGS: Final = {setting.name: setting for setting in table.SERVER_SETTINGS}
 
 
-def read_server(directory: Path) -> tuple[ServerSettings, tuple[Problem, ...]]:
+def read_server(
+    directory: Path, trust: Trust | None = None
+) -> tuple[ServerSettings, tuple[Problem, ...]]:
     """Read ``logban.conf`` and what is beside it; a setting that is wrong keeps its default."""
     path = directory / "logban.conf"
-    tree = read_tree(with_locals(path), lambda each: each.name)
+    tree = read_tree(with_locals(path), lambda each: each.name, trust)
     reader = _Reader(tree)
     settings = ServerSettings(
         reader.get(table.LOGLEVEL),

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""Files that others may have written are not followed, with the reason; a checkout is."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from logban.config import load
+from logban.config.settings import Configuration
+from logban.config.trust import Trust
+
+Write = Callable[[str, str], Path]
+MAN = pwd.getpwnam("man")  # users of Debian's base-passwd
+NEWS = pwd.getpwnam("news")
+FILTER = "[Definition]\nfailregex = ^ failed <HOST>$\n"
+JAIL = "[{name}]\nenabled = yes\nfilter = f\nlogpath = /log\naction = nftables\n"
+
+
+@pytest.fixture
+def directory(write: Write) -> Path:
+    for name in ("one", "two"):
+        write(f"jails.d/{name}.conf", JAIL.format(name=name))
+    write("filters.d/f.conf", FILTER)
+    return write("logban.conf", "[server]\nloglevel = debug\n")
+
+
+def errors(configuration: Configuration) -> list[str]:
+    of_jails = (each for problems in configuration.failed.values() for each in problems)
+    return [str(each) for each in (*configuration.errors, *of_jails)]
+
+
+def test_what_root_alone_can_write_is_followed(directory: Path) -> None:
+    configuration = load(directory)
+    assert configuration.problems() == ()
+    assert {"one", "two"} <= configuration.jails.keys()
+
+
+def test_a_jail_that_everybody_can_write_is_not_followed_and_the_others_are(
+    directory: Path,
+) -> None:
+    path = directory / "jails.d" / "one.conf"
+    path.chmod(0o646)
+    configuration = load(directory)
+    assert errors(configuration) == [
+        (
+            "jails.d/one.conf:1: the file is not followed: everybody can write to it; "
+            f"do: chmod o-w {path}"
+        )
+    ]
+    assert "one" not in configuration.jails
+    assert "two" in configuration.jails
+
+
+def test_a_filter_fails_the_jails_that_use_it(directory: Path) -> None:
+    (directory / "filters.d" / "f.conf").chmod(0o666)
+    configuration = load(directory)
+    assert configuration.failed.keys() == {"one", "two"}
+    assert "filters.d/f.conf:1: the file is not followed" in errors(configuration)[0]
+
+
+def test_the_daemons_own_settings_keep_their_defaults(directory: Path) -> None:
+    (directory / "logban.conf").chmod(0o602)
+    configuration = load(directory)
+    assert configuration.server.loglevel == "INFO"
+    assert "logban.conf:1: the file is not followed" in errors(configuration)[0]
+
+
+def test_a_file_of_somebody_else_is_not_followed(directory: Path) -> None:
+    path = directory / "jails.d" / "one.conf"
+    os.chown(path, MAN.pw_uid, -1)
+    assert errors(load(directory)) == [
+        (
+            "jails.d/one.conf:1: the file is not followed: it belongs to man, who is neither root "
+            f"nor the owner of the configuration; do: chown root {path}"
+        )
+    ]
+    os.chown(path, 54321, -1)
+    assert "it belongs to user 54321" in errors(load(directory))[0]
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777])
+def test_a_directory_that_everybody_can_write_to_is_not_followed(
+    directory: Path, mode: int
+) -> None:
+    folder = directory / "jails.d"
+    folder.chmod(mode)
+    configuration = load(directory)
+    assert (
+        f"everybody can write to its directory; do: chmod o-w {folder}" in errors(configuration)[0]
+    )
+    assert configuration.jails.keys() == {"manual"}
+
+
+def test_above_it_the_sticky_bit_is_enough(directory: Path) -> None:
+    above = directory / "above"
+    for part in ("jails.d", "filters.d"):
+        shutil.copytree(directory / part, above / "etc" / part)
+    above.chmod(0o1777)
+    assert errors(load(above / "etc")) == []
+    above.chmod(0o777)
+    assert f"do: chmod o-w {above}" in errors(load(above / "etc"))[0]
+
+
+def test_a_checkout_of_a_developers_own_is_followed(directory: Path) -> None:
+    """Root runs it by ``--config``; the files and the directory are the developer's."""
+    for path in (directory, *directory.rglob("*")):
+        os.chown(path, MAN.pw_uid, MAN.pw_gid)
+        path.chmod(path.stat().st_mode | 0o020)  # umask 002, where every user has his own group
+    assert load(directory).problems() == ()
+
+
+def test_a_group_of_others_is_remarked(directory: Path) -> None:
+    path = directory / "jails.d" / "one.conf"
+    os.chown(path, -1, NEWS.pw_gid)
+    path.chmod(0o664)
+    (problem,) = load(directory).problems()
+    assert str(problem) == (
+        "jails.d/one.conf:1: the group news can write to it; if that is not meant: chmod g-w"
+    )
+
+
+def test_a_link_is_as_good_as_what_it_leads_to(directory: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "three.conf").write_text(JAIL.format(name="three"))
+    (directory / "jails.d" / "three.conf").symlink_to(elsewhere / "three.conf")
+    assert "three" in load(directory).jails
+    elsewhere.chmod(0o777)
+    assert f"do: chmod o-w {elsewhere}" in errors(load(directory))[0]
+
+
+def test_what_is_not_there_is_told_elsewhere(tmp_path: Path) -> None:
+    trust = Trust(tmp_path / "missing")
+    assert trust.objection(tmp_path / "missing" / "x.conf") == ""
+    assert trust.remark(tmp_path / "missing" / "x.conf") == ""
