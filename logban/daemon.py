@@ -26,6 +26,7 @@ from logban.exempting import Exempting
 from logban.jail import Jail
 from logban.jails import Jails
 from logban.judging.abuse import Abuse
+from logban.judging.brakes import Brakes
 from logban.judging.enquiries import Enquiries
 from logban.judging.exemption_book import ExemptionBook
 from logban.judging.names import Resolver
@@ -92,7 +93,12 @@ class Daemon:
         self.ledger = Ledger(self.exemptions.exempt)
         self.trust = Trust()
         self.deciding = Deciding(
-            self.ledger, Enquiries(world.clock), world.clock, submit=self._submit
+            self.ledger,
+            Enquiries(world.clock),
+            Brakes(lambda subject: self.trust.registered(subject.network, world.clock.now())),
+            world.clock,
+            submit=self._submit,
+            tell=lambda notice: self._submit([Change.of_notice(notice)]),
         )
         self._exempting = Exempting(
             self.exemptions,
@@ -111,6 +117,7 @@ class Daemon:
             ledger=self.ledger,
             abuse=Abuse(self._exempting.lose),
             trust=self.trust,
+            brakes=self.deciding.brakes,
             submit=self._submit,
         )
         self.naming = Naming(
@@ -145,6 +152,7 @@ class Daemon:
                     self._rescan,
                     self._end_bans,
                     self.checkpoints.run,
+                    self.deciding.run,
                     self._exempting.run,
                     self._exempting.watch,
                     self._tidy,

@@ -15,6 +15,7 @@ from logban.actions.protocols import Cautious, Notifier
 from logban.actions.worker import EnforcerWorker, NotifierWorker
 from logban.clock import Clock
 from logban.config.settings import JailSettings
+from logban.judging.brakes import Limits
 from logban.judging.exemptions import Exemption
 from logban.judging.judge import Judge
 from logban.judging.policy import Policy, Scrutiny
@@ -40,6 +41,11 @@ Worker = EnforcerWorker | NotifierWorker
 
 IN_FORCE_WITHIN: Final = 10.0
 """Seconds that new actions have to take the bans over before the old ones are let go anyway."""
+
+
+def limits_of(settings: JailSettings) -> Limits:
+    """Give what a jail may do by itself."""
+    return Limits(bans=settings.max_bans_per_minute, users=settings.max_registered_users)
 
 
 def recidive_of(settings: JailSettings) -> Recidive | None:

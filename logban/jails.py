@@ -14,8 +14,9 @@ from logban.actions import catalogue
 from logban.clock import Clock
 from logban.config.settings import Configuration, JailSettings
 from logban.errors import LogbanError
-from logban.jail import Actions, Jail, recidive_of
+from logban.jail import Actions, Jail, limits_of, recidive_of
 from logban.judging.abuse import Abuse
+from logban.judging.brakes import Brakes
 from logban.judging.exemption_book import ExemptionBook
 from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
@@ -38,6 +39,7 @@ class Jails:
         ledger: Ledger,
         abuse: Abuse,
         trust: Trust,
+        brakes: Brakes,
         submit: Callable[[Iterable[Change]], None],
     ) -> None:
         """``submit`` takes the bans that end with a jail."""
@@ -50,6 +52,7 @@ class Jails:
         self._ledger = ledger
         self._abuse = abuse
         self._trust = trust
+        self._brakes = brakes
         self._submit = submit
 
     def build_all(self) -> None:
@@ -111,6 +114,7 @@ class Jails:
             name, settings.ignore, f"ignoreip of [{name}]", own=settings.ignore_self
         )
         self._abuse.set_jail(name, settings.exempt_maxretry, settings.findtime)
+        self._brakes.set_jail(name, limits_of(settings))
         self._ledger.set_jail(name, settings.growth, recidive_of(settings))
         self.running[name] = Jail(
             settings,

@@ -9,16 +9,21 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from logban.clock import SystemClock
 from logban.config import parsers
 from logban.config.settings import JailSettings, ServerSettings
-from logban.jail import Jail, recidive_of
+from logban.deciding import RELEASE_EVERY, Deciding
+from logban.jail import Jail, limits_of, recidive_of
+from logban.judging.brakes import Brakes
+from logban.judging.enquiries import Enquiries
 from logban.judging.exemption_book import ExemptionBook
 from logban.judging.exemption_files import PREFIX, FileList
 from logban.judging.times import LogTimes
+from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
 from logban.matching.matcher import Matcher
 from logban.matching.suspects import suspects
-from logban.model import Block, Change, ChangeKind, Failure, Outcome
+from logban.model import Block, Change, ChangeKind, Failure, Notice, Outcome
 from logban.sources.offline import open_log, read_blocks
 
 Progress = Callable[[int], None]
@@ -144,8 +149,22 @@ class Replay:
             listing = FileList(key.removeprefix(PREFIX), parsers.exempt).read()
             if listing is not None:
                 book.set_listing(key, listing)
+        self._notices: list[Notice] = []
+        clock, trust = SystemClock(), Trust()
+        brakes = Brakes(lambda subject: trust.registered(subject.network, self._clock))
+        for each in (settings, *recidive):
+            brakes.set_jail(each.name, limits_of(each))
+        self._deciding = Deciding(
+            self.ledger,
+            Enquiries(clock),  # there are none: nobody is asked about a log of yesterday
+            brakes,
+            clock,
+            submit=lambda _: None,
+            tell=self._notices.append,
+        )
         self.jail = Jail(
             settings,
+            trust=trust,
             in_force=lambda subject: self.ledger.get(settings.name, subject) is not None,
             exempt=lambda subject: book.exempt(settings.name, subject),
             floors=self.ledger.floors,
@@ -154,6 +173,7 @@ class Replay:
         )
         self._now = now
         self._clock = float("-inf")
+        self._released = float("-inf")
 
     def run(self, paths: Sequence[str], progress: Progress) -> Iterator[Change]:
         """Give what would have happened, in order; several files are read as one, by time."""
@@ -163,10 +183,14 @@ class Replay:
             # A log's clock may be set back; the judgement's own never goes back with it.
             self._clock = max(self._clock, time)
             yield from self._ended(self._clock)
+            if self._clock >= self._released + RELEASE_EVERY:
+                self._released = self._clock
+                yield from self._deciding.release(self._clock)
             times.last = time
             for verdict in self.jail.judge.judge([outcome], times, live=False, now=self._clock):
-                yield from self.ledger.decide_all([verdict], verdict.time)
-            yield from map(Change.of_notice, self.jail.judge.take_notices())
+                yield from self._deciding.take([verdict], verdict.time)
+            yield from map(Change.of_notice, (*self._notices, *self.jail.judge.take_notices()))
+            self._notices.clear()
             for subject, at in self.jail.judge.take_released():
                 yield from self.ledger.end(self.jail.name, subject, at, "success")
 

@@ -116,8 +116,13 @@ class DaemonService:
         jail: str | None,
         seconds: float | Forever | None,
         reason: str,
+        *,
+        force: bool = False,
     ) -> payloads.Placed:
-        """Ban by hand; ``seconds`` None means as long as the jail would."""
+        """Ban by hand; ``seconds`` None means as long as the jail would.
+
+        ``force`` bans in spite of the users that are registered behind an address.
+        """
         daemon = self._daemon
         now = daemon.clock.now()
         settings = self._jail(jail or MANUAL).settings
@@ -126,6 +131,18 @@ class DaemonService:
         refused = []
         for asked in subjects:
             subject = self._counted_as(asked, settings.ipv6_prefix)
+            crowd = "" if force else daemon.deciding.brakes.crowd(settings.name, subject)
+            if crowd:
+                refused.append(
+                    payloads.RefusedBan(subject, f"{crowd}; --force bans it all the same")
+                )
+                continue
+            spared = await daemon.deciding.spared(settings.name, subject, now)
+            if spared is not None:
+                reason_not = f"{subject} is exempt by {spared.entry!r} ({spared.origin})"
+                refused.append(payloads.RefusedBan(subject, reason_not))
+                continue
+            daemon.deciding.forget(subject, settings.name)
             try:
                 placed.append(
                     daemon.ledger.ban(

@@ -42,6 +42,7 @@ class Views:
         tracker = jail.judge.tracker
         workers = daemon.jails.actions[jail.name].workers
         oldest = daemon.clock.now() - settings.findtime
+        held = daemon.deciding.held(jail.name)
         return payloads.JailStatus(
             name=jail.name,
             state=state,
@@ -63,6 +64,8 @@ class Views:
             timeouts=counters.timeouts if counters else 0,
             unparsed=counters.unaddressed if counters else 0,
             unmatched=jail.unmatched.count,
+            held=len(held),
+            brake=held[0].brake if held else "",
             clock=_clock_of(jail, daemon.clock.now()),
             actions=tuple(
                 payloads.ActionStatus(

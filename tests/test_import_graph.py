@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "control": (),
     "config": ("matching", "actions.catalogue", "actions.declaration"),
     "jail": ("config.settings", "matching", "judging", "actions", "ledger.ledger"),
-    "offline": ("jail", "sources.offline", "matching", "judging", "ledger", "config"),
+    "offline": ("jail", "deciding", "sources.offline", "matching", "judging", "ledger", "config"),
     "jails": (
         "jail", "config.settings", "sources.files", "judging", "ledger.ledger", "actions.catalogue",
     ),

@@ -26,6 +26,9 @@ from logban.model import Subject
     help="How long: 10m, 3h, 1d12h, forever; as long as the jail would without it.",
 )
 @click.option("--reason", metavar="TEXT", default="", help="Why; it is shown with the ban.")
+@click.option(
+    "--force", is_flag=True, help="Ban even where many registered users are behind the address."
+)
 @common_options
 @click.pass_context
 def command(
@@ -34,6 +37,7 @@ def command(
     jail: str | None,
     seconds: float | str | None,
     reason: str,
+    force: bool,
 ) -> None:
     """Ban an address or a network by hand.
 
@@ -41,7 +45,13 @@ def command(
     """
     invocation = Invocation.of(context)
     answer = invocation.ask(
-        Placed, "ban", subjects=list(subjects), jail=jail, seconds=seconds, reason=reason
+        Placed,
+        "ban",
+        subjects=list(subjects),
+        jail=jail,
+        seconds=seconds,
+        reason=reason,
+        **({"force": True} if force else {}),
     )
     if not invocation.json:
         for ban in answer.bans:

@@ -106,6 +106,8 @@ def _actions_in_short(actions: tuple[ActionStatus, ...]) -> Text:
 def _problems(jail: JailStatus) -> list[str]:
     """Give a sentence for each thing that keeps a jail from doing all its work."""
     problems = [jail.reason] if jail.reason else []
+    if jail.held:
+        problems.append(f"a brake holds {count(jail.held, 'ban')} back: {jail.brake}")
     if jail.clock.hint:
         problems.append(jail.clock.hint)
     elif jail.clock.offset is not None:

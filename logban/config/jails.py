@@ -99,6 +99,8 @@ def read_jail(
         recidive=reader.is_recidive,
         use_dns=reader.get(table.USEDNS),
         exempt_maxretry=reader.get(table.EXEMPT_MAXRETRY),
+        max_bans_per_minute=reader.get(table.MAX_BANS_PER_MINUTE),
+        max_registered_users=reader.get(table.MAX_REGISTERED_USERS),
     )
     reader.tell_of_ignored()
     return JailReading(settings, tuple(reader.problems))

@@ -84,6 +84,8 @@ class JailSettings:
     actions: tuple[ActionSpec, ...] = ()
     time_zone: str | None = None
     exempt_maxretry: int = 100
+    max_bans_per_minute: int = 6000
+    max_registered_users: int = 50
     growth: Growth | None = None
     recidive: bool = False
     use_dns: UseDns = UseDns.NO

@@ -122,6 +122,23 @@ EXEMPT_MAXRETRY: Final = Setting(
     "failures",
     "0 and up",
 )
+MAX_BANS_PER_MINUTE: Final = Setting(
+    "max_bans_per_minute",
+    parsers.whole_number(0),
+    6000,
+    "new bans of addresses that the jail lays within a minute; further ones wait; 0: no limit",
+    "bans",
+    "0 and up",
+)
+MAX_REGISTERED_USERS: Final = Setting(
+    "max_registered_users",
+    parsers.whole_number(0),
+    50,
+    "registered users behind an address with which it is still banned; with more the ban waits; "
+    "0: no limit",
+    "users",
+    "0 and up",
+)
 IPV6_PREFIX: Final = Setting(
     "ipv6_prefix",
     parsers.whole_number(32, 128),
@@ -406,6 +423,8 @@ JAIL_SETTINGS: Final = (
     IGNOREIP,
     IGNORESELF,
     EXEMPT_MAXRETRY,
+    MAX_BANS_PER_MINUTE,
+    MAX_REGISTERED_USERS,
     IPV6_PREFIX,
     MAXMATCHES,
     BACKEND,

@@ -135,7 +135,8 @@ async def _ban(service: Service, given: Arguments) -> object:
     if subjects is None:
         raise UsageError("ban: argument 'subjects' is missing")
     jail, seconds = given.optional_text("jail"), given.seconds_or_forever("seconds")
-    return await service.ban(subjects, jail, seconds, given.optional_text("reason") or "")
+    reason, force = given.optional_text("reason") or "", given.flag("force")
+    return await service.ban(subjects, jail, seconds, reason, force=force)
 
 
 async def _unban(service: Service, given: Arguments) -> object:
@@ -202,7 +203,7 @@ COMMANDS: Mapping[str, Command] = {
             ("jail",),
             lambda service, given: service.allow_list(given.optional_text("jail")),
         ),
-        Command("ban", True, ("subjects", "jail", "seconds", "reason"), _ban),
+        Command("ban", True, ("subjects", "jail", "seconds", "reason", "force"), _ban),
         Command("adopt", True, ("bans",), lambda service, given: service.adopt(given.bans("bans"))),
         Command("unban", True, ("subjects", "all", "jail"), _unban),
         Command("allow-add", True, ("entry", "seconds", "note"), _allow_add),

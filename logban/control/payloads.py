@@ -98,8 +98,9 @@ class JailStatus:
 
     ``failures`` are those that count at this moment, ``unparsed`` the matches whose address could
     not be read, ``unmatched`` the lines that look like an attack and matched no rule,
-    ``tracked_dropped`` the subjects forgotten because there were too many.  ``settings`` is None
-    where the jail's file can't be followed.
+    ``tracked_dropped`` the subjects forgotten because there were too many, ``held`` the bans that a
+    brake holds back, and ``brake`` the sentence that says why.  ``settings`` is None where the
+    jail's file can't be followed.
     """
 
     name: str
@@ -118,6 +119,8 @@ class JailStatus:
     timeouts: int = 0
     unparsed: int = 0
     unmatched: int = 0
+    held: int = 0
+    brake: str = ""
     clock: LogClock = LogClock()
     actions: tuple[ActionStatus, ...] = ()
     settings: JailSettings | None = None

@@ -109,8 +109,13 @@ class Service(Protocol):
         jail: str | None,
         seconds: float | Forever | None,
         reason: str,
+        *,
+        force: bool = False,
     ) -> Placed:
-        """Ban by hand; ``seconds`` None means as long as the jail would."""
+        """Ban by hand; ``seconds`` None means as long as the jail would.
+
+        ``force`` bans in spite of the users that are registered behind an address.
+        """
         ...
 
     async def adopt(self, bans: Sequence[ForeignBan]) -> Adopted:

@@ -45,6 +45,7 @@ THREADS: Final = 4
 _AT_ONCE: Final = 1000
 _NEVER: Final = -1  # what PTTL says of a key without an end
 _GONE: Final = -2
+_ANSWERS_OUT: Final = 2 * ANSWERS_WITHIN  # within which a question asked before is answered
 
 T = TypeVar("T")
 
@@ -67,6 +68,7 @@ class RedisList:
         self._ends: dict[str, float | None] = {}
         self._scanned = float("-inf")
         self._is_news = False
+        self._lost: dict[str, float] = {}
 
     async def refresh(self) -> Listing | None:
         """Scan the keys if it is time to, and give what holds if that is news."""
@@ -74,7 +76,9 @@ class RedisList:
         if now - self._scanned >= SCAN_EVERY or now < self._scanned:
             self._scanned = now
             try:
-                self._take(await self._in_thread(self._scan))
+                found, strange = await self._in_thread(self._scan)
+                await self._delete_lost(found)
+                self._take(found, strange)
             except OSError as error:
                 self.problem = (
                     f"the exemptions in {self._place} can't be read: {error}; those known last "
@@ -103,11 +107,11 @@ class RedisList:
     async def ask(self, verdict: Verdict) -> Exemption | None:
         """Ask for the keys of one who is to be banned; OSError if Redis does not answer."""
         entries = _written(verdict.subject)
+        network = verdict.subject.network
         keys = [self.prefix + entry for entry in entries]
         ends = await self._in_thread(lambda: self._remaining(keys))
-        network = verdict.subject.network
         found = [end for end in ends if end != 0.0]
-        if not found:
+        if not found or self._is_lost(network):
             return None
         end = None if None in found else max(end for end in found if end is not None)
         self._note(network, end)
@@ -115,6 +119,7 @@ class RedisList:
 
     def drop(self, entry: str) -> bool:
         """Let an exemption hold no longer; tell whether it did.  Its key is still to be deleted."""
+        self._lost[entry] = float("inf")
         return self._ends.pop(entry, 0.0) != 0.0
 
     async def delete(self, entry: str) -> None:
@@ -124,6 +129,8 @@ class RedisList:
             await self._in_thread(lambda: self._redis.delete(*keys))
         except OSError as error:
             log.warning("%s can't be deleted in %s: %s", keys[0], self._place, error)
+        else:
+            self._lost[entry] = self._clock.now() + _ANSWERS_OUT
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -153,9 +160,20 @@ class RedisList:
                     found[entry] = end
         return found, strange
 
-    def _take(self, scanned: tuple[dict[str, float | None], str]) -> None:
+    def _is_lost(self, entry: str) -> bool:
+        """Tell whether a key has been abused, whatever Redis still says."""
+        return self._clock.now() < self._lost.get(entry, 0.0)
+
+    async def _delete_lost(self, found: dict[str, float | None]) -> None:
+        """Delete the abused keys once more that could not be deleted, and forget the others."""
+        for entry in [entry for entry in self._lost if not self._is_lost(entry)]:
+            del self._lost[entry]
+        for entry in self._lost.keys() & found.keys():
+            del found[entry]
+            await self.delete(entry)
+
+    def _take(self, found: dict[str, float | None], strange: str) -> None:
         """Let what a scan has found hold."""
-        found, strange = scanned
         self.problem = ""
         if strange:
             self.problem = f"the key {visible(strange, 80)} in {self._place} names no address"

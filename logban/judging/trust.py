@@ -119,6 +119,13 @@ class Trust:
         """Count the places that are trusted at a time."""
         return sum(place.until > time for place in self._places.values())
 
+    def registered(self, place: str, time: float) -> int:
+        """Count the users of a place who have got in lately, and so are registered there."""
+        known = self._places.get(place)
+        if known is None:
+            return 0
+        return sum(pair.last > time - TRUST_FOR for pair in known.users.values())
+
     def succeed(self, place: str, user: str, time: float, trust: float = TRUST_FOR) -> None:
         """Note that a user got in; his failures there are forgotten, and the place is trusted."""
         known = self._places.pop(place, None)

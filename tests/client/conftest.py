@@ -170,8 +170,8 @@ class Daemon:
             NOW, bans, tuple(subject for subject in subjects or () if subject not in held)
         )
 
-    async def ban(self, subjects, jail, seconds, reason):
-        self.asked.append(("ban", subjects, jail, seconds, reason))
+    async def ban(self, subjects, jail, seconds, reason, *, force=False):
+        self.asked.append(("ban", subjects, jail, seconds, reason, *(["force"] if force else [])))
         self._check(jail)
         until = None if seconds is Forever.FOREVER else NOW + (seconds or 600)
         exempt = {Subject(SubjectKind.IP, "192.0.2.1")}

@@ -107,6 +107,7 @@ def test_an_unknown_jail_is_told(run):
         (("--for", "1d12h"), (None, 129600.0, "")),
         (("--for", "forever", "--jail", "sshd"), ("sshd", Forever.FOREVER, "")),
         (("--reason", "a scanner"), (None, None, "a scanner")),
+        (("--force",), (None, None, "", "force")),
     ],
 )
 def test_a_ban_by_hand_reaches_the_daemon(run, daemon, words, asked):

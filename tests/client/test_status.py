@@ -92,6 +92,13 @@ def test_actions_that_work_are_named(run, daemon):
     )
 
 
+def test_a_brake_that_holds_is_told(run, daemon):
+    jail = replace(daemon.status_now.jails[0], held=12, brake="max_bans_per_minute is 2, and ...")
+    daemon.status_now = replace(daemon.status_now, jails=(jail,))
+    shown = run("status").stdout
+    assert "asterisk: a brake holds 12 bans back: max_bans_per_minute is 2, and ..." in shown
+
+
 def test_a_log_that_is_ahead_without_a_hint_is_told(run, daemon):
     jail = daemon.status_now.jails[0]
     daemon.status_now = replace(

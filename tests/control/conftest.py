@@ -64,8 +64,8 @@ class RecordingService:
         self.asked.append(("banned", jail, subjects))
         return payloads.Banned(100.0, tuple(map(self.view, range(self.bans))))
 
-    async def ban(self, subjects, jail, seconds, reason):
-        self.asked.append(("ban", subjects, jail, seconds, reason))
+    async def ban(self, subjects, jail, seconds, reason, *, force=False):
+        self.asked.append(("ban", subjects, jail, seconds, reason, *(["force"] if force else [])))
         return payloads.Placed(100.0, (self.view(),))
 
     async def adopt(self, bans):

@@ -135,17 +135,40 @@ def test_before_a_ban_the_key_is_asked_for(server: RedisServer) -> None:
 
 
 def test_an_abuser_loses_the_key(server: RedisServer) -> None:
-    async def tell(kept: RedisList, _: FakeClock) -> None:
+    async def tell(kept: RedisList, clock: FakeClock) -> None:
         with server.keys() as keys:
             keys.set("white_list:198.51.100.7", 1, ex=60)
             await kept.refresh()
             assert kept.drop("198.51.100.7")
             assert not kept.drop("198.51.100.7")
             assert entries(kept.listing()) == set()
+            # What Redis says until the key is deleted does not count.
+            assert await kept.ask(verdict()) is None
             await kept.delete("198.51.100.7")
             assert not keys.exists("white_list:198.51.100.7")
+            # A portal may let the customer in again.
+            keys.set("white_list:198.51.100.7", 1, ex=60)
+            clock.advance(SCAN_EVERY)
+            assert entries(await kept.refresh()) == {"198.51.100.7"}
+
+    story(server.url, tell)
+
+
+def test_a_key_that_could_not_be_deleted_is_deleted_later(server: RedisServer) -> None:
+    async def tell(kept: RedisList, clock: FakeClock) -> None:
+        with server.keys() as keys:
+            keys.set("white_list:198.51.100.7", 1, ex=60)
+        await kept.refresh()
         server.stop()
+        kept.drop("198.51.100.7")
         await kept.delete("198.51.100.7")
+        server.start()
+        with server.keys() as keys:
+            keys.set("white_list:198.51.100.7", 1, ex=60)
+            clock.advance(SCAN_EVERY)
+            await kept.refresh()
+            assert entries(kept.listing()) == set()
+            assert not keys.exists("white_list:198.51.100.7")
 
     story(server.url, tell)
 
