@@ -255,7 +255,28 @@ def inside(log) -> None:
         for phone in range(5):
             log.register(START + time + phone, OFFICE, str(201 + phone))
     for number in range(500):
-        log.unknown(START + 2 * HOUR + number, OFFICE, str(1000 + number))
+        log.wrong_password(START + 2 * HOUR + number, OFFICE, str(206 + number))
+
+
+@scene(
+    "an attacker in a customer's network tries the user of a phone there by force",
+    Expected(safe=(OFFICE,), held=(("203", OFFICE),)),
+)
+def inside_one_user(log) -> None:
+    for time in range(0, int(2 * HOUR), 300):
+        for phone in range(5):
+            log.register(START + time + phone, OFFICE, str(201 + phone))
+    for number in range(1000):
+        log.wrong_password(START + HOUR + number, OFFICE, "203")
+
+
+@scene("somebody forges packets in the name of an office", Expected(safe=(OFFICE,)), Pjsip)
+def spoofed(log) -> None:
+    for time in range(0, int(2 * HOUR), 300):
+        for phone in range(5):
+            log.register(START + time + phone, OFFICE, str(201 + phone))
+    for number in range(2000):
+        log.unknown(START + HOUR + number, OFFICE, str(1000 + number), "INVITE")
 
 
 @scene(
