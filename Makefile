@@ -13,7 +13,7 @@ APT_TEST := $(APT_RUN) $(APT_DEB) fail2ban kamailio openssl shellcheck lintian m
             redis-server sshguard ripgrep libfaketime
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-rooms test-deb check bench install deb man venv clean apt-run apt-test apt-deb
+.PHONY: help demo test test-long faults-long test-rooms test-deb check bench install deb man venv clean apt-run apt-test apt-deb
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -56,7 +56,7 @@ check: venv ## lint, types, shell scripts
 
 # Coverage is measured where a test looks at one room; whole programs, and a hundred thousand lines
 # through a filter, are run beside that without it, on the other core.
-LONG := tests/compat tests/filters tests/integration tests/kamailio tests/packaging tests/regression tests/scenarios
+LONG := tests/compat tests/faults tests/filters tests/integration tests/kamailio tests/packaging tests/regression tests/scenarios
 
 test: apt-test check ## set up and run every test (root: the tests make network namespaces)
 	$(BIN)/coverage erase

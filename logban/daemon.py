@@ -22,6 +22,7 @@ from logban.clock import Clock
 from logban.config.settings import Configuration
 from logban.deciding import Deciding
 from logban.durations import format_duration
+from logban.errors import LedgerError
 from logban.exempting import Exempting
 from logban.jail import Jail
 from logban.jails import Jails
@@ -49,6 +50,9 @@ TURNS: Final = 20
 RESCAN_EVERY: Final = 1.0
 TIDY_EVERY: Final = 60.0
 """Seconds between two rounds of each of the daemon's timers."""
+
+CATCH_UP_WITHIN: Final = 60.0
+"""Seconds after which bans of nobody's are lifted though a log has not been read to its end."""
 
 SETTLE_WITHIN: Final = 2.0
 """Seconds that an order by hand waits at the most for the actions to carry it out."""
@@ -126,7 +130,11 @@ class Daemon:
             jail=self.jails.running.get,
             decide=self._decide,
         )
-        self.checkpoints = Checkpoints(store, world.clock, self._changed)
+        self.checkpoints = Checkpoints(store, world.clock, self._changed, self._tell)
+        self._is_catching_up = True
+        # Changes of which those who tell are to be told, before and while they are committed.
+        self._untold: list[Change] = []
+        self._telling: list[Change] = []
         self._reloading = asyncio.Lock()
         self._ends_changed = asyncio.Event()
 
@@ -141,12 +149,16 @@ class Daemon:
             self.jails.build_all()
             await self._exempting.configure(self.configuration.server)
             self._restore()
+            # From now on it is known which files were there, whatever becomes of them and of us.
+            with suppress(LedgerError):  # said when it is tried again
+                await self.checkpoints.commit()
             self.jails.start()
         try:
             if ready is not None:
                 await ready()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.jails.sweep(self.configuration.jails.values()))
+                tasks.create_task(self._catch_up())
                 for stage in (
                     self._read_lines,
                     self._rescan,
@@ -173,7 +185,7 @@ class Daemon:
         ended = self.ledger.restore(self._stored, now)
         for change in ended:
             if change.ban.jail in self.jails.actions:
-                self.jails.actions[change.ban.jail].catch_up([change])
+                self.jails.actions[change.ban.jail].submit([change])
         for name, actions in self.jails.actions.items():
             past = (*self._stored.ended, *(change.ban for change in ended))
             actions.recall([ban.subject for ban in past if ban.jail == name])
@@ -196,6 +208,20 @@ class Daemon:
         )
         if orphans:
             log.warning("%d bans of jails that are no longer configured have ended", len(orphans))
+
+    async def _catch_up(self) -> None:
+        """Have what nobody wants in force lifted once the lines of before have been read.
+
+        What was put in force behind the last checkpoint before a crash is not in the ledger until
+        its lines have been read again, and must have no gap.
+        """
+        give_up = self.clock.steady() + CATCH_UP_WITHIN
+        await self.clock.sleep(RESCAN_EVERY)
+        while self.sources.is_catching_up and self.clock.steady() < give_up:
+            await self.clock.sleep(RESCAN_EVERY)
+        await self.clock.sleep(2 * RESCAN_EVERY)  # for lines that a filter has held back
+        self._is_catching_up = False
+        self.jails.catch_up()
 
     # The way of a line
 
@@ -254,6 +280,7 @@ class Daemon:
         for name, of_jail in by_jail.items():
             if name in self.jails.actions:
                 self.jails.actions[name].submit(of_jail)
+                self._untold += of_jail
             if name in self.jails.running:
                 self.jails.running[name].changes.update(
                     (change.kind, change.ban.subject.kind) for change in of_jail
@@ -261,6 +288,16 @@ class Daemon:
         if by_jail:
             self._ends_changed.set()
             self.checkpoints.hurry()
+
+    def _tell(self) -> None:
+        """Tell of the changes that are in the database by now, or can't be put there.
+
+        Not before: after a crash they would be decided, and told of, a second time.
+        """
+        telling, self._telling = self._telling, []
+        for change in telling:
+            if change.ban.jail in self.jails.actions:
+                self.jails.actions[change.ban.jail].tell([change])
 
     async def _end_bans(self) -> None:
         """End each ban, and each exemption by hand, when its time is up."""
@@ -300,6 +337,8 @@ class Daemon:
 
     def _changed(self) -> Checkpoint:
         """Give all that has changed since the last call, for one transaction."""
+        self._telling += self._untold
+        self._untold = []
         return replace(
             self.ledger.checkpoint(),
             tracked={
@@ -339,7 +378,9 @@ class Daemon:
     async def _settled(self, jails: Iterable[str]) -> None:
         """Return when all is in the database and in force in these jails, or after a while."""
         await self.checkpoints.commit()
-        concerned = set(jails) & self.jails.actions.keys()
+        concerned = set(self.jails.actions)
+        if not self._is_catching_up:  # until then a ban may be in force that the ledger hasn't yet
+            concerned &= set(jails)
         settled = [self.jails.actions[name].settled() for name in concerned]
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*settled), SETTLE_WITHIN)
@@ -350,7 +391,7 @@ class Daemon:
         for change in changes:
             by_jail.setdefault(change.ban.jail, []).append(change)
         for name, of_jail in by_jail.items():
-            self.jails.actions[name].catch_up(of_jail)
+            self.jails.actions[name].submit(of_jail)
             log.info("[%s] %d bans are taken over from another program", name, len(of_jail))
         self._ends_changed.set()
         await self._settled(by_jail)
@@ -373,6 +414,9 @@ class Daemon:
             if jail in (None, each.name):
                 each.judge.clear(subject)
         self.deciding.forget(subject, jail)
+        for name, actions in self.jails.actions.items():
+            if jail in (None, name):
+                actions.disown(subject)
         return self.ledger.lift(subject, now, jail=jail, by=by)
 
     async def allow(self, allowed: Allowed) -> list[Change]:

@@ -264,16 +264,27 @@ class Actions:
         return True
 
     def submit(self, changes: Iterable[Change]) -> None:
-        """Hand changes of the ledger to every action."""
-        taken = list(changes)
-        for worker in self.workers:
-            worker.submit(taken)
-
-    def catch_up(self, changes: Iterable[Change]) -> None:
-        """Hand what happened while nobody was there to those who enforce, and tell nobody."""
+        """Hand changes of the ledger to those who enforce."""
         taken = list(changes)
         for worker in self.enforcers():
             worker.submit(taken)
+
+    def tell(self, changes: Iterable[Change]) -> None:
+        """Hand changes of the ledger to those who tell of them."""
+        taken = list(changes)
+        for worker in self.workers:
+            if isinstance(worker, NotifierWorker):
+                worker.submit(taken)
+
+    def disown(self, subject: Subject) -> None:
+        """Have a subject taken out wherever it is in force for nobody's sake; see the worker."""
+        for worker in self.enforcers():
+            worker.disown(subject)
+
+    def spare_strangers(self, spared: bool) -> None:
+        """Leave alone, or no longer, what is in force and not in the ledger; see the worker."""
+        for worker in self.enforcers():
+            worker.spare_strangers(spared)
 
     def recall(self, subjects: Sequence[Subject]) -> None:
         """Name to those who enforce whose bans an earlier run may have left behind."""

@@ -61,9 +61,15 @@ class Jails:
             self._build(settings)
 
     def start(self) -> None:
-        """Let the actions work."""
+        """Let the actions work, and leave alone what they find in force for nobody's sake."""
         for actions in self.actions.values():
+            actions.spare_strangers(True)
             actions.start()
+
+    def catch_up(self) -> None:
+        """Let the actions lift what they have found and nobody wants: all lines have been read."""
+        for actions in self.actions.values():
+            actions.spare_strangers(False)
 
     async def in_force(self) -> bool:
         """Wait until every enforcer has what it should, but not for ever; tell whether they do."""

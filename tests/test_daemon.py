@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from itertools import pairwise
@@ -59,7 +60,9 @@ def test_a_ban_from_the_line_to_its_end(bench: Machine) -> None:
             await bench.let_pass(31)
             await until(lambda: not bench.enforcer().in_force)
             assert not list(daemon.ledger.active())
-        notifier = bench.notifier("pbx sendmail")
+            notifier = bench.notifier("pbx sendmail")
+            await bench.let_pass(1)
+            await until(lambda: len(notifier.told) == 2)
         assert [change.kind for change in notifier.told] == [ChangeKind.BAN, ChangeKind.EXPIRE]
         store = bench.store()
         (past,) = store.history(WHO, 5)
@@ -424,3 +427,84 @@ async def until_async(count: Callable[[], Awaitable[int]]) -> None:
     async with asyncio.timeout(5):
         while await count():  # noqa: ASYNC110  # a thread has a part in it
             await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_nobody_is_told_before_the_database_is(
+    fails: bool, bench: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash between the two would lead to the same ban again; a full disk silences nobody."""
+    gate = threading.Event()
+    committed = Store.commit
+
+    def commit(store: Store, checkpoint: Checkpoint) -> None:
+        if checkpoint.bans:
+            gate.wait()
+            if fails:
+                raise LedgerError("full")
+        committed(store, checkpoint)
+
+    async def story() -> None:
+        bench.jail(action="nftables\n  sendmail")
+        async with bench.running():
+            monkeypatch.setattr(Store, "commit", commit)
+            bench.fail()
+            await until(lambda: WHO in bench.enforcer().in_force)
+            await bench.let_pass(3)
+            notifier = bench.notifier("pbx sendmail")
+            assert notifier.told == []
+            gate.set()
+            await until(lambda: notifier.told)
+            await bench.let_pass(3)
+            assert [change.kind for change in notifier.told] == [ChangeKind.BAN]
+
+    once(story)
+
+
+def test_what_a_crash_left_in_force_is_kept_until_its_lines_are_read_again(bench: Machine) -> None:
+    other = Subject.parse(OTHER)
+
+    async def story() -> None:
+        bench.jail()
+        async with bench.running() as daemon:
+            enforcer = bench.enforcer()
+            enforcer.in_force = {WHO: NOW + 60, other: NOW + 60}  # as a run of before has left it
+            bench.fail()
+            await until(lambda: "read" in enforcer.calls)
+            await until(lambda: daemon.ledger.get("pbx", WHO))
+            assert enforcer.lifted == []
+            await bench.let_pass(2)
+            assert other in enforcer.in_force
+            await bench.let_pass(3)
+            await until(lambda: other not in enforcer.in_force)
+            assert [ban.subject for ban in enforcer.lifted] == [other]
+            (worker,) = daemon.jails.actions["pbx"].enforcers()
+            assert worker.report().drift == 0
+
+    once(story)
+
+
+def test_who_is_lifted_by_hand_meanwhile_is_out_at_once(bench: Machine) -> None:
+    async def story() -> None:
+        bench.jail()
+        async with bench.running() as daemon:
+            enforcer = bench.enforcer()
+            enforcer.in_force = {WHO: NOW + 60}
+            await until(lambda: "read" in enforcer.calls)
+            assert daemon.forgive(WHO, NOW, jail=None, by="hand") == []
+            await daemon.order([])
+            assert enforcer.in_force == {}
+
+    once(story)
+
+
+def test_the_place_of_each_file_is_on_disk_from_the_start(bench: Machine) -> None:
+    async def story() -> None:
+        bench.jail()
+        bench.fail(times=1)
+        async with bench.running():
+            database = sqlite3.connect(bench.folder / "state" / "logban.sqlite3")
+            assert database.execute("SELECT count(*) FROM positions").fetchall() == [(1,)]
+            database.close()
+
+    once(story)

@@ -38,6 +38,11 @@ class Difference:
         """Give all on whom the two differ."""
         return (ban.subject for bans in (self.absent, self.changed, self.surplus) for ban in bans)
 
+    def sparing(self, ended: Mapping[Subject, object]) -> Difference:
+        """Leave out what nobody wants, but for those of whom it is known that they have ended."""
+        kept = tuple(ban for ban in self.surplus if ban.subject in ended)
+        return Difference(self.absent, self.changed, kept)
+
     def without(self, subjects: Mapping[Subject, object]) -> Difference:
         """Leave those out of whom something else is known."""
         return Difference(

@@ -183,6 +183,8 @@ class EnforcerWorker(_Worker):
         self._news: int | None = None
         self._is_told = False
         self._is_asked = False
+        self._spares_strangers = False
+        self._is_settling = False
         self._rested_at = 0.0
         self._compared = asyncio.Event()
         self._idle = asyncio.Event()
@@ -225,6 +227,23 @@ class EnforcerWorker(_Worker):
         """Name those whose bans an earlier run may have left in force though they have ended."""
         if isinstance(self._enforcer, Recalling):
             self._enforcer.recall([each for each in subjects if self.takes(each)])
+
+    def spare_strangers(self, spared: bool) -> None:
+        """Leave alone, or no longer, what is in force though nobody wants it.
+
+        After a crash that may be a ban whose lines have still to be read again.
+        """
+        self._is_settling = self._spares_strangers and not spared
+        self._spares_strangers = spared
+        if self._is_settling:
+            self._is_asked = True
+            self._wake.set()
+
+    def disown(self, subject: Subject) -> None:
+        """Take out what is left alone here as a stranger: an admin has lifted it."""
+        now = self._clock.now()
+        if self._spares_strangers and subject not in self._pending:
+            self.submit([Change(ChangeKind.LIFT, Ban(self.spec.jail, subject, now, now), now)])
 
     async def verify(self) -> Difference:
         """Compare what is in force with what should be, and repair nothing.
@@ -380,6 +399,8 @@ class EnforcerWorker(_Worker):
             difference = Difference(changed=tuple(wanted.values()), surplus=surplus)
         else:
             difference = compare(self.spec.jail, wanted.values(), found, self._clock.now())
+            if self._spares_strangers:
+                difference = difference.sparing(changes)
         self._held = wanted.keys() - difference.subjects()
         await self._both(difference.changed, difference.surplus, absent=difference.absent)
         if self.ready.is_set() and found is not None:
@@ -387,8 +408,11 @@ class EnforcerWorker(_Worker):
             missing = [ban.subject for ban in (*difference.absent, *difference.changed)]
             self._note_drift(
                 sum(subject not in changes for subject in (wanted if self._is_lost else missing)),
-                sum(ban.subject not in changes for ban in difference.surplus),
+                sum(ban.subject not in changes for ban in difference.surplus)
+                if not self._is_settling
+                else 0,
             )
+        self._is_settling = False
         self._is_lost = False
         self._settle(changes)
         self._well()

@@ -31,14 +31,22 @@ T = TypeVar("T")
 class Checkpoints:
     """Commits what ``gather`` gives, whole and in order; keeps it as long as that fails.
 
+    ``attempted`` is called after each attempt to commit, whether it came to anything or not.
     ``error`` says why the last commit failed, "" if it did not.
     """
 
-    def __init__(self, store: Store, clock: Clock, gather: Callable[[], Checkpoint]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        gather: Callable[[], Checkpoint],
+        attempted: Callable[[], None] = lambda: None,
+    ) -> None:
         self.store = store
         self.error = ""
         self._clock = clock
         self._gather = gather
+        self._attempted = attempted
         self._uncommitted = Checkpoint()
         self._committing = asyncio.Lock()
         self._urgent = asyncio.Event()
@@ -75,11 +83,13 @@ class Checkpoints:
     async def _commit(self) -> None:
         async with self._committing:
             self.add(self._gather())
-            if self._uncommitted.is_empty():
-                return
-            await self.in_database(self.store.commit, self._uncommitted)
-            self._uncommitted = Checkpoint()
-            self.error = ""
+            try:
+                if not self._uncommitted.is_empty():
+                    await self.in_database(self.store.commit, self._uncommitted)
+                    self._uncommitted = Checkpoint()
+                    self.error = ""
+            finally:
+                self._attempted()
 
     async def in_database(self, work: Callable[..., T], *arguments: object) -> T:
         """Do something with the database in its thread."""

@@ -149,6 +149,11 @@ class FileSources:
                 self._make_ready(follower)
                 self._tell_progress(follower)
 
+    @property
+    def is_catching_up(self) -> bool:
+        """Tell whether some of what was there when a file was found is still unread."""
+        return any(each.state is SourceState.CATCHING_UP for each in self._followers.values())
+
     def patterns_of(self, source: str) -> frozenset[str]:
         """Give the patterns that lead to a block's source."""
         found = self._patterns.get(source, frozenset())

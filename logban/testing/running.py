@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from logban.client.connection import ask
 from logban.control.protocol import Request
@@ -23,7 +23,7 @@ from logban.testing.namespaces import Namespace
 T = TypeVar("T")
 Answer = dict[str, "object"]
 
-_IP = shutil.which("ip") or "/usr/sbin/ip"
+IP = shutil.which("ip") or "/usr/sbin/ip"
 _SETPRIV = shutil.which("setpriv") or "/usr/bin/setpriv"
 _BIN = Path(sys.executable).parent
 _POLL = 0.01
@@ -43,6 +43,31 @@ class Finished:
         return cast("Answer", json.loads(self.out))
 
 
+class Process(Protocol):
+    """As much of a process as is needed to end it."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        ...
+
+    def poll(self) -> int | None:
+        """Give its exit code; None while it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Give its exit code when it has ended; TimeoutExpired if that takes too long."""
+        ...
+
+    def send_signal(self, number: int, /) -> None:
+        """Send it a signal."""
+        ...
+
+    def kill(self) -> None:
+        """End it."""
+        ...
+
+
 class RunningServer:
     """A daemon with a configuration directory, a state and a socket of its own under one folder.
 
@@ -57,7 +82,7 @@ class RunningServer:
         self.state = directory / "state"
         self.socket = directory / "s"  # short, for a socket's path may have 107 bytes
         self.log_file = directory / "server.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._as_user: tuple[str, ...] = ()
         for part in ("jails.d", "filters.d"):
             (self.config / part).mkdir(parents=True)
@@ -95,14 +120,14 @@ class RunningServer:
     def launch(self) -> None:
         """Start it and return at once."""
         command = [
-            *(_IP, "netns", "exec", self.namespace.name),
+            *(IP, "netns", "exec", self.namespace.name),
             *self._as_user,
             *(str(_BIN / "logban-server"), "--config", str(self.config)),
             *("--state", str(self.state), "--socket", str(self.socket)),
         ]
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment()
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment()
             )
 
     def stop(self) -> int:
@@ -149,7 +174,7 @@ class RunningServer:
             capture_output=True,
             text=True,
             input=given,
-            env=_environment(),
+            env=environment(),
             timeout=60,
         )
         return Finished(done.returncode, done.stdout, done.stderr)
@@ -158,7 +183,7 @@ class RunningServer:
         """Run ``logban-server --check`` on the configuration."""
         command = [str(_BIN / "logban-server"), "--check", "--config", str(self.config)]
         done = subprocess.run(
-            command, check=False, capture_output=True, text=True, env=_environment(), timeout=60
+            command, check=False, capture_output=True, text=True, env=environment(), timeout=60
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 
@@ -205,7 +230,8 @@ class RunningServer:
         return True
 
 
-def _environment() -> dict[str, str]:
-    environment = {"PATH": os.environ["PATH"], "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+def environment() -> dict[str, str]:
+    """Give what programs are started with."""
+    usual = {"PATH": os.environ["PATH"], "TZ": "UTC", "LC_ALL": "C.UTF-8"}
     kept = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
-    return environment | {name: os.environ[name] for name in kept if name in os.environ}
+    return usual | {name: os.environ[name] for name in kept if name in os.environ}

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""kill -9 at random instants, under load: nothing is lost, resurrected or doubled."""
+
+from __future__ import annotations
+
+import random
+import socket
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from logban.actions import nft_reading as reading
+from logban.actions.faults import Missing
+from logban.actions.nfnetlink import Requests
+from logban.errors import LogbanError
+from logban.judging.tracker import Tracked
+from logban.testing.forking import QuickServer
+from logban.testing.lines import LogFile, asterisk_line, wrong_password
+from logban.testing.namespaces import Network
+
+KILLS = 100
+COUNTED = [f"192.0.2.{number}" for number in range(100, 150)]
+
+
+def attacker(number: int) -> str:
+    return f"203.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+
+
+class Attack:
+    """A log under load: noise, failures that are counted, one attacker after another, rotation."""
+
+    def __init__(self, path: Path) -> None:
+        self.log = LogFile(path)
+        self.written: Counter[str] = Counter()
+        self.lines = 0
+        self.rotations = 0
+        self.attackers: list[str] = []
+        self._chance = random.Random(1)  # noqa: S311  # it need not be secret
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+
+    def _write(self) -> None:
+        number = 0
+        while not self._over.is_set():
+            number += 1
+            noise = asterisk_line(f"pbx.c: call {number} goes its way, as nearly all", level="V")
+            self._lines(noise * 20)
+            for address in self._chance.sample(COUNTED, 3):
+                self.written[address] += 1
+                self._lines(wrong_password(address))
+            if number % 5 == 0:
+                address = attacker(number)
+                for _ in range(5):
+                    self._lines(wrong_password(address))
+                self.attackers.append(address)
+            if number % 60 == 0:
+                self._rotate()
+            time.sleep(0.01)
+
+    def _lines(self, text: str) -> None:
+        self.log.write(text)
+        self.lines += text.count("\n")
+
+    def _rotate(self) -> None:
+        path = self.log.path
+        for older in range(8, 0, -1):
+            before = path.with_name(f"{path.name}.{older}")
+            if before.exists():
+                before.rename(path.with_name(f"{path.name}.{older + 1}"))
+        path.rename(path.with_name(f"{path.name}.1"))
+        self.log.reopen()
+        self.rotations += 1
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self.log.close()
+
+
+class Kernel:
+    """Who is in the set, watched all the time: whoever was in it must stay, unless lifted."""
+
+    def __init__(self, network: Network) -> None:
+        with network.host.enter():
+            self._requests = Requests()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self.must: set[str] = set()
+        self.gaps: list[tuple[str, float]] = []
+        self.looks = 0
+        self._thread = threading.Thread(target=self._watch)
+
+    def read(self) -> set[str]:
+        with self._lock:
+            try:
+                keys = [key for key, _ in reading.elements(self._requests, "pbx-ipv4")]
+            except Missing:
+                return set()
+        return {socket.inet_ntoa(key) for key in keys}
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.005):
+            must = set(self.must)
+            found = self.read()
+            self.looks += 1
+            self.gaps += [(each, time.time()) for each in must - found if each in self.must]
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            self._thread.join()
+            self._requests.close()
+
+
+def unban_one(server: QuickServer, kernel: Kernel, lifted: dict[str, str]) -> None:
+    """Lift a ban as an admin would; ``lifted`` tells whether the daemon said that it was done."""
+    # One whose attack is over: nobody may ban him again.
+    candidates = sorted(kernel.must - lifted.keys() - set(COUNTED))
+    if not candidates:
+        return
+    address = random.choice(candidates)  # noqa: S311  # it need not be secret
+    kernel.must.discard(address)
+    lifted[address] = "asked"
+    try:
+        server.ask("unban", subjects=[{"kind": "ip", "ip": address}])
+    except (LogbanError, OSError):
+        return
+    lifted[address] = "done"
+
+
+def test_kill_at_any_instant(
+    network: Network,
+    server: QuickServer,
+    jail: Callable[..., None],
+    tmp_path: Path,
+    figures: list[str],
+    factor: int,
+) -> None:
+    jail(action="nftables")
+    jail("counting", maxretry="1000000", maxmatches="1", action="")
+    chance = random.Random(2)  # noqa: S311  # it need not be secret
+    kernel = Kernel(network)
+    lifted: dict[str, str] = {}
+    kills = KILLS * factor
+    server.start()  # who has never come to his first commit has promised nothing
+    server.kill()
+    with Attack(tmp_path / "full") as attack, kernel.watched():
+        for number in range(kills):
+            server.launch()
+            time.sleep(chance.uniform(0, 0.5))
+            if number % 4 == 3:
+                unban_one(server, kernel, lifted)
+            server.kill()
+            found = kernel.read()
+            back = {address for address, how in lifted.items() if how == "done"} & found
+            assert back == set(), f"resurrected after kill {number}"
+            assert kernel.must <= found, f"lost after kill {number}: {kernel.must - found}"
+            # From now on it is for the next daemon to keep them.
+            kernel.must |= found - lifted.keys()
+        server.start()
+        before = len(kernel.must)
+    server.wait(lambda: server.jail("counting")["failures_total"], 30)
+    size = attack.log.path.stat().st_size
+
+    def has_read_all() -> bool:
+        (source,) = server.ask("status")["sources"]  # type: ignore[misc]  # JSON
+        return source["offset"] == size and source["lag"] == 0  # type: ignore[index]  # JSON
+
+    server.wait(has_read_all, 30)
+    expected = set(attack.attackers) - lifted.keys()
+    banned = server.bans()
+    server.wait(lambda: all(ban["in_force"] for ban in server.bans().values()))
+    found = kernel_of(network)
+    server.stop()
+    counted = counts(server.state / "logban.sqlite3")
+    wrong = {each: (attack.written[each], counted[each]) for each in COUNTED}
+    wrong = {each: both for each, both in wrong.items() if both[0] != both[1]}
+    done = [address for address, how in lifted.items() if how == "done"]
+    figures.append(
+        f"kill -9: {kills} times, {attack.lines} lines and {attack.rotations} rotations meanwhile; "
+        f"{len(expected)} bans to be in force, {len(expected & banned.keys())} in the ledger, "
+        f"{len(expected & found)} in the kernel; {len(done)} lifted by hand, "
+        f"{len(set(done) & (found | banned.keys()))} of them back; "
+        f"{sum(attack.written.values())} failures written, {counted.total()} counted; "
+        f"{len(kernel.gaps)} gaps of {before} bans in {kernel.looks} looks"
+    )
+    assert wrong == {}
+    assert expected <= banned.keys()
+    assert expected <= found
+    assert not set(done) & (found | banned.keys())
+    assert kernel.gaps == []
+
+
+def kernel_of(network: Network) -> set[str]:
+    """Give who is in the kernel's set now."""
+    with network.host.enter():
+        requests = Requests()
+    try:
+        keys = [key for key, _ in reading.elements(requests, "pbx-ipv4")]
+    finally:
+        requests.close()
+    return {socket.inet_ntoa(key) for key in keys}
+
+
+def counts(path: Path) -> Counter[str]:
+    """Give the failures that count, by address, as the database has them; it must be whole."""
+    database = sqlite3.connect(path)
+    try:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        rows = database.execute("SELECT network, state FROM tracked WHERE jail = 'counting'")
+        found = {str(network): len(Tracked.from_text(state).times) for network, state in rows}
+    finally:
+        database.close()
+    return Counter({address: found.get(address, 0) for address in COUNTED})
