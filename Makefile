@@ -77,6 +77,9 @@ ROOMS := tests $(addprefix --ignore=,$(LONG)) -o cache_dir=.pytest_cache/rooms
 test-rooms: venv
 	$(BIN)/coverage run -m pytest $(ROOMS) || $(BIN)/coverage run -m pytest $(ROOMS) $(AGAIN)
 
+faults-long: apt-test venv ## the tests of faults at twenty times the size: 2,000 kills (root)
+	LOGBAN_FAULTS=20 $(BIN)/python -m pytest tests/faults
+
 test-deb: apt-test venv ## install, upgrade and purge the package in a Debian of its own (root)
 	@packaging/apt-ensure debootstrap systemd-container
 	$(BIN)/python -m pytest tests/packaging/in_chroot.py

@@ -67,14 +67,10 @@ class Attack:
         self.lines += text.count("\n")
 
     def _rotate(self) -> None:
-        path = self.log.path
-        for older in range(8, 0, -1):
-            before = path.with_name(f"{path.name}.{older}")
-            if before.exists():
-                before.rename(path.with_name(f"{path.name}.{older + 1}"))
-        path.rename(path.with_name(f"{path.name}.1"))
-        self.log.reopen()
+        """Rename, and remove nothing: what nobody could have read is another matter."""
         self.rotations += 1
+        self.log.path.rename(self.log.path.with_name(f"{self.log.path.name}.{self.rotations}"))
+        self.log.reopen()
 
     def __enter__(self) -> Self:
         self._thread.start()
