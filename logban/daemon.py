@@ -113,6 +113,7 @@ class Daemon:
             own_addresses=world.own_addresses,
             submit=self._submit,
         )
+        self.checkpoints = Checkpoints(store, world.clock, self._changed, self._tell)
         self.jails = Jails(
             configuration,
             world.clock,
@@ -123,6 +124,7 @@ class Daemon:
             trust=self.trust,
             brakes=self.deciding.brakes,
             submit=self._submit,
+            evidence=self.checkpoints.evidence,
         )
         self.naming = Naming(
             world.host_resolver or world.resolver,
@@ -130,7 +132,6 @@ class Daemon:
             jail=self.jails.running.get,
             decide=self._decide,
         )
-        self.checkpoints = Checkpoints(store, world.clock, self._changed, self._tell)
         self._is_catching_up = True
         # Changes of which those who tell are to be told, before and while they are committed.
         self._untold: list[Change] = []
@@ -188,7 +189,7 @@ class Daemon:
                 self.jails.actions[change.ban.jail].submit([change])
         for name, actions in self.jails.actions.items():
             past = (*self._stored.ended, *(change.ban for change in ended))
-            actions.recall([ban.subject for ban in past if ban.jail == name])
+            actions.recall([ban for ban in past if ban.jail == name])
         self._exempting.drop_ended()
         self._exempting.take_up()
         known = {*self.jails.running, *self.configuration.failed}

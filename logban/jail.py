@@ -11,7 +11,7 @@ from typing import Final
 
 from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec
-from logban.actions.protocols import Cautious, Notifier
+from logban.actions.protocols import Cautious, Inquiring, Notifier, Particulars
 from logban.actions.worker import EnforcerWorker, NotifierWorker
 from logban.clock import Clock
 from logban.config.settings import JailSettings
@@ -207,10 +207,12 @@ class Actions:
         wanted: Callable[[], Iterable[Ban]],
         earlier: Actions | None = None,
         exempt: Callable[[Subject], str] = lambda _: "",
+        particulars: Callable[[], Particulars] | None = None,
     ) -> None:
         """Make the actions; ``wanted`` gives the bans that should be in force.
 
-        ``exempt`` tells by what entry somebody is exempt in any jail, "" if by none.
+        ``exempt`` tells by what entry somebody is exempt in any jail, "" if by none;
+        ``particulars`` makes what tells an action's thread of the lines behind a ban.
         Those of ``earlier`` that are asked for just as they are go on here; see ``replace``.
         """
         self.workers: list[Worker] = []
@@ -219,7 +221,7 @@ class Actions:
         for spec in specs:
             worker = next((each for each in spare if each.spec == spec), None)
             if worker is None:
-                worker = _make_worker(spec, clock, wanted, exempt)
+                worker = _make_worker(spec, clock, wanted, exempt, particulars)
             else:
                 spare.remove(worker)
             self.workers.append(worker)
@@ -286,10 +288,10 @@ class Actions:
         for worker in self.enforcers():
             worker.spare_strangers(spared)
 
-    def recall(self, subjects: Sequence[Subject]) -> None:
-        """Name to those who enforce whose bans an earlier run may have left behind."""
+    def recall(self, bans: Sequence[Ban]) -> None:
+        """Name to those who enforce the ended bans that an earlier run may have left behind."""
         for worker in self.enforcers():
-            worker.recall(subjects)
+            worker.recall(bans)
 
     async def settled(self) -> None:
         """Return when every enforcer has done what it was told so far."""
@@ -317,8 +319,11 @@ def _make_worker(
     clock: Clock,
     wanted: Callable[[], Iterable[Ban]],
     exempt: Callable[[Subject], str],
+    particulars: Callable[[], Particulars] | None,
 ) -> Worker:
     action = catalogue.build(spec, clock)
+    if isinstance(action, Inquiring) and particulars is not None:
+        action.inquire_of(particulars())
     if isinstance(action, Cautious):
         action.exempt_by(exempt)
     if isinstance(action, Notifier):

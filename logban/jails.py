@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from logban.actions import catalogue
 from logban.clock import Clock
@@ -20,7 +20,8 @@ from logban.judging.brakes import Brakes
 from logban.judging.exemption_book import ExemptionBook
 from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
-from logban.model import Change, Subject
+from logban.model import Ban, Change, Evidence, Subject
+from logban.particulars import BanParticulars
 from logban.sources.files import FileSources
 
 log = logging.getLogger(__name__)
@@ -41,8 +42,12 @@ class Jails:
         trust: Trust,
         brakes: Brakes,
         submit: Callable[[Iterable[Change]], None],
+        evidence: Callable[[Ban], Sequence[Evidence]] = lambda _: (),
     ) -> None:
-        """``submit`` takes the bans that end with a jail."""
+        """``submit`` takes the bans that end with a jail.
+
+        ``evidence`` reads the lines behind a ban back; it blocks, in any thread but the loop's.
+        """
         self.configuration = configuration
         self.running: dict[str, Jail] = {}
         self.actions: dict[str, Actions] = {}
@@ -54,6 +59,7 @@ class Jails:
         self._trust = trust
         self._brakes = brakes
         self._submit = submit
+        self._evidence = evidence
 
     def build_all(self) -> None:
         """Put every jail together; their actions are not started yet."""
@@ -106,6 +112,9 @@ class Jails:
             lambda: self._ledger.active(name),
             earlier,
             self._exempt_anywhere,
+            lambda: BanParticulars(
+                settings, self.configuration.server.match_timeout, self._evidence
+            ),
         )
 
     def _exempt_anywhere(self, subject: Subject) -> str:

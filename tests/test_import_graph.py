@@ -39,8 +39,10 @@ MAY_IMPORT = {
     "config": ("matching", "actions.catalogue", "actions.declaration"),
     "jail": ("config.settings", "matching", "judging", "actions", "ledger.ledger"),
     "offline": ("jail", "deciding", "sources.offline", "matching", "judging", "ledger", "config"),
+    "particulars": ("config.settings", "matching"),
     "jails": (
-        "jail", "config.settings", "sources.files", "judging", "ledger.ledger", "actions.catalogue",
+        "jail", "particulars", "config.settings", "sources.files", "judging", "ledger.ledger",
+        "actions.catalogue",
     ),
     "exempting": (
         "judging", "ledger.ledger", "ledger.records", "config.settings", "config.parsers",
@@ -77,8 +79,8 @@ MAY_IMPORT = {
     ),
     "testing": (
         "sources", "matching", "judging", "ledger", "actions", "control", "config",
-        "jail", "jails", "exempting", "deciding", "naming", "daemon", "views", "proxies", "service",
-        "server", "client",
+        "jail", "jails", "particulars", "exempting", "deciding", "naming", "daemon", "views",
+        "proxies", "service", "server", "client",
     ),
 }  # fmt: skip
 

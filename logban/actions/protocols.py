@@ -121,8 +121,29 @@ class Pardoning(Protocol):
 class Recalling(Protocol):
     """An enforcer at a place where bans don't end by themselves and bear no sign of logban's."""
 
-    def recall(self, subjects: Sequence[Subject]) -> None:
-        """Note whose bans have ended and may still be there from an earlier run; touch nothing."""
+    def recall(self, bans: Sequence[Ban]) -> None:
+        """Note bans that have ended and may still be there from an earlier run; touch nothing."""
+        ...
+
+
+class Particulars(Protocol):
+    """What the log said of who was banned, beside the address; asked from the action's thread."""
+
+    def captures(self, name: str) -> bool:
+        """Tell whether the jail's filter captures something of that name."""
+        ...
+
+    def fields(self, ban: Ban) -> Mapping[str, str]:
+        """Give what was captured from the newest line behind a ban; hostile text all."""
+        ...
+
+
+@runtime_checkable
+class Inquiring(Protocol):
+    """An enforcer that bans something else than the subject, which the lines behind it name."""
+
+    def inquire_of(self, particulars: Particulars) -> None:
+        """Take the source of what the lines say."""
         ...
 
 

@@ -61,16 +61,6 @@ def _key(text: str) -> UserKey:
         raise ValueError(f"{text!r} is none of {', '.join(UserKey)}") from None
 
 
-def _secfilter_type(text: str) -> str:
-    word = text.strip().lower()
-    if word in {"ua", "domain", "country"}:
-        raise ValueError(
-            f"a ban is of an address or a user, never of a {word}; keep such a list with "
-            f"logban-client kamailio, or in lists.d with the action kamailio-lists"
-        )
-    return one_of("ip", "user")(text)
-
-
 _SOCKET = Parameter(
     "socket",
     RpcAddress.parse,
@@ -165,7 +155,12 @@ SECFILTER = ActionType(
     module="logban.actions.kamailio.secfilter",
     doc="ban by the blacklist of Kamailio's module secfilter, which compares beginnings",
     parameters=(
-        Parameter("type", _secfilter_type, "ip", "what is banned: ip or user"),
+        Parameter(
+            "type",
+            one_of("ip", "user", "ua", "domain", "country"),
+            "ip",
+            "what is banned: ip, user; or ua, domain, country, as the filter has captured it",
+        ),
         *_COMMON,
         _CONTROL,
     ),

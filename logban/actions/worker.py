@@ -223,10 +223,10 @@ class EnforcerWorker(_Worker):
         except LogbanError as error:
             log.warning("[%s] action %s: %s", self.spec.jail, self.spec.written, error)
 
-    def recall(self, subjects: Sequence[Subject]) -> None:
-        """Name those whose bans an earlier run may have left in force though they have ended."""
+    def recall(self, bans: Sequence[Ban]) -> None:
+        """Name bans that an earlier run may have left in force though they have ended."""
         if isinstance(self._enforcer, Recalling):
-            self._enforcer.recall([each for each in subjects if self.takes(each)])
+            self._enforcer.recall([each for each in bans if self.takes(each.subject)])
 
     def spare_strangers(self, spared: bool) -> None:
         """Leave alone, or no longer, what is in force though nobody wants it.

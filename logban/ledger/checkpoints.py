@@ -13,6 +13,7 @@ from logban.clock import Clock
 from logban.errors import LedgerError
 from logban.ledger.records import Checkpoint
 from logban.ledger.store import Store
+from logban.model import Ban, Evidence
 from logban.supervision import sleep_until
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ EVERY: Final = 1.0
 A ban goes to disk sooner than a mere count: until then a crash makes it a new one, which is told
 of again.
 """
+
+_BANS_BACK: Final = 20  # bans of a subject among which the one whose lines are wanted is
 
 T = TypeVar("T")
 
@@ -94,6 +97,12 @@ class Checkpoints:
     async def in_database(self, work: Callable[..., T], *arguments: object) -> T:
         """Do something with the database in its thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    def evidence(self, ban: Ban) -> tuple[Evidence, ...]:
+        """Read the lines behind a ban back, for a thread that is not the loop's: it blocks."""
+        past = self._thread.submit(self.store.history, ban.subject, _BANS_BACK).result()
+        same = (each.ban for each in past if (each.ban.jail, each.ban.time) == (ban.jail, ban.time))
+        return next((each.evidence for each in same), ())
 
     async def close(self) -> None:
         """Commit what is left, and close the database."""

@@ -398,6 +398,35 @@ def test_what_secfilter_bans_ends_though_logban_was_down(
     assert kamailio.probe(lasting) == 403
 
 
+def test_a_user_agent_is_banned_wherever_it_calls_from(
+    kamailio: Kamailio, server: RunningServer
+) -> None:
+    action = f"kamailio-secfilter[{where(kamailio)}, ctl={kamailio.control}, type=ua]"
+    write_jail(server, kamailio, action, bantime="15")
+    server.start()
+    for _ in range(3):
+        kamailio.probe("127.0.4.61", "REGISTER", "alice", "guess", agent="evil dialer 7")
+    ban = server.ban_of("127.0.4.61")
+
+    def call() -> int | None:
+        return kamailio.probe("127.0.4.62", agent="evil dialer 7.1")
+
+    assert call() == 403
+    assert kamailio.probe("127.0.4.61") == 200
+    kamailio.kill()
+    kamailio.start()
+    server.wait(lambda: call() == 403)
+    # What is to be taken off is known from the ledger, whoever has put it on.
+    server.kill()
+    server.wait(lambda: time.time() > cast("float", ban["until"]), 20)
+    assert call() == 403
+    server.start()
+    server.wait(lambda: call() == 200)
+    write_jail(server, kamailio, action.replace("type=ua", "type=domain"), bantime="15")
+    server.client("reload")
+    server.wait(lambda: "captures no domain" in str(action_of(server, "kamailio-secfilter")))
+
+
 def test_a_ban_that_would_hit_an_exempt_one_is_refused_and_named(
     kamailio: Kamailio, server: RunningServer
 ) -> None:

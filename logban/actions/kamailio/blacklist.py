@@ -18,7 +18,7 @@ from typing import Final
 from logban.actions.faults import Missing
 from logban.actions.kamailio.binrpc import Control
 from logban.actions.kamailio.calls import methods, up_since
-from logban.actions.kamailio.lists import Entry, Kind
+from logban.actions.kamailio.lists import Color, Entry, Kind
 from logban.actions.kamailio.pike import pardon
 from logban.actions.kamailio.prefixes import is_hit
 from logban.actions.kamailio.printing import print_lists
@@ -151,6 +151,15 @@ class Blacklist:
                 owner
                 for owner, entries in self._wanted.items()
                 if entry in entries and owner != BY_HAND
+            ]
+
+    def whites(self, kind: Kind) -> list[str]:
+        """Give the values of a kind that are wanted on the white list."""
+        with self._lock:
+            return [
+                entry.value
+                for entry in self._all_wanted() | self._others
+                if entry.kind is kind and entry.color is Color.WHITE
             ]
 
     def reload_in(self) -> float:

@@ -17,6 +17,7 @@ from logban.actions.kamailio.blacklist import Blacklist, BlacklistSettings, shar
 from logban.actions.kamailio.lists import Entry, Kind
 from logban.actions.kamailio.prefixes import siblings_of
 from logban.actions.kamailio.remarks import Remarks
+from logban.actions.kamailio.traits import FIELDS, Traits
 from logban.actions.kamailio.transports import RpcAddress
 from logban.clock import Clock
 from logban.model import Ban, Subject, SubjectKind
@@ -60,15 +61,20 @@ class Secfilter:
         """Take the question who is exempt, by any jail's list."""
         self._exempt = exempt
 
-    def recall(self, subjects: Sequence[Subject]) -> None:
+    def recall(self, bans: Sequence[Ban]) -> None:
         """Note what an earlier run may have left: an entry of secfilter's has no end."""
-        self._recalled.update(
-            Entry.of_ban(self._kind, each) for each in subjects if self._is_ours(each)
-        )
+        subjects = (ban.subject for ban in bans if self._is_ours(ban.subject))
+        self._recalled.update(Entry.of_ban(self._kind, each) for each in subjects)
 
     def takes(self, subject: Subject) -> bool:
         """Tell whether a ban on a subject hits nobody who is exempt."""
         if self._kind is Kind.USER:
+            if subject.kind is SubjectKind.USER_IP:
+                self._refused.add(
+                    str(subject),
+                    "is a user at one address, whom it can keep out everywhere only "
+                    "(kamailio-userban does it there)",
+                )
             return subject.kind is SubjectKind.USER and _is_entry(subject.user)
         if subject.kind is not SubjectKind.IP:
             if subject.kind is SubjectKind.NET:
@@ -177,7 +183,9 @@ def blacklist_of(spec: ActionSpec, clock: Clock) -> Blacklist:
     )
 
 
-def build(spec: ActionSpec, clock: Clock) -> Secfilter:
+def build(spec: ActionSpec, clock: Clock) -> Secfilter | Traits:
     """Make the enforcer that a jail asks for."""
     kind = Kind(spec.value("type", str))
+    if kind in FIELDS:
+        return Traits(spec.jail, kind, blacklist_of(spec, clock), clock)
     return Secfilter(spec.jail, kind, blacklist_of(spec, clock), clock)
