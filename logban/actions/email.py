@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from email.message import EmailMessage
@@ -19,6 +19,7 @@ from logban.actions.declaration import ActionSpec
 from logban.actions.delivery import Delivery, NotAgain
 from logban.actions.mail_server import Endpoint
 from logban.actions.mails import Envelope, delivery_of
+from logban.actions.pacing import Pace
 from logban.actions.templates import TEXT, compiled, rendered
 from logban.actions.whois import Whois
 from logban.clock import Clock
@@ -30,7 +31,7 @@ from logban.text import visible
 _LOG = logging.getLogger(__name__)
 
 SUBJECT = "[logban] {{ name }}: {{ headline }} on {{ hostname }}"
-_REMEMBERED = 1024  # changes that are not told again
+_REMEMBERED = 16 * 1024  # changes that are not told again; more than one mail can list
 
 # The words of the subject line and of the first sentence.
 _HEADLINES = {
@@ -46,6 +47,15 @@ _HAPPENED = {
     ChangeKind.LIFT: "is no longer banned: the ban was lifted",
     ChangeKind.EXPIRE: "is no longer banned: the ban has ended",
     ChangeKind.NOTICE: "needs a look",
+}
+
+
+# The words of a digest's subject line, behind a number.
+_COUNTED = {
+    ChangeKind.BAN: "banned",
+    ChangeKind.EXTEND: "bans extended",
+    ChangeKind.LIFT: "bans lifted",
+    ChangeKind.EXPIRE: "bans ended",
 }
 
 
@@ -69,6 +79,40 @@ class Letter:
         return self.envelope.message(
             subject, rendered(self.body, values), now, zone=self.zone, about=about
         )
+
+    def compose_digest(self, changes: Sequence[Change], dropped: int, now: float) -> EmailMessage:
+        """Write the mail that tells of many changes, a line each."""
+        first, last = (self._moment(each.time) for each in (changes[0], changes[-1]))
+        lines = [
+            f"In jail {self.name} on {self.envelope.hostname}, from {first} to {last}:",
+            "",
+            *(visible(self._in_short(change)) for change in changes),
+            "",
+            *([f"{dropped} more before these could not be kept.", ""] if dropped else []),
+            "So many at once are told in one mail: see digest and burst of the action email.",
+            "To see why, and to lift a ban:",
+            "  logban-client why ADDRESS",
+            "  logban-client unban ADDRESS",
+        ]
+        about = {"X-Logban-Event": "digest", "X-Logban-Jail": changes[0].ban.jail}
+        count = Counter(change.kind for change in changes)
+        what = ", ".join(f"{number} {_COUNTED[kind]}" for kind, number in count.items())
+        subject = f"[logban] {self.name}: {what} on {self.envelope.hostname}"
+        return self.envelope.message(
+            subject, "\n".join(lines) + "\n", now, zone=self.zone, about=about
+        )
+
+    def _in_short(self, change: Change) -> str:
+        ban = change.ban
+        what = _HEADLINES[change.kind].format(ban.subject)
+        words = [self._moment(change.time)[:19], what]
+        if change.kind in {ChangeKind.BAN, ChangeKind.EXTEND}:
+            words.append(
+                "for ever" if ban.until is None else f"until {self._moment(ban.until)[:19]}"
+            )
+        why = [f"{ban.failures} failures"] if ban.failures else []
+        why += [each for each in (ban.rule, ban.reason) if each]
+        return "  ".join([*words, f"({', '.join(why)})"] if why else words)
 
     def values(self, change: Change, whois: str) -> Mapping[str, object]:
         """Give all that a template can show, by name."""
@@ -121,7 +165,9 @@ class Email:
         *,
         tell: frozenset[ChangeKind] = frozenset({ChangeKind.BAN}),
         whois: Whois | None = None,
+        pace: Pace | None = None,
     ) -> None:
+        self.pace = pace
         self._letter = letter
         self._delivery = delivery
         self._clock = clock
@@ -129,34 +175,44 @@ class Email:
         self._whois = whois
         self._ended: OrderedDict[tuple[object, ...], None] = OrderedDict()
 
+    def wants(self, change: Change) -> bool:
+        """Tell whether this is told at all."""
+        return change.kind in self._tell
+
     def notify(self, change: Change) -> None:
         """Send the mail; ActionError if nobody got it, or if it is not known whether they did.
 
         Where that is final, the same change is not told again, whoever asks for it.
         """
-        ban = change.ban
-        key = (change.kind, ban.jail, ban.subject, ban.time, ban.until)
-        if change.kind not in self._tell or key in self._ended:
+        if not self.wants(change) or _key(change) in self._ended:
             return
-        letter = self._letter
         try:
-            message = letter.compose(change, self._clock.now(), self._whose(change))
+            message = self._letter.compose(change, self._clock.now(), self._whose(change))
         except ValueError as error:
             raise ActionError(f"mail: {error}") from error
+        self._send([change], message, visible(str(change.ban.subject), 100))
+
+    def digest(self, changes: Sequence[Change], dropped: int) -> None:
+        """Send one mail that lists all of these; errors are those of ``notify``."""
+        left = [each for each in changes if self.wants(each) and _key(each) not in self._ended]
+        if left:
+            message = self._letter.compose_digest(left, dropped, self._clock.now())
+            self._send(left, message, f"{len(left)} changes")
+
+    def _send(self, changes: Sequence[Change], message: EmailMessage, about: str) -> None:
+        envelope = self._letter.envelope
         try:
-            refused = self._delivery.deliver(
-                letter.envelope.sender, letter.envelope.recipients, bytes(message)
-            )
+            refused = self._delivery.deliver(envelope.sender, envelope.recipients, bytes(message))
         except NotAgain:
-            self._ended[key] = None
+            self._ended.update(dict.fromkeys(map(_key, changes)))
             while len(self._ended) > _REMEMBERED:
                 self._ended.popitem(last=False)
             raise
         for recipient, reason in refused.items():
             _LOG.warning(
                 "mail of %s in jail %s: %s was refused (%s); the others got it",
-                visible(str(ban.subject), 100),
-                ban.jail,
+                about,
+                changes[0].ban.jail,
                 recipient,
                 reason,
             )
@@ -185,7 +241,10 @@ def build(spec: ActionSpec, clock: Clock) -> Email:
     server = spec.optional("whois_server", Endpoint)
     whois = Whois(clock, server=server) if spec.value("whois", bool) else None
     tell = spec.value("tell", frozenset)
-    return Email(letter, delivery_of(spec, envelope.hostname), clock, tell=tell, whois=whois)
+    gathered = spec.optional("digest", float)
+    pace = Pace(spec.value("burst", int), gathered) if gathered is not None else None
+    delivery = delivery_of(spec, envelope.hostname)
+    return Email(letter, delivery, clock, tell=tell, whois=whois, pace=pace)
 
 
 def check_template(source: str) -> None:
@@ -204,6 +263,12 @@ def check_template(source: str) -> None:
 def _default_body() -> Template:
     path = resources.files("logban.actions") / "mail.txt.jinja"
     return TEXT.from_string(path.read_text(encoding="utf-8"))
+
+
+def _key(change: Change) -> tuple[object, ...]:
+    """Give what makes a change the same one."""
+    ban = change.ban
+    return (change.kind, ban.jail, ban.subject, ban.time, ban.until)
 
 
 def _quoted(who: str) -> str:

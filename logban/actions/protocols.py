@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the daemon asks of an action: five verbs of an enforcer, one of a notifier.
 
-What only some enforcers need (Watched, Telling, Filling, Selective and the like) stands apart.
+What only some enforcers need (Watched, Telling, Filling, Selective and the like), or notifiers
+(Digesting), stands apart.
 
 The calls block.  Each action has one worker thread of its own, so its calls never overlap and
 never hold up another action.  A call that fails raises ActionError and is made again later.
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from logban.actions.pacing import Pace
 from logban.model import Ban, Change, Subject
 
 
@@ -144,6 +146,24 @@ class Inquiring(Protocol):
 
     def inquire_of(self, particulars: Particulars) -> None:
         """Take the source of what the lines say."""
+        ...
+
+
+@runtime_checkable
+class Digesting(Protocol):
+    """A notifier that can tell many changes in one: a flood of them is no flood of its own."""
+
+    @property
+    def pace(self) -> Pace | None:
+        """Say how many are told one by one; None: all of them."""
+        ...
+
+    def wants(self, change: Change) -> bool:
+        """Tell whether this is told at all; what is not need not wait."""
+        ...
+
+    def digest(self, changes: Sequence[Change], dropped: int) -> None:
+        """Tell all of them in one, or raise ActionError; ``dropped`` more can't be told."""
         ...
 
 

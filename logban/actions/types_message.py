@@ -37,6 +37,15 @@ def _span(text: str) -> float:
     return seconds
 
 
+def _gathering(text: str) -> float | None:
+    if text.strip().lower() in {"never", "no"}:
+        return None
+    seconds = parse_duration(text)
+    if not 10 <= seconds <= 86400:
+        raise ValueError("mails are gathered for 10 seconds to a day, or never")
+    return seconds
+
+
 def _count(text: str) -> int:
     try:
         count = int(text)
@@ -208,6 +217,19 @@ EMAIL = ActionType(
             _tell,
             frozenset({ChangeKind.BAN, ChangeKind.NOTICE}),
             "what is told: any of ban, extend, lift, expire, notice",
+        ),
+        Parameter(
+            "burst",
+            _count,
+            5,
+            "how many mails are sent one by one within the span of `digest`; what comes beyond is "
+            "gathered for one mail that lists all of it",
+        ),
+        Parameter(
+            "digest",
+            _gathering,
+            600.0,
+            "how long it is gathered, 10m for instance; never: every change has a mail of its own",
         ),
         Parameter("lines", _count, 20, "how many log lines behind the ban are shown at most"),
         Parameter("whois", yes_or_no, False, "whether to say whose the address is"),

@@ -31,7 +31,8 @@ from logban.actions.delivery import Delivery, Either, NotAgain, Sendmail, Smtp
 from logban.actions.email import SUBJECT, Email, Letter, _default_body, build
 from logban.actions.mail_server import Endpoint, Tls
 from logban.actions.mails import Envelope
-from logban.actions.protocols import Notifier
+from logban.actions.pacing import Pace
+from logban.actions.protocols import Digesting, Notifier
 from logban.actions.templates import TEXT
 from logban.actions.types_message import EMAIL
 from logban.actions.whois import Whois
@@ -513,16 +514,17 @@ def test_a_server_that_takes_the_mail_and_hangs_leaves_doubt(serve) -> None:
     assert server.end() == []
 
 
-def test_the_memory_of_doubts_is_bounded() -> None:
+def test_the_memory_of_doubts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     class Doubtful:
         def deliver(self, _sender, _recipients, _message) -> Mapping[str, str]:
             raise NotAgain("perhaps")
 
     notifier = email(Doubtful())
-    for number in range(1030):
+    monkeypatch.setattr("logban.actions.email._REMEMBERED", 16)
+    for number in range(20):
         with pytest.raises(NotAgain):
             notifier.notify(Change(ChangeKind.BAN, replace(BAN, time=NOW + number), NOW))
-    assert len(notifier._ended) == 1024
+    assert len(notifier._ended) == 16
 
 
 def test_a_dead_port_is_an_error() -> None:
@@ -923,3 +925,56 @@ def test_no_descriptor_is_left_open(serve) -> None:
     with pytest.raises(ActionError):
         email(smtp(server.endpoint)).notify(CHANGE)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_digest_lists_every_change_and_nothing_hostile_reaches_it() -> None:
+    kept = Kept()
+    notifier = email(kept, tell=frozenset(ChangeKind))
+    who = [Subject(SubjectKind.IP, f"10.0.{number >> 8}.{number & 255}") for number in range(700)]
+    changes = [Change(ChangeKind.BAN, replace(BAN, subject=each), NOW) for each in who]
+    evil = Subject(SubjectKind.USER, user="6003\r\nBcc: all@example.org\x1b[2J\u202e")
+    changes.append(Change(ChangeKind.LIFT, replace(BAN, subject=evil, until=None), NOW + 60))
+    notifier.digest(changes, 3)
+    (message,) = kept.messages
+    assert message["Subject"] == "[logban] ASTERISK: 700 banned, 1 bans lifted on pbx.example.org"
+    assert message["X-Logban-Event"] == "digest"
+    assert message["Bcc"] is None
+    text = content(message)
+    lines = text.splitlines()
+    assert sum(str(each) in line.split() for each in who for line in lines) == 700
+    assert (
+        "2026-11-20 11:00:00  banned 10.0.0.0  until 2026-11-20 14:00:00  "
+        "(5 failures, wrong-password)"
+    ) in lines
+    assert any("Bcc: all@example.org\\x1b[2J\\u202e" in line for line in lines)
+    assert "\x1b" not in text
+    assert "3 more before these could not be kept." in lines
+
+
+def test_a_digest_that_may_have_arrived_is_not_sent_again() -> None:
+    class Doubtful(Kept):
+        def deliver(self, sender, recipients, message: bytes) -> Mapping[str, str]:
+            super().deliver(sender, recipients, message)
+            raise NotAgain("perhaps")
+
+    kept = Doubtful()
+    notifier = email(kept)
+    changes = [Change(ChangeKind.BAN, replace(BAN, time=NOW + each), NOW) for each in range(9)]
+    with pytest.raises(NotAgain):
+        notifier.digest(changes, 0)
+    notifier.digest(changes, 0)
+    notifier.notify(changes[3])
+    assert len(kept.messages) == 1
+
+
+def test_how_a_jail_says_when_mails_are_gathered() -> None:
+    for written, pace in (
+        ({}, Pace(5, 600.0)),
+        ({"burst": "0", "digest": "1h"}, Pace(0, 3600.0)),
+        ({"digest": "never"}, None),
+    ):
+        made = build(catalogue.parse("pbx", "email", written), FakeClock())
+        assert isinstance(made, Digesting)
+        assert made.pace == pace
+    with pytest.raises(ParameterError, match="10 seconds to a day, or never"):
+        catalogue.parse("pbx", "email", {"digest": "1s"})
