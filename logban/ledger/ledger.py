@@ -36,7 +36,16 @@ from logban.model import (
 Key = tuple[str, Subject]
 
 EXEMPT: Final = "exempt"
-"""What a ban was ended by if its subject became exempt; such a ban counts against nobody."""
+"""What a ban was ended by if its subject became exempt."""
+
+SUCCESS: Final = "success"
+"""What a ban was ended by if its subject got in, and so was a customer."""
+
+_MISTAKES: Final = (EXEMPT, SUCCESS)
+"""What ends a ban that counts against nobody."""
+
+_OFFENDERS: Final = (SubjectKind.IP, SubjectKind.NET)
+"""What offends: an account is a victim, and a customer's phone with an old password no attacker."""
 
 _SPARE_ENDS: Final = 1000
 _UNGROWN: Final = Growth()
@@ -151,7 +160,8 @@ class Ledger:
             verdict.evidence,
             offence=self._number(verdict),
         )
-        self._offences.add(Offence(ban.jail, ban.subject, ban.time, until))
+        if ban.offence:
+            self._offences.add(Offence(ban.jail, ban.subject, ban.time, until))
         return self._put(ban, ChangeKind.BAN, now)
 
     def recidivism(self, change: Change) -> list[Verdict]:
@@ -160,7 +170,7 @@ class Ledger:
         The bans of such jails are not counted themselves.
         """
         ban = change.ban
-        if change.kind is not ChangeKind.BAN or ban.jail in self._recidives:
+        if change.kind is not ChangeKind.BAN or not ban.offence or ban.jail in self._recidives:
             return []
         verdicts = []
         for jail, enough in self._recidives.items():
@@ -222,8 +232,9 @@ class Ledger:
             raise UsageError("it was lifted here after that ban began")
         current = self._active.get((ban.jail, ban.subject))
         if current is None:
-            ban = replace(ban, offence=self.earlier(ban.jail, ban.subject, ban.time) + 1)
-            self._offences.add(Offence(ban.jail, ban.subject, ban.time, ban.until))
+            if ban.subject.kind in _OFFENDERS:
+                ban = replace(ban, offence=self.earlier(ban.jail, ban.subject, ban.time) + 1)
+                self._offences.add(Offence(ban.jail, ban.subject, ban.time, ban.until))
             return self._put(ban, ChangeKind.BAN, now)
         if current.until is None or (ban.until is not None and ban.until <= current.until):
             return None
@@ -245,13 +256,14 @@ class Ledger:
     def lift_where(self, unwanted: Callable[[Ban], bool], now: float, by: str) -> list[Change]:
         """Take back every ban of which ``unwanted`` is true; no floor is set."""
         keys = [key for key, ban in self._active.items() if unwanted(ban)]
-        forgiven = by == EXEMPT
-        return [self._end(key, ChangeKind.LIFT, now, by, forgiven=forgiven) for key in keys]
+        return [self._end(key, ChangeKind.LIFT, now, by, forgiven=by in _MISTAKES) for key in keys]
 
     def end(self, jail: str, subject: Subject, now: float, by: str) -> list[Change]:
         """Take a jail's ban on a subject back, if there is one; no floor is set."""
         key = (jail, subject)
-        return [self._end(key, ChangeKind.LIFT, now, by)] if key in self._active else []
+        if key not in self._active:
+            return []
+        return [self._end(key, ChangeKind.LIFT, now, by, forgiven=by in _MISTAKES)]
 
     def expire(self, now: float) -> list[Change]:
         """End the bans whose time is up."""
@@ -324,10 +336,12 @@ class Ledger:
         return checkpoint
 
     def _number(self, verdict: Verdict) -> int:
-        """Tell the number of the ban that a verdict lays or extends, among those that count."""
+        """Tell the number of the ban that a verdict lays or extends; 0 if it does not count."""
         current = self._active.get((verdict.jail, verdict.subject))
         if current is not None:
             return current.offence
+        if verdict.subject.kind not in _OFFENDERS:
+            return 0
         return self.earlier(verdict.jail, verdict.subject, verdict.time) + 1
 
     def _until(self, verdict: Verdict) -> float | None:

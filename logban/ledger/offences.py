@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The bans that somebody has had, as far as they count against him.
 
-An offence is a ban that a jail laid on somebody who was free.  An extension is none: who is
-banned already has only gone on.  Memory is bounded: beyond ``MAX_OFFENCES`` the oldest are
+An offence is a ban that a jail laid on an address or network that was free.  An extension is none:
+who is banned already has only gone on.  Memory is bounded: beyond ``MAX_OFFENCES`` the oldest are
 forgotten first, so that a restart, which takes up the newest of the database, knows the same.
 """
 

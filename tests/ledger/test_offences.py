@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from logban.bantime import DAY, Growth
 from logban.judging.exemptions import Exemption
-from logban.ledger.ledger import EXEMPT, Ledger, Recidive
+from logban.ledger.ledger import EXEMPT, SUCCESS, Ledger, Recidive
 from logban.ledger.offences import Offence, Offences
 from logban.ledger.store import SCHEMA_VERSION, Store
-from logban.model import RECIDIVE, Change, ChangeKind, Subject, Verdict
+from logban.model import RECIDIVE, Change, ChangeKind, Subject, SubjectKind, Verdict
 
 NOW = 1_795_168_800.0
 SUBJECTS = tuple(Subject.parse(f"198.51.100.{n}") for n in range(3))
@@ -132,6 +132,31 @@ def test_a_ban_that_an_exemption_ends_does_not_count_and_earlier_ones_do() -> No
     ban(ledger, NOW + 2000)
     ledger.lift_where(lambda _: True, NOW + 2001, "reload")
     assert ledger.earlier("a", SOMEBODY, NOW + 2002) == 2
+
+
+def test_a_ban_that_a_success_ends_does_not_count() -> None:
+    ledger = ledger_of(a=GROWTH)
+    ban(ledger, NOW)
+    ledger.end("a", SOMEBODY, NOW + 1, SUCCESS)
+    assert length(ban(ledger, NOW + 2)) == 600
+    ledger.end("a", SOMEBODY, NOW + 3, "something else")
+    assert length(ban(ledger, NOW + 4)) == 1200
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        Subject(SubjectKind.USER, user="2001"),
+        Subject(SubjectKind.USER_IP, "198.51.100.7", "2001"),
+    ],
+)
+def test_an_account_and_a_customers_phone_do_not_offend(subject: Subject) -> None:
+    ledger = ledger_of(a=GROWTH)
+    ledger.set_jail("r", None, Recidive(maxretry=1, findtime=DAY, bantime=DAY))
+    for n in range(3):
+        ledger.expire(NOW + n * 1000)
+        (change,) = ledger.decide_all([verdict(NOW + n * 1000, subject=subject)], NOW + n * 1000)
+        assert (length(change), change.ban.offence) == (600, 0)
 
 
 def test_a_ban_by_hand_is_no_offence() -> None:
