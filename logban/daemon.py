@@ -121,6 +121,7 @@ class Daemon:
             exemptions=self.exemptions,
             ledger=self.ledger,
             abuse=Abuse(self._exempting.lose),
+            enquiries=self.deciding.enquiries,
             trust=self.trust,
             brakes=self.deciding.brakes,
             submit=self._submit,

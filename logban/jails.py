@@ -9,15 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from logban.actions import catalogue
+from logban.actions.process import run
 from logban.clock import Clock
 from logban.config.settings import Configuration, JailSettings
 from logban.errors import LogbanError
 from logban.jail import Actions, Jail, limits_of, recidive_of
 from logban.judging.abuse import Abuse
 from logban.judging.brakes import Brakes
+from logban.judging.enquiries import Enquiries
 from logban.judging.exemption_book import ExemptionBook
+from logban.judging.ignore_command import TIME_LIMIT, IgnoreCommand
 from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
 from logban.model import Ban, Change, Evidence, Subject
@@ -25,6 +30,10 @@ from logban.particulars import BanParticulars
 from logban.sources.files import FileSources
 
 log = logging.getLogger(__name__)
+
+
+PROGRAMS: Final = 4
+"""Programs for ``ignorecommand`` that run at the same time; verdicts wait for their turn."""
 
 
 class Jails:
@@ -39,6 +48,7 @@ class Jails:
         exemptions: ExemptionBook,
         ledger: Ledger,
         abuse: Abuse,
+        enquiries: Enquiries,
         trust: Trust,
         brakes: Brakes,
         submit: Callable[[Iterable[Change]], None],
@@ -56,6 +66,8 @@ class Jails:
         self._exemptions = exemptions
         self._ledger = ledger
         self._abuse = abuse
+        self._enquiries = enquiries
+        self._programs = ThreadPoolExecutor(PROGRAMS, "ignorecommand")
         self._trust = trust
         self._brakes = brakes
         self._submit = submit
@@ -83,6 +95,7 @@ class Jails:
 
     async def close(self) -> None:
         """Let go of all actions; what is in force stays so."""
+        self._programs.shutdown(wait=False, cancel_futures=True)
         await asyncio.gather(*(actions.close() for actions in self.actions.values()))
 
     def following(self, patterns: frozenset[str]) -> list[Jail]:
@@ -131,6 +144,7 @@ class Jails:
         self._abuse.set_jail(name, settings.exempt_maxretry, settings.findtime)
         self._brakes.set_jail(name, limits_of(settings))
         self._ledger.set_jail(name, settings.growth, recidive_of(settings))
+        self._enquiries.set_jail(name, self._asked(settings), time_limit=TIME_LIMIT)
         self.running[name] = Jail(
             settings,
             exempt=lambda subject: self._exemptions.exempt(name, subject),
@@ -145,6 +159,11 @@ class Jails:
         )
         for path in settings.log_paths:
             self._sources.follow([path.pattern], backend=settings.backend, start=path.start)
+
+    def _asked(self, settings: JailSettings) -> list[IgnoreCommand]:
+        """Give the program that a jail asks whether somebody is exempt, if it has one."""
+        words, keep = settings.ignore_command, settings.ignore_keep
+        return [IgnoreCommand(words, keep, _run, self._programs)] if words else []
 
     async def go_over(self, new: Configuration) -> list[str]:
         """Go over to another configuration; tell what changed.
@@ -225,6 +244,14 @@ class Jails:
                     log.info(
                         "removed what earlier jails have left in %s: %s", kind, ", ".join(gone)
                     )
+
+
+def _run(argv: Sequence[str]) -> int:
+    """Run a program to its end and give its exit code; TimeoutError if it takes too long."""
+    finished = run(argv, timeout=TIME_LIMIT, limit=0)
+    if finished.timed_out:
+        raise TimeoutError(f"{argv[0]} has not ended within {TIME_LIMIT:g} s")
+    return finished.code
 
 
 def _names(configuration: Configuration) -> list[str]:

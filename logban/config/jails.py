@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -98,6 +99,8 @@ def read_jail(
         growth=reader.growth(),
         recidive=reader.is_recidive,
         use_dns=reader.get(table.USEDNS),
+        ignore_command=reader.ignore_command(),
+        ignore_keep=reader.get(table.IGNORECACHE),
         exempt_maxretry=reader.get(table.EXEMPT_MAXRETRY),
         max_bans_per_minute=reader.get(table.MAX_BANS_PER_MINUTE),
         max_registered_users=reader.get(table.MAX_REGISTERED_USERS),
@@ -154,9 +157,18 @@ class _Reader:
 
     def tell_of_ignored(self) -> None:
         """Warn of what is written and not followed."""
-        self.get(table.IGNORECOMMAND)
         if self.is_recidive and "logpath" in self.section.values:
             self._warn("logpath", "the jail counts the bans of the other jails, and reads no file")
+
+    def ignore_command(self) -> tuple[str, ...]:
+        """Give the words of the program that is asked whether somebody is exempt."""
+        words = self.get(table.IGNORECOMMAND)
+        value = self.scope.find(table.IGNORECOMMAND.name)
+        if words and value is not None and not os.access(words[0], os.X_OK):
+            message = f"ignorecommand: {words[0]} can't be run"
+            hint = "as long as it is not there, nobody is exempt by it"
+            self.problems.append(warning(self._at(value.origin), message, hint))
+        return words
 
     def growth(self) -> Growth | None:
         """Give how bans grow; None if they don't."""

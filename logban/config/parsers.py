@@ -201,17 +201,6 @@ def use_dns(written: str) -> UseDns:
         raise ValueError("it is none of fail2ban's words") from None
 
 
-def nothing(why: str) -> Callable[[str], str]:
-    """Make a reader that takes no value but the empty one."""
-
-    def parse(written: str) -> str:
-        if written:
-            raise ValueError(why)
-        return written
-
-    return parse
-
-
 def log_level(written: str) -> str:
     """Read a level in fail2ban's words and give Python's."""
     try:

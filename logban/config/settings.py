@@ -65,7 +65,8 @@ class JailSettings:
     networks, and names in lower case.  ``time_zone`` is an IANA name or ``UTC+0200``.
     ``max_matches`` is the number of lines that are kept as evidence with a ban.  ``growth`` is None
     where every ban lasts ``bantime``.  ``recidive`` says that the jail counts, in place of lines,
-    the bans of the other jails.
+    the bans of the other jails.  ``ignore_command`` is asked whether somebody is exempt, and its
+    answers hold for ``ignore_keep`` seconds.
     """
 
     name: str
@@ -89,6 +90,8 @@ class JailSettings:
     growth: Growth | None = None
     recidive: bool = False
     use_dns: UseDns = UseDns.NO
+    ignore_command: tuple[str, ...] = ()
+    ignore_keep: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

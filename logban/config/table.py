@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeVar
 
 from logban.actions.declaration import ActionSpec
 from logban.bantime import Growth
-from logban.config import growth, parsers, telling
+from logban.config import growth, ignoring, parsers, telling
 from logban.config.settings import Backend, LogPath, UseDns
 from logban.matching.definition import Proof
 
@@ -164,12 +164,21 @@ ACTION: Final = Setting(
     "%(action_)s",
     "what is done with a ban, one action a line: name[parameter=value, ...]",
 )
-IGNORECOMMAND: Final = Setting(
+IGNORECOMMAND: Final[Setting[tuple[str, ...]]] = Setting(
     "ignorecommand",
-    parsers.nothing("no program is asked whether an address is exempt; list it in ignoreip"),
-    "",
-    "fail2ban's; not supported",
-    allowed="nothing",
+    ignoring.command,
+    (),
+    "a program that is asked whether somebody who is about to be banned is exempt, started without "
+    "a shell: exit code 0 says so",
+    allowed="/path/to/program <ip> ...",
+)
+IGNORECACHE: Final = Setting(
+    "ignorecache",
+    ignoring.cache,
+    0.0,
+    "how long an answer of ignorecommand holds",
+    "seconds",
+    "max-time=5m, ...; nothing: it is asked each time",
 )
 
 _GROWTH: Final = Growth()
@@ -233,7 +242,6 @@ MEMORY: Final = Setting(
     "1d, 4w, ...; 90d at the most",
 )
 _NOT_FOLLOWED: Final = (
-    Setting("ignorecache", parsers.text, "", "fail2ban's; there is no command to cache"),
     Setting("skip_if_nologs", parsers.text, "", "fail2ban's; a jail always waits for its files"),
     Setting("systemd_if_nologs", parsers.text, "", "fail2ban's; a jail waits for its files"),
 )
@@ -431,6 +439,7 @@ JAIL_SETTINGS: Final = (
     LOGENCODING,
     LOGTIMEZONE,
     IGNORECOMMAND,
+    IGNORECACHE,
     INCREMENT,
     FACTOR,
     MULTIPLIERS,

@@ -84,6 +84,7 @@ class Enquiries:
         self._time_limit = time_limit
         self._everywhere: tuple[Enquiry, ...] = ()
         self._of_jail: dict[str, tuple[Enquiry, ...]] = {}
+        self._limits: dict[str, float] = {}
         self._answers: dict[tuple[Enquiry, Subject], tuple[float, Answer]] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
 
@@ -92,14 +93,23 @@ class Enquiries:
         self._everywhere = tuple(enquiries)
         self._forget_strangers()
 
-    def set_jail(self, jail: str, enquiries: Iterable[Enquiry]) -> None:
-        """Note the sources that only this jail asks, after those of all."""
+    def set_jail(
+        self, jail: str, enquiries: Iterable[Enquiry], *, time_limit: float | None = None
+    ) -> None:
+        """Note the sources that only this jail asks, after those of all.
+
+        ``time_limit`` is how long they may take where that is longer than usual.
+        """
         self._of_jail[jail] = tuple(enquiries)
+        self._limits.pop(jail, None)
+        if time_limit is not None:
+            self._limits[jail] = time_limit
         self._forget_strangers()
 
     def forget_jail(self, jail: str) -> None:
         """Forget a jail that is no more."""
         self._of_jail.pop(jail, None)
+        self._limits.pop(jail, None)
         self._forget_strangers()
 
     def concerned(self, verdict: Verdict) -> list[Enquiry]:
@@ -136,19 +146,20 @@ class Enquiries:
 
     async def answers(self, verdict: Verdict) -> list[Answer]:
         """Ask as :meth:`ask` does, and give what each source said, in order."""
-        deadline = asyncio.get_running_loop().time() + self._time_limit
-        asked = self.concerned(verdict)
-        return await asyncio.gather(*(self._answer(each, verdict, deadline) for each in asked))
+        own = self._of_jail.get(verdict.jail, ())
+        usual, longer = self._time_limit, self._limits.get(verdict.jail, self._time_limit)
+        limited = [(each, longer if each in own else usual) for each in self.concerned(verdict)]
+        return await asyncio.gather(*(self._answer(each, verdict, to) for each, to in limited))
 
-    async def _answer(self, enquiry: Enquiry, verdict: Verdict, deadline: float) -> Answer:
+    async def _answer(self, enquiry: Enquiry, verdict: Verdict, time_limit: float) -> Answer:
         known = self._recall(enquiry, verdict.subject)
         if known is not None:
             return known
         try:
-            async with asyncio.timeout_at(deadline), self._slots:
+            async with asyncio.timeout(time_limit), self._slots:
                 answer = Answer(enquiry.name, await enquiry.ask(verdict))
         except TimeoutError:
-            answer = _silence(enquiry, f"no answer within {self._time_limit:g} s")
+            answer = _silence(enquiry, f"no answer within {time_limit:g} s")
         except (OSError, LogbanError) as error:
             answer = _silence(enquiry, str(error) or type(error).__name__)
         except Exception as error:

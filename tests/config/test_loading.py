@@ -94,7 +94,8 @@ def test_jails_are_off_unless_they_are_on(directory: Path, write: Write) -> None
         ("logencoding = utf-16", ":5: logencoding: 'utf-16': an encoding is needed"),
         ("logtimezone = Europe/Berln", ":5: logtimezone: 'Europe/Berln': there is no such time"),
         ("ignoreip = 10.0.0.1 10.0.0", ":5: ignoreip: '10.0.0': it is no address"),
-        ("ignorecommand = /bin/x <ip>", ":5: ignorecommand: '/bin/x <ip>': no program is asked"),
+        ("ignorecommand = x <ip>", ":5: ignorecommand: 'x <ip>': write the program's whole path"),
+        ("ignorecache = 5m", ":5: ignorecache: '5m': it has a key, max-count and max-time"),
         ("logpath = /a\n  b", ":6: logpath: 'b': a log file's path begins with '/'"),
         ("logpath =", ":1: the jail 'bad' reads no log file; set logpath"),
         ("filter = y", ":5: there is no filter 'y'; there is no filters.d/y.conf"),
@@ -238,7 +239,7 @@ def test_what_is_wrong_with_a_file_concerns_its_jails(directory: Path, write: Wr
 
 def test_what_is_taken_and_not_followed_is_told_of(directory: Path, write: Write) -> None:
     text = f"[w]\n{BASE}usedns = warn\nbantime.increment = true\naction = nftables[chain=INPUT]\n"
-    configuration = load(write("jails.d/w.conf", text + "bantime.factor = 2\nignorecache =\n"))
+    configuration = load(write("jails.d/w.conf", text + "bantime.factor = 2\nskip_if_nologs =\n"))
     assert "w" in configuration.jails
     found = [str(each).partition(";")[0] for each in configuration.warnings]
     (told,) = found

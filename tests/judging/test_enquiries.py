@@ -167,3 +167,22 @@ def test_a_jail_that_is_gone_asks_nobody() -> None:
         assert not enquiries.concerned(verdict())
 
     story(tell)
+
+
+def test_a_jail_may_give_its_own_sources_longer() -> None:
+    async def tell(enquiries: Enquiries, _: FakeClock) -> None:
+        usual, patient = FakeEnquiry("usual"), FakeEnquiry("patient")
+        usual.may_answer.clear()
+        patient.may_answer.clear()
+        enquiries.set_everywhere([usual])
+        enquiries.set_jail("pbx", [patient], time_limit=0.1)
+        answers = await enquiries.answers(verdict())
+        assert [each.error for each in answers] == [
+            "no answer within 0.01 s",
+            "no answer within 0.1 s",
+        ]
+        enquiries.set_jail("pbx", [patient])
+        answers = await enquiries.answers(verdict(Subject.parse("198.51.100.8")))
+        assert {each.error for each in answers} == {"no answer within 0.01 s"}
+
+    story(tell, limit=0.01)

@@ -292,7 +292,7 @@ def test_nothing_of_the_tree_is_run(stock: Path, shipped: Path, tmp_path: Path) 
     touched = tmp_path / "touched"
     jail(
         stock,
-        f"[sshd]\nignorecommand = touch {touched}\naction = mine\nbantime = 5m\n",
+        f"[sshd]\nignorecommand = /bin/touch {touched}\naction = mine\nbantime = 5m\n",
     )
     (stock / "action.d" / "mine.conf").write_text(
         f"[Definition]\nactionstart = touch {touched}\nactionban = touch {touched}\n"
