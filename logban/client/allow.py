@@ -3,15 +3,24 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import click
 
 from logban.client.invocation import Invocation, common_options
 from logban.client.output import Cell, end, say, table
+from logban.client.ssh_peer import ssh_peer
 from logban.client.subject import parse_entry, span_callback
 from logban.control.payloads import AllowAdded, AllowEntry, AllowList, AllowRemoved
 
+ME_FOR = 86400.0
+"""Seconds for which --me exempts where nothing else is said: a day's work."""
 
-def _entry(_: click.Context, __: click.Parameter, value: str) -> str:
+
+def _entry(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
     try:
         return parse_entry(value)
     except ValueError as error:
@@ -25,20 +34,28 @@ def command() -> None:
 
 
 @command.command("add")
-@click.argument("entry", metavar="ENTRY", callback=_entry)
+@click.argument("entry", metavar="[ENTRY]", required=False, callback=_entry)
+@click.option("--me", is_flag=True, help="The address that this SSH session comes from.")
 @click.option(
     "--for",
     "seconds",
     metavar="SPAN",
     callback=span_callback,
-    help="How long: 10m, 3h, 1d12h; for good without it.",
+    help="How long: 10m, 3h, 1d12h, forever; for good without it, with --me for a day.",
 )
 @click.option("--note", metavar="TEXT", default="", help="Who that is; it is shown in the list.")
 @common_options
 @click.pass_context
-def add(context: click.Context, entry: str, seconds: float | str | None, note: str) -> None:
+def add(
+    context: click.Context, entry: str | None, me: bool, seconds: float | str | None, note: str
+) -> None:
     """Exempt an address, a network or a host name in every jail, and lift its bans at once."""
     invocation = Invocation.of(context)
+    if (entry is None) is not me:
+        raise click.UsageError("give either ENTRY, an address, network or name, or --me")
+    if me:
+        entry = ssh_peer(os.environ, os.getpid(), Path("/proc"))
+        seconds = ME_FOR if seconds is None else seconds
     limit = None if seconds == "forever" else seconds
     answer = invocation.ask(AllowAdded, "allow-add", entry=entry, seconds=limit, note=note)
     if invocation.json:

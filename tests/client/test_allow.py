@@ -71,3 +71,23 @@ def test_an_entry_is_taken_back(run, daemon):
 def test_what_was_mistyped_reaches_no_daemon(run, daemon, words):
     assert run("allow", *words).exit_code == 2
     assert daemon.asked == []
+
+
+def test_whoever_types_is_exempt_for_a_day_or_as_he_says(run, daemon, monkeypatch):
+    monkeypatch.setattr("logban.client.allow.ssh_peer", lambda *_: "203.0.113.9")
+    assert run("allow", "add", "--me").exit_code == 0
+    assert run("allow", "add", "--me", "--for", "1h", "--note", "hotel").exit_code == 0
+    assert run("allow", "add", "--me", "--for", "forever").exit_code == 0
+    assert daemon.asked == [
+        ("allow_add", "203.0.113.9", 86400.0, ""),
+        ("allow_add", "203.0.113.9", 3600.0, "hotel"),
+        ("allow_add", "203.0.113.9", None, ""),
+    ]
+
+
+@pytest.mark.parametrize("words", [(), ("192.0.2.1", "--me")])
+def test_it_is_either_me_or_somebody(run, daemon, words):
+    result = run("allow", "add", *words)
+    assert result.exit_code == 2
+    assert "give either ENTRY" in result.stderr
+    assert not daemon.asked
