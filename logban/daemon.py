@@ -30,7 +30,7 @@ from logban.judging.abuse import Abuse
 from logban.judging.brakes import Brakes
 from logban.judging.enquiries import Enquiries
 from logban.judging.exemption_book import ExemptionBook
-from logban.judging.names import Resolver
+from logban.judging.names import Resolver, ReverseResolver
 from logban.judging.trust import Trust
 from logban.ledger.checkpoints import Checkpoints
 from logban.ledger.ledger import Ledger
@@ -76,7 +76,7 @@ class World:
     """
 
     clock: Clock
-    resolver: Resolver
+    resolver: ReverseResolver
     own_addresses: Callable[[], frozenset[str]]
     host_resolver: Resolver | None = None
 

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from logban.clock import Clock
 from logban.config import parsers
-from logban.config.settings import ServerSettings
+from logban.config.settings import Reverse, ServerSettings
 from logban.errors import LogbanError
 from logban.judging.enquiries import Enquiries, Enquiry
 from logban.judging.exemption_book import ExemptionBook, is_name
 from logban.judging.exemption_files import PREFIX, FileList
+from logban.judging.exemption_geo import Geo
 from logban.judging.exemption_lists import KeptList
+from logban.judging.exemption_rdns import ReverseNames
 from logban.judging.exemption_redis import RedisList
 from logban.judging.exemptions import Exemption
-from logban.judging.names import Resolver, look_up
+from logban.judging.names import ReverseResolver, look_up
 from logban.ledger.ledger import Ledger
 from logban.ledger.records import Allowed
 from logban.model import Change
@@ -48,7 +51,7 @@ class Exempting:
         clock: Clock,
         *,
         enquiries: Enquiries,
-        resolver: Resolver,
+        resolver: ReverseResolver,
         own_addresses: Callable[[], frozenset[str]],
         submit: Callable[[Iterable[Change]], None],
     ) -> None:
@@ -62,6 +65,7 @@ class Exempting:
         self._submit = submit
         self._server = ServerSettings()
         self._redis: RedisList | None = None
+        self._geo: Geo | None = None
         self._files: dict[str, FileList] = {}
         self._faults: list[str] = []
         self._reading: dict[KeptList, asyncio.Task[None]] = {}
@@ -92,17 +96,40 @@ class Exempting:
         if self._redis is not None:
             await self._redis.close()
             self._redis = None
+        self._geo = None
         enquiries: list[Enquiry] = []
         if server.redis:
-            try:
+            with self._said():
                 self._redis = RedisList(server.redis, server.redis_prefix, self._clock)
-            except LogbanError as error:
-                self._faults.append(str(error))
-                log.error("%s", error)  # noqa: TRY400  # the sentence says it all
-            else:
                 enquiries.append(self._redis)
+        if server.rdns_domains:
+            outside = server.rdns_exempts is Reverse.OUTSIDE
+            names = ReverseNames(server.rdns_domains, self._resolver, outside=outside)
+            enquiries.append(names)
+        if server.geo_database:
+            with self._said():
+                self._geo = Geo(
+                    server.geo_database,
+                    allow=server.geo_allow,
+                    deny=server.geo_deny,
+                    weights=dict(server.geo_weight),
+                )
+        self._book.set_checks({} if self._geo is None else {self._geo.key: self._geo.check})
         self._book.set_lists_everywhere([] if self._redis is None else [self._redis.key])
         self._enquiries.set_everywhere(enquiries)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """Tell of a source that can't be taken up, and go on without it."""
+        try:
+            yield
+        except LogbanError as error:
+            self._faults.append(str(error))
+            log.error("%s", error)  # noqa: TRY400  # the sentence says it all
+
+    def weight(self, address: str) -> float:
+        """Give how many times a failure from an address counts because of where that is."""
+        return 1.0 if self._geo is None else self._geo.weight(address)
 
     async def run(self) -> None:
         """Look names and addresses up again and again, until cancelled."""
@@ -144,7 +171,8 @@ class Exempting:
 
     def _lists(self) -> list[KeptList]:
         kept: list[KeptList] = [*self._files.values()]
-        return kept if self._redis is None else [self._redis, *kept]
+        kept += [each for each in (self._redis, self._geo) if each is not None]
+        return kept
 
     def _read_lists(self) -> list[asyncio.Task[None]]:
         """Begin to read every list that is not being read; one that hangs holds up no other."""

@@ -15,6 +15,7 @@ from logban.config import load
 from logban.ledger.records import Allowed
 from logban.model import Subject
 from logban.testing.machine import BAD, NOW, OTHER, Machine, until
+from logban.testing.mmdb import database
 from logban.testing.redis_server import RedisServer
 
 WHO = Subject.parse(BAD)
@@ -172,5 +173,33 @@ def test_redis_that_is_not_there_is_told_and_bans_go_on(bench: Machine, tmp_path
             assert "can't be read" in problem
             bench.fail(times=2)
             await until(lambda: WHO in bench.enforcer().in_force)
+
+    once(story)
+
+
+def test_names_and_countries_of_addresses(bench: Machine, tmp_path: Path) -> None:
+    countries = tmp_path / "country.mmdb"
+    countries.write_bytes(database({f"{OTHER}/32": {"country": {"iso_code": "DE"}}}))
+
+    async def story() -> None:
+        bench.jail()
+        (bench.folder / "logban.conf").write_text(
+            "[server]\nrdns_domains = example.net\n"
+            f"geo_database = {countries}\ngeo_allow = DE\ngeo_weight = FR=3\n"
+        )
+        bench.names.named = {BAD: "dsl7.example.net"}
+        bench.names.known["dsl7.example.net"] = frozenset({BAD})
+        async with bench.running() as daemon:
+            assert not daemon.problems
+            bench.fail(times=2)
+            bench.fail(OTHER, 2)
+            bench.fail("192.0.2.99", 2)
+            await until(lambda: len(daemon.ledger) == 1)
+            await until(lambda: not daemon.deciding.pending)
+            assert [ban.subject.network for ban in daemon.ledger.active()] == ["192.0.2.99"]
+            # The database may come after the ban.
+            countries.write_bytes(database({"192.0.2.99/32": {"country": {"iso_code": "DE"}}}))
+            await bench.let_pass(1.5)
+            await until(lambda: not len(daemon.ledger))
 
     once(story)

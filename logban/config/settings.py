@@ -18,6 +18,13 @@ MANUAL = "manual"
 """The jail that bans by hand belong to; it always exists."""
 
 
+class Reverse(StrEnum):
+    """Who is exempt by the name of his address: those inside a list of domains, or all others."""
+
+    INSIDE = "inside"
+    OUTSIDE = "outside"
+
+
 class Start(StrEnum):
     """Where the first reading of a log file begins."""
 
@@ -107,6 +114,12 @@ class ServerSettings:
     match_timeout: float = 0.1
     redis: str = ""
     redis_prefix: str = "white_list:"
+    rdns_domains: tuple[str, ...] = ()
+    rdns_exempts: Reverse = Reverse.INSIDE
+    geo_database: tuple[str, ...] = ()
+    geo_allow: tuple[str, ...] = ()
+    geo_deny: tuple[str, ...] = ()
+    geo_weight: tuple[tuple[str, float], ...] = ()
     metrics_file: Path | None = None
     metrics_port: int | None = None
     alarm: ActionSpec | None = None

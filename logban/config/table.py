@@ -14,8 +14,8 @@ from typing import Final, Generic, TypeVar
 
 from logban.actions.declaration import ActionSpec
 from logban.bantime import Growth
-from logban.config import growth, ignoring, parsers, telling
-from logban.config.settings import Backend, LogPath, UseDns
+from logban.config import growth, ignoring, origins, parsers, telling
+from logban.config.settings import Backend, LogPath, Reverse, UseDns
 from logban.matching.definition import Proof
 
 T_co = TypeVar("T_co", covariant=True)
@@ -517,12 +517,52 @@ OPERATORS: Final[Setting[tuple[str, ...] | None]] = Setting(
     "all of the group where this is not set; root always may",
     allowed="names of users and @groups, or nobody",
 )
+RDNS_DOMAINS: Final[Setting[tuple[str, ...]]] = Setting(
+    "rdns_domains",
+    origins.domains,
+    (),
+    "domains; whoever has an address whose name is in one of them, and leads back, is never banned",
+    allowed="example.net, dialin.example.org, ...",
+)
+RDNS_EXEMPTS: Final = Setting(
+    "rdns_exempts",
+    origins.reverse,
+    Reverse.INSIDE,
+    "whether those inside rdns_domains are exempt, or all those outside",
+    allowed="inside, outside",
+)
+GEO_DATABASE: Final[Setting[tuple[str, ...]]] = Setting(
+    "geo_database",
+    origins.paths,
+    (),
+    "MaxMind databases of countries and of autonomous systems; read again when they change",
+    allowed="/var/lib/GeoIP/GeoLite2-Country.mmdb, ...",
+)
+GEO_ALLOW: Final[Setting[tuple[str, ...]]] = Setting(
+    "geo_allow", origins.codes, (), "where nobody is ever banned", "", "DE, AS64500, ..."
+)
+GEO_DENY: Final[Setting[tuple[str, ...]]] = Setting(
+    "geo_deny", origins.codes, (), "where one failure is enough", "", "KP, AS64500, ..."
+)
+GEO_WEIGHT: Final[Setting[tuple[tuple[str, float], ...]]] = Setting(
+    "geo_weight",
+    origins.weights,
+    (),
+    "how many times a failure from there counts",
+    allowed="CN=2, AS64500=1.5, ...",
+)
 SERVER_SETTINGS: Final[tuple[Setting[object], ...]] = (
     LOGLEVEL,
     MAX_TRACKED,
     MATCH_TIMEOUT,
     REDIS,
     REDIS_PREFIX,
+    RDNS_DOMAINS,
+    RDNS_EXEMPTS,
+    GEO_DATABASE,
+    GEO_ALLOW,
+    GEO_DENY,
+    GEO_WEIGHT,
     METRICS_FILE,
     METRICS_PORT,
     ALARM,

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
 from logban.model import canonical_address
@@ -15,6 +16,9 @@ log = logging.getLogger(__name__)
 
 LOOKUP_TIMEOUT: Final = 5.0
 """Seconds that the look-up of one name may take."""
+
+REVERSE_THREADS: Final = 16
+"""Addresses whose names are looked up at a time."""
 
 
 class Resolver(Protocol):
@@ -25,8 +29,23 @@ class Resolver(Protocol):
         ...
 
 
+class ReverseResolver(Resolver, Protocol):
+    """Looks names up, and addresses too."""
+
+    async def name_of(self, address: str) -> str | None:
+        """Give the name of an address, None if it has none; OSError if the DNS does not say."""
+        ...
+
+
 class SystemResolver:
-    """The host's own resolver."""
+    """The host's own resolver.
+
+    Names of addresses are asked for in threads of their own: whoever is to be banned may have made
+    his name servers slow, and nobody else should wait for them.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(REVERSE_THREADS, "reverse")
 
     async def resolve(self, name: str) -> frozenset[str]:
         """Give a name's addresses, A and AAAA, in canonical form; OSError if there are none."""
@@ -34,6 +53,19 @@ class SystemResolver:
         lookup = loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
         answers = await asyncio.wait_for(lookup, LOOKUP_TIMEOUT)
         return frozenset(canonical_address(str(at[0]).partition("%")[0]) for *_, at in answers)
+
+    async def name_of(self, address: str) -> str | None:
+        """Give the name of an address, None if it has none; OSError if the DNS does not say."""
+        loop = asyncio.get_running_loop()
+        try:
+            name, _ = await loop.run_in_executor(
+                self._threads, socket.getnameinfo, (address, 0), socket.NI_NAMEREQD
+            )
+        except socket.gaierror as error:
+            if error.errno == socket.EAI_NONAME:
+                return None
+            raise
+        return name
 
 
 async def look_up(resolver: Resolver, names: Iterable[str]) -> dict[str, frozenset[str]]:

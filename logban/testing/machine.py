@@ -34,12 +34,17 @@ class FakeResolver:
 
     def __init__(self) -> None:
         self.known: dict[str, frozenset[str]] = {}
+        self.named: dict[str, str] = {}
 
     async def resolve(self, name: str) -> frozenset[str]:
         """Give a name's addresses; OSError if it was told none."""
         if name not in self.known:
             raise OSError(f"{name} is not known")
         return self.known[name]
+
+    async def name_of(self, address: str) -> str | None:
+        """Give the name of an address, if it was told one."""
+        return self.named.get(address)
 
 
 class Machine:
