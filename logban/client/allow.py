@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from logban.client.completing import jails
 from logban.client.invocation import Invocation, common_options
 from logban.client.output import Cell, end, say, table
 from logban.client.ssh_peer import ssh_peer
@@ -79,7 +80,7 @@ def delete(context: click.Context, entry: str) -> None:
 
 
 @command.command("list")
-@click.option("--jail", metavar="JAIL", help="All that holds for this jail.")
+@click.option("--jail", metavar="JAIL", shell_complete=jails, help="All that holds for this jail.")
 @common_options
 @click.pass_context
 def show(context: click.Context, jail: str | None) -> None:

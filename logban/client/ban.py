@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import click
 
+from logban.client.completing import jails
 from logban.client.invocation import Invocation, common_options
 from logban.client.output import Cell, end, say
 from logban.client.subject import span_callback, subjects_callback, typed
@@ -17,7 +18,12 @@ from logban.model import Subject
 @click.argument(
     "subjects", metavar="SUBJECT...", nargs=-1, required=True, callback=subjects_callback
 )
-@click.option("--jail", metavar="JAIL", help="Ban in this jail: by its actions, for its bantime.")
+@click.option(
+    "--jail",
+    metavar="JAIL",
+    shell_complete=jails,
+    help="Ban in this jail: by its actions, for its bantime.",
+)
 @click.option(
     "--for",
     "seconds",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import click
 
 from logban.client.bans import ban_table
+from logban.client.completing import jails
 from logban.client.invocation import Invocation, common_options
 from logban.client.output import say
 from logban.client.subject import subjects_callback
@@ -15,7 +16,7 @@ from logban.model import Subject
 
 @click.command("banned")
 @click.argument("subjects", metavar="[SUBJECT]...", nargs=-1, callback=subjects_callback)
-@click.option("--jail", metavar="JAIL", help="Only the bans of this jail.")
+@click.option("--jail", metavar="JAIL", shell_complete=jails, help="Only the bans of this jail.")
 @common_options
 @click.pass_context
 def command(context: click.Context, subjects: tuple[Subject, ...], jail: str | None) -> None:

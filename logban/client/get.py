@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import click
 
+from logban.client.completing import jails
 from logban.client.invocation import Invocation, common_options
 from logban.client.output import moment
 from logban.client.set import show_exempt
@@ -13,7 +14,7 @@ from logban.text import visible
 
 
 @click.command("get")
-@click.argument("jail")
+@click.argument("jail", shell_complete=jails)
 @click.argument("verb", type=click.Choice(("banip", "ignoreip")))
 @click.argument("separator", metavar="[SEPARATOR]", default=" ")
 @click.option("--with-time", is_flag=True, help="A ban a line, with its times.")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from logban.bantime import ordinal
+from logban.client.completing import jails
 from logban.client.invocation import Invocation, common_options
 from logban.client.offline import Progress, now_option
 from logban.client.output import Cell, count, moment, say
@@ -24,7 +25,7 @@ from logban.offline import Replay
 
 @click.command("replay")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
-@click.option("--jail", required=True, help="The jail that judges.")
+@click.option("--jail", required=True, shell_complete=jails, help="The jail that judges.")
 @click.option("--now", callback=now_option, metavar="ISO8601", help="The time to take for now.")
 @common_options
 @click.pass_context

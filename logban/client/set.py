@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import click
 
+from logban.client.completing import jails
 from logban.client.invocation import Invocation, common_options
 from logban.client.output import say
 from logban.client.subject import parse_entry, parse_subject
@@ -14,7 +15,7 @@ from logban.model import Subject
 
 
 @click.command("set")
-@click.argument("jail")
+@click.argument("jail", shell_complete=jails)
 @click.argument("verb", type=click.Choice(("banip", "unbanip", "addignoreip", "delignoreip")))
 @click.argument("addresses", metavar="IP...", nargs=-1, required=True)
 @click.option("--report-absent", is_flag=True, hidden=True, expose_value=False)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import click
 
 from logban.client.bans import ban_table
+from logban.client.completing import jails
 from logban.client.invocation import Invocation, common_options
 from logban.client.output import Cell, Text, count, moment, pairs, past, say, table
 from logban.control.payloads import (
@@ -25,7 +26,7 @@ _COLORS = {JailState.RUNNING: "green", JailState.WAITING: "yellow", JailState.FA
 
 
 @click.command("status")
-@click.argument("jail", required=False)
+@click.argument("jail", required=False, shell_complete=jails)
 @common_options
 @click.pass_context
 def command(context: click.Context, jail: str | None) -> None:

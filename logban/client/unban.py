@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import click
 
+from logban.client.completing import jails
 from logban.client.invocation import Invocation, common_options
 from logban.client.output import Cell, count, say
 from logban.client.subject import subjects_callback
@@ -15,7 +16,9 @@ from logban.model import Subject
 @click.command("unban")
 @click.argument("subjects", metavar="[SUBJECT]...", nargs=-1, callback=subjects_callback)
 @click.option("--all", "everybody", is_flag=True, help="Lift every ban.")
-@click.option("--jail", metavar="JAIL", help="Lift the bans of this jail only.")
+@click.option(
+    "--jail", metavar="JAIL", shell_complete=jails, help="Lift the bans of this jail only."
+)
 @common_options
 @click.pass_context
 def command(

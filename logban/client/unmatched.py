@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import click
 
+from logban.client.completing import jails
 from logban.client.invocation import Invocation, common_options
 from logban.client.output import Cell, count, past, say
 from logban.control.payloads import UnmatchedLines
 
 
 @click.command("unmatched")
-@click.argument("jail", required=False)
+@click.argument("jail", required=False, shell_complete=jails)
 @common_options
 @click.pass_context
 def command(context: click.Context, jail: str | None) -> None:
