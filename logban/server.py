@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Final
 
 import logban
 from logban.clock import SystemClock
@@ -27,10 +28,14 @@ from logban.ledger.store import Store
 from logban.sdnotify import ServiceManager
 from logban.service import DaemonService
 from logban.supervision import supervise
+from logban.text import visible
 
 log = logging.getLogger("logban")
 
 DATABASE = "logban.sqlite3"
+
+STATUS_EVERY: Final = 10.0
+"""Seconds between two looks at whether the service manager's line is still true."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,7 +101,7 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
         # Whoever asks is answered from a ledger that is whole: at the start and at the end.
         await control.start()
         _keep(background, supervise(service.watch.run, daemon.clock))
-        _keep(background, _tell_ready(daemon, manager))
+        _keep(background, _tell_how_it_is(daemon, service, manager))
         if manager.watchdog_seconds is not None:
             _keep(background, _tell_alive(manager, manager.watchdog_seconds / 2))
 
@@ -137,11 +142,30 @@ def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[object, object, None])
     task.add_done_callback(tasks.discard)
 
 
-async def _tell_ready(daemon: Daemon, manager: ServiceManager) -> None:
-    """Tell the service manager of the start once the bans are in force, or can't be soon."""
+async def _tell_how_it_is(daemon: Daemon, service: DaemonService, manager: ServiceManager) -> None:
+    """Tell the service manager of the start once the bans are in force, or can't be soon.
+
+    Afterwards keep the line that it shows true.
+    """
     good = await daemon.jails.in_force()
+    told = _status(daemon, service)
+    manager.ready(told if good else f"{told}; not all actions work: logban-client status")
+    while True:
+        await asyncio.sleep(STATUS_EVERY)
+        now = _status(daemon, service)
+        if now != told or not good:
+            manager.status(now)
+        told, good = now, True
+
+
+def _status(daemon: Daemon, service: DaemonService) -> str:
+    """Say in a line how it is: for ``systemctl status``."""
     status = f"{len(daemon.jails.running)} jails, {len(daemon.ledger)} bans"
-    manager.ready(status if good else f"{status}; not all actions work: logban-client status")
+    alarms = service.watch.alarms
+    if not alarms:
+        return status
+    more = f" and {len(alarms) - 1} more" if len(alarms) > 1 else ""
+    return f"{status}; {alarms[0].kind.severity}: {visible(alarms[0].message, 200)}{more}"
 
 
 async def _tell_alive(manager: ServiceManager, every: float) -> None:

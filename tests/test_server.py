@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import logban
+from logban import server
 from logban.client.connection import ask
 from logban.control.protocol import Request
 from logban.errors import LogbanError
@@ -97,6 +99,42 @@ def test_it_runs_until_it_is_told_to_stop(folder: Path, caplog: pytest.LogCaptur
     assert "stopped; bans stay in force until they end" in caplog.text
     assert not (folder / "run" / "s").exists()
     assert (folder / "state" / "logban.sqlite3").exists()
+
+
+@pytest.mark.usefixtures("root_level")
+def test_the_service_manager_is_told_how_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line that ``systemctl status`` shows follows jails, bans and alarms."""
+    (folder / "jails.d/bad.conf").write_text("[bad]\nenabled = perhaps\n")
+    place = folder / "notify"
+    monkeypatch.setenv("NOTIFY_SOCKET", str(place))
+    monkeypatch.setattr(server, "STATUS_EVERY", 0.02)
+    told: list[str] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(place))
+        manager.settimeout(10)
+
+        def hear(what: str) -> None:
+            while not told or what not in told[-1]:
+                told.append(manager.recv(4096).decode())
+
+        def story() -> None:
+            hear("STATUS=2 jails, 0 bans; critical: jail bad: jails.d/bad.conf:2: ")
+            at = folder / "run" / "s"
+            ask(at, Request("ban", {"subjects": [{"kind": "ip", "ip": "198.51.100.7"}]}))
+            hear("STATUS=2 jails, 1 bans; critical: ")
+            (folder / "jails.d/bad.conf").unlink()
+            ask(at, Request("reload"))
+            assert ask(at, Request("health"))["alarms"] == []
+            while "critical" in told[-1]:
+                told.append(manager.recv(4096).decode())
+            assert told[-1] == "STATUS=2 jails, 1 bans"
+
+        thread = meanwhile(folder, story)
+        assert run(folder) == 0
+        thread.join()
+    assert told[0].startswith("READY=1")
 
 
 @pytest.mark.usefixtures("root_level")
