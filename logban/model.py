@@ -15,6 +15,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NewType
 
+_CAPTURE: Final = 200
+
 CanonicalAddress = NewType("CanonicalAddress", str)
 """An address in compressed lower case, IPv4-mapped IPv6 written as IPv4."""
 
@@ -202,6 +204,10 @@ class Failure:
     kind: str = ""
     proven: bool = False
 
+    def captures(self) -> dict[str, str]:
+        """Give the captures as they are kept with a ban: many must not fill the memory."""
+        return {name: value[:_CAPTURE] for name, value in self.fields.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Success:
@@ -242,6 +248,7 @@ class Verdict:
     """The judgement: ban this subject from ``time`` until ``until`` (None: for ever).
 
     ``until`` is the end by bantime alone; for a repeat offender the ledger sets a later one.
+    ``fields`` are the captures of the failure that was one too many.
     """
 
     jail: str
@@ -251,6 +258,7 @@ class Verdict:
     failures: int
     rule: str
     evidence: tuple[Evidence, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +291,8 @@ class Ban:
 
     ``until`` is None for ever; ``time`` is that of the failure that was one too many.  ``offence``
     is the number of this ban among those that count against the subject, from 1; 0 if this one
-    does not count: it was laid by hand, or was a mistake.
+    does not count: it was laid by hand, or was a mistake.  ``fields`` are the captures of the last
+    failure, and are not kept over a restart.
     """
 
     jail: str
@@ -296,6 +305,7 @@ class Ban:
     origin: BanOrigin = BanOrigin.JAIL
     reason: str = ""
     offence: int = 0
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def remaining(self, now: float) -> float | None:
         """Give the seconds that it has left, never below 0; None for ever."""

@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "ledger": ("judging.exemptions",),
     "actions": (),
     "control": (),
-    "config": ("matching", "actions.catalogue", "actions.declaration"),
+    "config": ("matching", "actions.catalogue", "actions.declaration", "actions.shell"),
     "jail": ("config.settings", "matching", "judging", "actions", "ledger.ledger"),
     "offline": ("jail", "deciding", "sources.offline", "matching", "judging", "ledger", "config"),
     "particulars": ("config.settings", "matching"),

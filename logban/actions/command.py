@@ -11,9 +11,11 @@ escapes a ban by it either, as he would if the command were refused.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 import shlex
+import socket
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -23,6 +25,7 @@ from jinja2 import Template
 
 from logban.actions import process
 from logban.actions.declaration import ActionSpec
+from logban.actions.shell import Script, variable
 from logban.actions.templates import ARGUMENT, compiled, rendered
 from logban.clock import Clock
 from logban.durations import format_duration
@@ -35,6 +38,7 @@ _LOG = logging.getLogger(__name__)
 K = TypeVar("K")
 V = TypeVar("V")
 
+_NOTHING: Final[Mapping[str, str]] = {}
 _OUTPUT = 4096  # of a program, kept for the message about its failure
 _LINES = 20  # of evidence handed on; Linux takes at most 128 KiB in one argument
 _REMEMBERED = 4096  # lifted bans, and those that could not be
@@ -96,15 +100,18 @@ class CommandLine:
         return argv
 
 
+Line = CommandLine | Script
+
+
 @dataclass(frozen=True, slots=True)
 class Commands:
     """What is run at each event; None: nothing."""
 
-    ban: CommandLine | None = None
-    unban: CommandLine | None = None
-    extend: CommandLine | None = None
-    start: CommandLine | None = None
-    stop: CommandLine | None = None
+    ban: Line | None = None
+    unban: Line | None = None
+    extend: Line | None = None
+    start: Line | None = None
+    stop: Line | None = None
 
 
 _EVENTS: Final = tuple(event.name for event in fields(Commands))
@@ -134,7 +141,7 @@ class Command:
         self._timeout = timeout
         self._restored = restored
         self._created = clock.now()
-        self._started = False
+        self._started: set[str] = set()
         self._applied: dict[tuple[str, Subject], float | None] = {}
         self._lifted: OrderedDict[tuple[str, Subject, float], None] = OrderedDict()
         self._owed: OrderedDict[tuple[str, Subject], Ban] = OrderedDict()
@@ -144,9 +151,8 @@ class Command:
 
         Nobody else can find those: that they are in force can't be read.
         """
-        if not self._started and self._commands.start is not None:
-            self._for_jail(self._commands.start)
-        self._started = True
+        for family in _families(self._commands.start):
+            self._start(family)
         try:
             self._each(list(self._owed.values()), self._lift)
         except ActionError as error:  # it must not keep back new bans
@@ -171,9 +177,24 @@ class Command:
 
     def close(self) -> None:
         """Run ``stop``, where ``start`` was due; ActionError if it fails."""
-        if self._started and self._commands.stop is not None:
-            self._started = False
-            self._for_jail(self._commands.stop)
+        started, self._started = sorted(self._started), set()
+        stop = self._commands.stop
+        if stop is None:
+            return
+        for family in started if isinstance(stop, Script) and stop.inet != stop.inet6 else [""]:
+            if started:
+                self._for_jail(stop, family)
+
+    def takes(self, subject: Subject) -> bool:
+        """Tell whether it can be told of this subject: fail2ban's scripts know addresses alone."""
+        return bool(subject.network) or not isinstance(self._commands.ban, Script)
+
+    def _start(self, family: str) -> None:
+        """Run ``start`` for a family of addresses, or for both (""), once."""
+        if family not in self._started:
+            if self._commands.start is not None:
+                self._for_jail(self._commands.start, family)
+            self._started.add(family)
 
     def _apply(self, ban: Ban) -> None:
         now = self._clock.now()
@@ -181,10 +202,18 @@ class Command:
             return
         key = (ban.jail, ban.subject)
         if key not in self._applied:
-            if self._commands.ban is not None and (self._restored or ban.time >= self._created):
-                self._run(self._commands.ban, _values(ban, now))
+            is_new = ban.time >= self._created
+            if self._commands.ban is not None and (self._restored or is_new):
+                values = _values(ban, now)
+                if isinstance(self._commands.ban, Script):
+                    values["restored"] = int(not is_new)
+                if isinstance(self._commands.start, Script) and self._commands.start.on_demand:
+                    self._start(str(values["family"]))
+                if not is_new:
+                    self._clear(values)
+                self._run(self._commands.ban, values, ban.fields)
         elif self._applied[key] != ban.until and self._commands.extend is not None:
-            self._run(self._commands.extend, _values(ban, now))
+            self._run(self._commands.extend, _values(ban, now), ban.fields)
         self._applied[key] = ban.until
         self._lifted.pop((*key, ban.time), None)
         self._owed.pop(key, None)
@@ -195,10 +224,21 @@ class Command:
             return
         if self._commands.unban is not None:
             _remember(self._owed, (ban.jail, ban.subject), ban)
-            self._run(self._commands.unban, _values(ban, self._clock.now()))
+            self._run(self._commands.unban, _values(ban, self._clock.now()), ban.fields)
             del self._owed[ban.jail, ban.subject]
         self._applied.pop((ban.jail, ban.subject), None)
         _remember(self._lifted, key, None)
+
+    def _clear(self, values: Mapping[str, object]) -> None:
+        """Lift what an earlier process may have left of a ban, where a script of fail2ban's did it.
+
+        Most of those would put a second rule beside the first, and lift but one.
+        """
+        if isinstance(self._commands.unban, Script):
+            try:
+                self._run(self._commands.unban, values)
+            except ActionError as error:  # there was nothing, most likely
+                _LOG.debug("%s", error)
 
     def _forget_ended(self) -> None:
         now = self._clock.now()
@@ -219,23 +259,27 @@ class Command:
             others = f"; and {more} more" if more > 0 else ""
             raise ActionError(f"command in jail {self._jail}: {named}{others}")
 
-    def _for_jail(self, line: CommandLine) -> None:
+    def _for_jail(self, line: Line, family: str) -> None:
         try:
-            self._run(line, {"jail": self._jail})
+            self._run(line, {"jail": self._jail} | ({"family": family} if family else {}))
         except ActionError as error:
             raise ActionError(f"command in jail {self._jail}: {error}") from error
 
-    def _run(self, line: CommandLine, values: Mapping[str, object]) -> None:
+    def _run(
+        self, line: Line, values: Mapping[str, object], fields: Mapping[str, str] = _NOTHING
+    ) -> None:
         try:
             argv = line.argv(values)
         except ValueError as error:
             raise ActionError(f"{line.event} command {line.text!r}: {error}") from error
-        program = argv[0]
+        program = f"the {line.event} script" if isinstance(line, Script) else argv[0]
         environment = {
             **process.ENVIRONMENT,
             "LOGBAN_EVENT": line.event,
             **{f"LOGBAN_{name.upper()}": str(value) for name, value in values.items()},
         }
+        if isinstance(line, Script):
+            environment |= _of_script(values, fields)
         try:
             finished = process.run(
                 argv, timeout=self._timeout, limit=_OUTPUT, environment=environment
@@ -252,7 +296,7 @@ class Command:
 
 def build(spec: ActionSpec, clock: Clock) -> Command:
     """Make the enforcer that a jail asks for."""
-    commands = Commands(*(spec.optional(event, CommandLine) for event in _EVENTS))
+    commands = Commands(*(_line(spec, event) for event in _EVENTS))
     return Command(
         spec.jail,
         commands,
@@ -260,6 +304,48 @@ def build(spec: ActionSpec, clock: Clock) -> Command:
         timeout=spec.value("timeout", float),
         restored=spec.value("restored", bool),
     )
+
+
+def _line(spec: ActionSpec, event: str) -> Line | None:
+    value = spec.parameters[event]
+    if isinstance(value, Script):
+        return value
+    return spec.optional(event, CommandLine)
+
+
+def _families(start: Line | None) -> tuple[str, ...]:
+    """Give the families that ``start`` is run for before anything else; "" stands for both."""
+    if not isinstance(start, Script) or start.inet == start.inet6:
+        return ("",) if not isinstance(start, Script) or not start.on_demand else ()
+    return () if start.on_demand else ("inet", "inet6")
+
+
+def _of_script(values: Mapping[str, object], fields: Mapping[str, str]) -> dict[str, str]:
+    """Give what fail2ban's scripts are told beside the rest; nobody becomes an option by a name."""
+    address = str(values.get("ip", "")).partition("/")[0]
+    lines = str(values.get("lines", ""))
+    told = {
+        "LOGBAN_IP_REV": _reversed(address),
+        "LOGBAN_FQ_HOSTNAME": socket.getfqdn(),
+        "LOGBAN_SH_HOSTNAME": socket.gethostname(),
+        "LOGBAN_LINES": _disarmed(lines),
+    }
+    for name, value in fields.items():
+        tag = f"F-{name.upper().replace('_', '-')}"
+        told[variable(tag) or "LOGBAN_F"] = _disarmed(visible(value, 1000))
+    return told
+
+
+def _disarmed(text: str) -> str:
+    return f"\\x2d{text[1:]}" if text.startswith("-") else text
+
+
+def _reversed(address: str) -> str:
+    """Give an address as name servers are asked for it: ``7.100.51.198.``; "" if there is none."""
+    if not address:
+        return ""
+    pointer = ipaddress.ip_address(address).reverse_pointer
+    return pointer.removesuffix("in-addr.arpa").removesuffix("ip6.arpa")
 
 
 def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
@@ -285,6 +371,7 @@ def _values(ban: Ban, now: float) -> dict[str, object]:
         "bantime": -1 if ban.until is None else round(ban.until - ban.time),
         "remaining": -1 if remaining is None else round(remaining),
         "failures": ban.failures,
+        "bancount": max(1, ban.offence),
         "rule": ban.rule,
         "reason": visible(ban.reason, 1000),
         "origin": ban.origin.value,

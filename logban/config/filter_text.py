@@ -52,15 +52,15 @@ class FilterText:
 
         None if nobody sets it; InterpolationError if it can't be resolved.
         """
-        lines = self._tag(key) if override is None else override
-        return None if lines is None else substitute_tags(key, lines, self._tag)
+        lines = self.tag(key) if override is None else override
+        return None if lines is None else substitute_tags(key, lines, self.tag)
 
     def of_section(self, section: str, key: str) -> Text | None:
         """Give a key of one of the sections that are logban's own, with its tags resolved."""
         value = self.tree.sections[section].values.get(key)
         if value is None:
             return None
-        return substitute_tags(key, self.interpolated(value, section), self._tag)
+        return substitute_tags(key, self.interpolated(value, section), self.tag)
 
     def interpolated(self, value: Value, section: str) -> Text:
         """Follow the ``%(name)s`` of a value of that section."""
@@ -97,7 +97,7 @@ class FilterText:
             own, self.tree.defaults, self.tree.sections, name, given, others, _BUILT_IN
         )
 
-    def _tag(self, name: str) -> Text | None:
+    def tag(self, name: str) -> Text | None:
         """Give what ``<name>`` stands for before its own tags are replaced; None if nothing."""
         section, slash, key = name.partition("/")
         if slash:

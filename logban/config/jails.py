@@ -15,6 +15,7 @@ from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec, ParameterError, UnknownAction
 from logban.bantime import Growth
 from logban.config import table
+from logban.config.action_files import FOLDER, find_action
 from logban.config.filter_text import FilterText
 from logban.config.filters import FilterLibrary, FilterSource, Overrides, build_filter
 from logban.config.ini import Section
@@ -64,7 +65,7 @@ def read_jail(
 ) -> JailReading:
     """Read the jail of that section; ``manual`` is on and has neither filter nor log files."""
     scope = SectionScope(section, tree.defaults, tree.sections, section.name, built_in=variables)
-    reader = _Reader(section, scope)
+    reader = _Reader(section, scope, directory=library.directory)
     if section.name != MANUAL and not reader.get(table.ENABLED):
         off = JailSettings(section.name, section.origin)
         return JailReading(off, tuple(reader.problems), enabled=False)
@@ -118,6 +119,7 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
     has_filter: bool = True
     is_recidive: bool = False
+    directory: Path = field(default_factory=Path)
 
     def get(self, setting: Setting[T]) -> T:
         """Give a setting's value, its default where nobody sets it or what is set is wrong."""
@@ -254,7 +256,7 @@ class _Reader:
         for selection in selections or ():
             origin = self._at(selection.origin)
             try:
-                spec = catalogue.parse(self.section.name, selection.name, selection.parameters)
+                spec = self._spec(selection)
             except UnknownAction as failure:
                 kinds = ", ".join(kind.name for kind in catalogue.TYPES)
                 hint = did_you_mean(failure.name, failure.known) or f"there are {kinds}"
@@ -266,6 +268,16 @@ class _Reader:
                 found.append(replace(spec, origin=origin))
                 self.problems.extend(warning(origin, note) for note in spec.notes)
         return tuple(found)
+
+    def _spec(self, selection: Selection) -> ActionSpec:
+        """Read an action: one of logban's by its name, else one of actions.d."""
+        try:
+            return catalogue.parse(self.section.name, selection.name, selection.parameters)
+        except UnknownAction:
+            found = find_action(selection.name, self.directory / FOLDER)
+            if found is None:
+                raise
+            return found.spec(self.section.name, selection)
 
     def _selections(self, key: str) -> tuple[Selection, ...] | None:
         """Read names with parameters; None if that can't be."""

@@ -409,6 +409,7 @@ class Charging:
             failures=len(tracked.times),
             rule=failure.rule,
             evidence=tuple(tracked.evidence),
+            fields=failure.captures(),
         )
 
     def _notice(

@@ -208,4 +208,5 @@ class Judge:
             failures=len(enough.times),
             rule=failure.rule,
             evidence=tuple(enough.evidence),
+            fields=failure.captures(),
         )

@@ -159,6 +159,7 @@ class Ledger:
             verdict.rule,
             verdict.evidence,
             offence=self._number(verdict),
+            fields=verdict.fields,
         )
         if ban.offence:
             self._offences.add(Offence(ban.jail, ban.subject, ban.time, until))
@@ -365,6 +366,7 @@ class Ledger:
             failures=current.failures + verdict.failures,
             rule=verdict.rule,
             evidence=(current.evidence + verdict.evidence)[-MAX_EVIDENCE:],
+            fields=verdict.fields,
         )
         return self._put(extended, ChangeKind.EXTEND, now)
 

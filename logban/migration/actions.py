@@ -47,7 +47,7 @@ class Inverse(Exception):
 class Translator:
     """Translates the actions of one jail after another, and keeps their places apart."""
 
-    def __init__(self, places: dict[Place, str], foreign: Callable[[Selection], str]) -> None:
+    def __init__(self, places: dict[Place, str], foreign: Callable[[str, Selection], str]) -> None:
         """``places`` are taken, by the jails that are there already; new ones are added.
 
         ``foreign`` takes an action of the admin's own over and gives the name that it has here;
@@ -70,7 +70,7 @@ class Translator:
         try:
             kind, _ = catalogue.find(selection.name)
         except UnknownAction:
-            done.lines.append(selected(selection, self._foreign(selection)))
+            done.lines.append(selected(selection, self._foreign(jail, selection)))
             return
         if selection.parameters.get("blocktype", "").lower().startswith(_PASSING):
             raise Inverse(selection.name)

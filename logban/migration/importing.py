@@ -19,6 +19,7 @@ from typing import Final
 
 from logban.actions.catalogue import Place, place_of
 from logban.config import load
+from logban.config.action_files import find_action
 from logban.config.imported import has_stamp, is_untouched
 from logban.config.parameters import Selection
 from logban.config.problem import Severity
@@ -112,7 +113,8 @@ class _Attempt:
             for place in filter(None, map(place_of, jail.actions)):
                 if jail.name not in names:
                     places[place] = jail.name
-        translator = Translator(places, _no_foreign)
+        self._actions = Copier(source.directory / "action.d", "actions.d", self.plan)
+        translator = Translator(places, self._foreign)
         filters = Copier(source.directory / "filter.d", "filters.d", self.plan)
         drafter = Drafter(source, filters, translator)
         self._add(_DEFAULTS, ".conf", drafter.defaults())
@@ -128,6 +130,15 @@ class _Attempt:
                 if draft.refused is None:
                     known = each.name in self._known and each.name != MANUAL
                     self._add(each.name, ".local" if known else ".conf", draft)
+
+    def _foreign(self, jail: str, selection: Selection) -> str:
+        """Take an action of the admin's over, if it can be run; give the name that it has here."""
+        found = find_action(selection.name, self._source.directory / "action.d")
+        if found is None:
+            raise ValueError(f"there is no action {selection.name!r}, here or in action.d")
+        found.spec(jail, selection)
+        copied = self._actions.copy(selection.name, found.tree)
+        return copied.name
 
     def _add(self, name: str, suffix: str, draft: Draft) -> None:
         if not draft.values:
@@ -185,10 +196,6 @@ class _Attempt:
         for name in self.plan.stale():
             why = "an earlier import wrote it, and fail2ban has it on no longer: delete it"
             yield Note(name, why)
-
-
-def _no_foreign(selection: Selection) -> str:
-    raise ValueError(f"logban has no action {selection.name!r}")
 
 
 def _loaded(stage: Path, plan: Plan, leave_out: Callable[[bytes], bool]) -> Configuration:

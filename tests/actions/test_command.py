@@ -132,6 +132,7 @@ def test_the_environment_holds_the_same_values_and_nothing_of_ours(
         "LOGBAN_RULE": "wrong-password",
         "LOGBAN_REASON": r"a\x00b",
         "LOGBAN_ORIGIN": "hand",
+        "LOGBAN_BANCOUNT": "1",
         "LOGBAN_LINES": "",
     }
     assert "SECRET" not in environment
@@ -214,11 +215,14 @@ def test_no_hostile_text_changes_the_shape_of_a_command(user: str, line: str) ->
         ("/bin/x 'open", "can't be split: No closing quotation"),
         ("/bin/x {{ ip", "unexpected"),
         ("/bin/x {% if ip %} a {% endif %}", "template"),
-        ("/bin/x {{ address }}", "asks for address; there are only bantime, failures, family, ip,"),
+        (
+            "/bin/x {{ address }}",
+            "asks for address; there are only bancount, bantime, failures, family, ip,",
+        ),
         ("/bin/x <ip>", r"<ip> is fail2ban's; write \{\{ ip \}\}"),
         ("/bin/x <F-USER>", r"write \{\{ user \}\}"),
         ("/bin/x <matches>", r"write \{\{ lines \}\}"),
-        ("/bin/x <bancount>", r"write \{\{ jail \}\}"),
+        ("/bin/x <bancount>", r"write \{\{ bancount \}\}"),
         ("{{ ip }} x", "the program must be named as it is"),
         ("-x {{ ip }}", "the program must be named as it is"),
         ("/bin/x {% if failures %}--hard{% endif %}", "begins with - only when it is filled in"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from logban.actions.shell import Script
 from logban.config import load
 from logban.errors import ConfigurationError
 from logban.migration.importing import Prepared, prepare
@@ -240,6 +241,28 @@ def test_parameters_that_do_not_hold_are_told_of(stock: Path, shipped: Path) -> 
     assert "iptables-multiport[blocktype=...]" in remarks
     written = [spec.written for spec in load(shipped).jails["sshd"].actions]
     assert written == ["iptables-multiport", "sendmail"]
+
+
+def test_an_action_of_the_admins_own_comes_along(stock: Path, shipped: Path) -> None:
+    (stock / "action.d" / "mine.conf").write_text(
+        "[Definition]\nactionban = <tool> add <ip>\nactionunban = <tool> del <ip>\n"
+        "[Init]\ntool = /usr/bin/x\n"
+    )
+    (stock / "action.d" / "mine.local").write_text("[Init]\ntool = /usr/bin/y\n")
+    (stock / "action.d" / "unsafe.conf").write_text(
+        "[Definition]\nactionban = echo '<matches>' | sh\n"
+    )
+    jail(stock, "[sshd]\naction = mine[name=x]\n    unsafe\n    none\n")
+    prepared = imported(stock, shipped)
+    told = said(prepared, "sshd")
+    assert "action unsafe: action 'unsafe', actionban: <matches> is written by attackers" in told
+    assert "action none: there is no action 'none', here or in action.d" in told
+    (action,) = load(shipped).jails["sshd"].actions
+    assert action.written == "mine"
+    script = action.parameters["ban"]
+    assert isinstance(script, Script)
+    assert script.inet == "/usr/bin/y add ${LOGBAN_IP}"
+    assert not (shipped / "actions.d" / "unsafe.conf").exists()
 
 
 def test_a_jails_own_expressions_come_with_it(stock: Path, shipped: Path) -> None:
