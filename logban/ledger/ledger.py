@@ -248,7 +248,9 @@ class Ledger:
 
         It was a mistake, so nothing that was before counts against the subject any more.
         """
-        keys = [key for key in self._active if key[1] == subject and jail in (None, key[0])]
+        # By the jails there are: to go through all bans for each of all would take minutes.
+        jails = dict.fromkeys(name for name, _ in self._counts) if jail is None else (jail,)
+        keys = [(name, subject) for name in jails if (name, subject) in self._active]
         self._floors[subject] = now
         self._dirty_floors.add(subject)
         self._offences.forgive_all(subject)

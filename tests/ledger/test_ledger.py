@@ -3,13 +3,24 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from logban.errors import UsageError
 from logban.judging.exemptions import Exemption
 from logban.ledger.ledger import _SPARE_ENDS, Ledger
 from logban.ledger.records import MAX_EVIDENCE, Allowed, Stored
-from logban.model import Ban, BanOrigin, Change, ChangeKind, Evidence, Subject, Verdict
+from logban.model import (
+    Ban,
+    BanOrigin,
+    Change,
+    ChangeKind,
+    Evidence,
+    Subject,
+    SubjectKind,
+    Verdict,
+)
 
 NOW = 1_795_168_800.0
 SOMEBODY = Subject.parse("198.51.100.7")
@@ -216,3 +227,16 @@ def test_the_ends_of_a_ban_that_is_extended_for_ever_do_not_fill_the_memory(
     assert len(ledger._ends) <= _SPARE_ENDS + 4
     assert ledger.expire(NOW + 1e6) == []
     assert len(ledger.expire(NOW + 1e6 + 100)) == 1
+
+
+def test_lifting_many_takes_no_longer_each_than_lifting_a_few() -> None:
+    def seconds(number: int) -> float:
+        ledger = Ledger(lambda _jail, _subject: None)
+        subjects = [Subject(SubjectKind.IP, f"10.0.{n >> 8}.{n & 255}") for n in range(number)]
+        for subject in subjects:
+            ledger.ban("jail", subject, seconds=None, reason="", now=NOW)
+        begun = time.process_time()
+        assert sum(len(ledger.lift(each, NOW, jail=None, by="hand")) for each in subjects) == number
+        return time.process_time() - begun
+
+    assert seconds(10_000) < 40 * seconds(1000)

@@ -36,6 +36,8 @@ CHECK_EVERY: Final = 2.0
 """Seconds between two looks at the canary, and the longest wait after a failure."""
 
 _CANARY_SECONDS: Final = 600
+_MANY: Final = 200  # keys from which on a listing is cheaper than to ask for each,
+_MANY_MORE: Final = 3  # if the table has no more than that many times as many entries
 _NEARLY: Final = 2.0  # seconds: Kamailio's clock ticks in whole ones
 _FOR_EVER: Final = math.inf
 
@@ -138,8 +140,10 @@ class Htable:
         for key in keys:
             self._claims.pop(key, None)
             self._yielded.discard(key)
-        found = self._get(keys)
-        own = [key for key, item in found.items() if item.value == self._mark]
+        values = self._listing(len(keys))
+        if values is None:
+            values = {key: item.value for key, item in self._get(keys).items()}
+        own = [key for key in keys if values.get(key) == self._mark]
         self._do([calls.delete(self._settings.table, key) for key in own])
         if self._listed is not None:
             self._listed.difference_update(keys)
@@ -216,7 +220,8 @@ class Htable:
     def _set(self, wanted: Mapping[str, float], now: float) -> None:
         """Set entries where others don't hold them already."""
         table = self._settings.table
-        found = self._get(wanted)
+        listed = self._listing(len(wanted))
+        found = self._get(wanted if listed is None else listed.keys() & wanted)
         requests = []
         for key, end in wanted.items():
             item = found.get(key)
@@ -233,6 +238,14 @@ class Htable:
             if end == _FOR_EVER or seconds > calls.LONGEST_TTL:
                 requests.append(calls.keep(table, key))
         self._do(requests)
+
+    def _listing(self, number: int) -> dict[str, int | str] | None:
+        """List everybody's entries, if that costs less than to ask for so many; else None."""
+        if number < _MANY:
+            return None
+        rpc = self._opened()
+        table = calls.find_table(rpc, self._settings.table)
+        return None if table.entries > _MANY_MORE * number else self._dump(rpc, table)
 
     def _get(self, keys: Iterable[str]) -> dict[str, Item]:
         asked = list(keys)
@@ -284,18 +297,22 @@ class Htable:
 
     def _list(self, rpc: Rpc, table: calls.Table) -> set[str] | None:
         """List this jail's entries of an earlier run; None where they can't be listed."""
-        source: Rpc | None = rpc
-        if table.entries > calls.LISTED:
-            source = open_for_long(self._settings.address, timeout=self._settings.timeout)
-        if source is None:
+        listed = self._dump(rpc, table)
+        if listed is None:
             log.warning(
                 "[%s] the htable %s has %d entries, too many to be listed by datagram, and there "
                 "is no FIFO beside its socket: what an earlier run has left ends by itself",
                 *(self._settings.jail, table.name, table.entries),
             )
             return None
-        entries = calls.dump(source, table.name)
-        return {key for key, value in entries if value == self._mark} - {self._canary}
+        return {key for key, value in listed.items() if value == self._mark} - {self._canary}
+
+    def _dump(self, rpc: Rpc, table: calls.Table) -> dict[str, int | str] | None:
+        """List everybody's entries; None where there are too many to be listed by any road."""
+        if table.entries <= calls.LISTED:
+            return dict(calls.dump(rpc, table.name))
+        other = open_for_long(self._settings.address, timeout=self._settings.timeout)
+        return None if other is None else dict(calls.dump(other, table.name))
 
 
 def build(spec: ActionSpec, clock: Clock) -> Htable:
