@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import ipaddress
 import os
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import logban
 from logban.actions.declaration import ActionSpec
+from logban.actions.worker import EnforcerWorker
 from logban.adopting import adopt
 from logban.config.problem import Severity
 from logban.config.settings import MANUAL, Configuration
@@ -23,7 +25,7 @@ from logban.judging.exemption_book import is_name
 from logban.ledger.records import Allowed
 from logban.model import Ban, Change, Subject, SubjectKind, canonical_network
 from logban.proxies import Proxies
-from logban.views import Views, alarm, length_of, past_ban, unmatched
+from logban.views import Views, alarm, length_of, past_ban, unmatched, verified
 
 HISTORY_SHOWN = 20
 
@@ -257,6 +259,26 @@ class DaemonService:
     def kamailio(self, rpc: str | None) -> KamailioOrders:
         """Give the Kamailio with that RPC socket, the first that a jail names without one."""
         return self._proxies.find(rpc)
+
+    async def verify(self, jail: str | None) -> payloads.Verified:
+        """Tell where what is in force differs from the ledger, in all jails or in one."""
+        workers = self._enforcers(jail)
+        actions = await asyncio.gather(*(verified(name, worker) for name, worker in workers))
+        return payloads.Verified(self._daemon.clock.now(), tuple(actions))
+
+    async def repair(self, jail: str | None) -> payloads.Verified:
+        """Have that repaired, and tell what still differs."""
+        await asyncio.gather(*(worker.repair() for _, worker in self._enforcers(jail)))
+        return await self.verify(jail)
+
+    def _enforcers(self, jail: str | None) -> list[tuple[str, EnforcerWorker]]:
+        """Give those who enforce in a jail, or in all, each with its jail's name."""
+        names = self._daemon.jails.actions if jail is None else [self._jail(jail).name]
+        return [
+            (name, worker)
+            for name in names
+            for worker in self._daemon.jails.actions[name].enforcers()
+        ]
 
     async def unmatched(self, jail: str | None) -> payloads.UnmatchedLines:
         """Tell which lines look like an attack and matched no rule."""

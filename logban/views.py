@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import logban
+from logban.actions.worker import EnforcerWorker
 from logban.config.settings import JailSettings
 from logban.control import payloads
 from logban.control.payloads import BanView
 from logban.daemon import Daemon
+from logban.errors import LogbanError
 from logban.health.alarms import Alarm
 from logban.health.figures import Figures, JailFigures
 from logban.jail import Jail
@@ -184,6 +186,22 @@ def unmatched(jail: Jail) -> payloads.UnmatchedOfJail:
             payloads.UnmatchedSample(sample.line, sample.source, sample.count, sample.time)
             for sample in jail.unmatched.samples
         ),
+    )
+
+
+async def verified(jail: str, worker: EnforcerWorker) -> payloads.VerifiedAction:
+    """Show where what an action has in force differs from the ledger."""
+    report = worker.report()
+    try:
+        difference = await worker.verify()
+    except LogbanError as error:
+        return payloads.VerifiedAction(jail, report.name, drift=report.drift, error=str(error))
+    missing, changed, surplus = (
+        tuple(ban.subject for ban in bans)
+        for bans in (difference.absent, difference.changed, difference.surplus)
+    )
+    return payloads.VerifiedAction(
+        jail, report.name, worker.wanted_here(), missing, changed, surplus, report.drift
     )
 
 

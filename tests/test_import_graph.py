@@ -56,12 +56,12 @@ MAY_IMPORT = {
     "health": ("actions", "config.settings", "sources.report"),
     "views": (
         "daemon", "jail", "health", "config.settings", "control", "judging", "ledger.records",
-        "matching.matcher", "sources.report",
+        "matching.matcher", "sources.report", "actions.worker",
     ),
     "proxies": ("actions", "control.payloads"),
     "service": (
         "adopting", "views", "proxies", "daemon", "jail", "health", "control", "config", "judging",
-        "ledger.records", "actions.declaration",
+        "ledger.records", "actions.declaration", "actions.worker",
     ),
     "server": (
         "service", "daemon", "jail", "control", "config", "actions", "ledger", "judging",

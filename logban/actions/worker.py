@@ -271,6 +271,10 @@ class EnforcerWorker(_Worker):
         difference = compare(self.spec.jail, wanted, found, self._clock.now())
         return difference.without(before).without(self._pending)
 
+    def wanted_here(self) -> int:
+        """Give the number of bans that should be in force here."""
+        return sum(self.takes(ban.subject) for ban in self._wanted())
+
     async def repair(self) -> None:
         """Have everything compared and repaired; return when it is, or after a while."""
         self._is_asked = True

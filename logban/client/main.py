@@ -21,6 +21,7 @@ COMMANDS = (
     LazyCommand("unban", "logban.client.unban", "Lift bans."),
     LazyCommand("allow", "logban.client.allow", "Exempt addresses, networks and names."),
     LazyCommand("kamailio", "logban.client.kamailio", "Change secfilter's lists; see hot sources."),
+    LazyCommand("verify", "logban.client.verify", "Compare what is in force with the ledger."),
     LazyCommand("reload", "logban.client.reload", "Read the configuration anew."),
     LazyCommand("ping", "logban.client.ping", "Ask whether the daemon answers."),
     LazyCommand("check", "logban.client.check", "Check the configuration."),

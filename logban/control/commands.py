@@ -213,6 +213,18 @@ COMMANDS: Mapping[str, Command] = {
             ("entry",),
             lambda service, given: service.allow_del(given.text("entry")),
         ),
+        Command(
+            "verify",
+            False,
+            ("jail",),
+            lambda service, given: service.verify(given.optional_text("jail")),
+        ),
+        Command(
+            "repair",
+            True,
+            ("jail",),
+            lambda service, given: service.repair(given.optional_text("jail")),
+        ),
         Command("reload", True, (), lambda service, _: service.reload()),
         _kamailio("print", lambda at, given: at.entries(given.texts("kinds")), "kinds"),
         _kamailio("add", lambda at, given: at.add(*_entry_of(given)), *_ENTRY, writes=True),

@@ -363,6 +363,32 @@ class Reloaded:
 
 
 @dataclass(frozen=True, slots=True)
+class VerifiedAction:
+    """What an action has in force, beside what the ledger says; ``error`` if that can't be told.
+
+    ``missing`` are in the ledger and not in force, ``changed`` are with another end, ``surplus``
+    are in force and not in the ledger.  ``drift`` counts what was repaired since the start.
+    """
+
+    jail: str
+    name: str
+    checked: int = 0
+    missing: tuple[Subject, ...] = ()
+    changed: tuple[Subject, ...] = ()
+    surplus: tuple[Subject, ...] = ()
+    drift: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The answer to ``verify``, and to ``repair``: what still differs then."""
+
+    now: float
+    actions: tuple[VerifiedAction, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ListEntry:
     """An entry on a list of secfilter's: which list, its kind, the beginning of what it hits."""
 

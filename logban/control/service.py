@@ -28,6 +28,7 @@ from logban.control.payloads import (
     Said,
     Status,
     UnmatchedLines,
+    Verified,
     Why,
 )
 from logban.model import Subject
@@ -144,6 +145,14 @@ class Service(Protocol):
 
     def kamailio(self, rpc: str | None) -> KamailioOrders:
         """Give the Kamailio with that RPC socket, the first that a jail names without one."""
+        ...
+
+    async def verify(self, jail: str | None) -> Verified:
+        """Tell where what is in force differs from the ledger, in all jails or in one."""
+        ...
+
+    async def repair(self, jail: str | None) -> Verified:
+        """Have that repaired, and tell what still differs."""
         ...
 
     async def unmatched(self, jail: str | None) -> UnmatchedLines:

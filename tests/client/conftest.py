@@ -136,6 +136,7 @@ class Daemon:
         )
         self.health_now = payloads.Health(NOW, "0.1.0", NOW - 3600, (), jails=3, bans=2)
         self.known: payloads.Why | None = None
+        self.verified = (payloads.VerifiedAction("asterisk", "nftables", 3),)
         self.reloaded = payloads.Reloaded(("jail asterisk: maxretry 5 -> 3",))
 
     def _check(self, jail: str | None) -> None:
@@ -226,6 +227,14 @@ class Daemon:
         if self.reloaded is None:
             raise ConfigurationError("jails.d/asterisk.conf:3: no key 'maxrety'\nnothing changed")
         return self.reloaded
+
+    async def verify(self, jail):
+        self.asked.append(("verify", jail))
+        return payloads.Verified(100.0, self.verified)
+
+    async def repair(self, jail):
+        self.asked.append(("repair", jail))
+        return payloads.Verified(100.0, (payloads.VerifiedAction("asterisk", "nftables", 3),))
 
     async def unmatched(self, jail):
         self.asked.append(("unmatched", jail))

@@ -36,6 +36,7 @@ class RecordingService:
         self.asked: list[tuple[object, ...]] = []
         self.held = asyncio.Event()
         self.bans = 1
+        self.verified = (payloads.VerifiedAction("asterisk", "nftables", 3),)
 
     def view(self, number: int = 7) -> payloads.BanView:
         subject = Subject(SubjectKind.IP, f"198.51.{number // 256 % 256}.{number % 256}")
@@ -94,6 +95,14 @@ class RecordingService:
     def kamailio(self, rpc):
         self.asked.append(("kamailio", rpc))
         return RecordingOrders(self.asked)
+
+    async def verify(self, jail):
+        self.asked.append(("verify", jail))
+        return payloads.Verified(100.0, self.verified)
+
+    async def repair(self, jail):
+        self.asked.append(("repair", jail))
+        return payloads.Verified(100.0, (payloads.VerifiedAction("asterisk", "nftables", 3),))
 
     async def unmatched(self, jail):
         self.asked.append(("unmatched", jail))

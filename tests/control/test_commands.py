@@ -55,6 +55,8 @@ def carry_out(service, name, **arguments):
         ("allow-del", {"entry": "x"}, ("allow-del", "x")),
         ("allow-list", {}, ("allow-list", None)),
         ("allow-list", {"jail": "a"}, ("allow-list", "a")),
+        ("verify", {"jail": "asterisk"}, ("verify", "asterisk")),
+        ("repair", {}, ("repair", None)),
     ],
 )
 def test_a_command_reaches_its_method(service, name, arguments, asked):
@@ -133,4 +135,5 @@ def test_what_cannot_be_followed_is_a_usage_error(service, name, arguments, prob
 def test_the_table_tells_what_changes_something():
     writers = {name for name, command in COMMANDS.items() if command.writes}
     at_kamailio = {f"kamailio-{name}" for name in ("add", "del", "reload", "stats-reset")}
-    assert writers == {"ban", "adopt", "unban", "allow-add", "allow-del", "reload", *at_kamailio}
+    orders = {"ban", "adopt", "unban", "allow-add", "allow-del", "reload", "repair"}
+    assert writers == orders | at_kamailio

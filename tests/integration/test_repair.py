@@ -59,6 +59,28 @@ def test_what_others_do_to_nftables_is_repaired_at_once(
     assert action["in_force"] == 3  # type: ignore[index]  # JSON
 
 
+def test_verify_tells_and_repairs(
+    network: Network, server: RunningServer, log: LogFile, jail: Jail
+) -> None:
+    jail(action="iptables")
+    server.start()
+    ban_three(server, log)
+    done = server.client("verify", "--json")
+    assert done.code == 0
+    assert done.json["actions"][0]["checked"] == 3  # type: ignore[index]  # JSON
+    network.host.run(["ipset", "del", "logban-pbx-4", BAD])
+    network.host.run(["ipset", "add", "logban-pbx-4", NEIGHBOUR])
+    done = server.client("verify", "pbx")
+    assert done.code == 7
+    assert f"not in force: {BAD}" in done.out
+    assert f"in force and not in the ledger: {NEIGHBOUR}" in done.out
+    done = server.client("verify", "--fix")
+    assert done.code == 0
+    assert "2 repaired since the start" in done.out
+    assert not network.arrives(BAD)
+    assert network.arrives(NEIGHBOUR)
+
+
 def test_the_next_ban_brings_an_ipset_back(
     network: Network, server: RunningServer, log: LogFile, jail: Jail
 ) -> None:
