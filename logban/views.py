@@ -52,11 +52,7 @@ class Views:
             filter=_filter_of(settings),
             files=tuple(report.path for report in following),
             lines=counters.lines if counters else 0,
-            failures=sum(
-                sum(time > oldest for time in known.times)
-                for known in map(tracker.get, tracker)
-                if known
-            ),
+            failures=tracker.failures(oldest),
             failures_total=counters.failures if counters else 0,
             tracked=len(tracker),
             tracked_dropped=tracker.dropped,

@@ -125,7 +125,7 @@ EXEMPT_MAXRETRY: Final = Setting(
 MAX_BANS_PER_MINUTE: Final = Setting(
     "max_bans_per_minute",
     parsers.whole_number(0),
-    6000,
+    100_000,
     "new bans of addresses that the jail lays within a minute; further ones wait; 0: no limit",
     "bans",
     "0 and up",

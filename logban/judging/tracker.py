@@ -103,6 +103,16 @@ class Tracker:
     def __contains__(self, key: str) -> bool:
         return key in self._records
 
+    def failures(self, oldest: float) -> int:
+        """Count the failures of all subjects after a time."""
+        count = 0
+        for record in self._records.values():
+            if _unpack_from(record)[0] > oldest:
+                count += len(record) // _SIZE
+            else:
+                count += sum(entry[0] > oldest for entry in _ENTRY.iter_unpack(record))
+        return count
+
     def get(self, key: str, now: float | None = None) -> Tracked | None:
         """Give what is known of a subject, as of its last failure or of ``now``."""
         record = self._records.get(key)

@@ -298,6 +298,13 @@ def test_a_tracker_goes_on_where_another_stops() -> None:
     assert after.add(who(3), failure(5)) is not None
 
 
+def test_the_failures_after_a_time_are_counted() -> None:
+    real = Tracker(findtime=1000.0, max_evidence=0, max_subjects=10)
+    for number, time in ((1, 10.0), (1, 20.0), (2, 15.0), (3, 5.0), (1, 12.0)):
+        real.add(who(number), time, failure(time))
+    assert [real.failures(oldest) for oldest in (0.0, 10.0, 12.0, 19.0, 20.0)] == [5, 3, 2, 1, 0]
+
+
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 100)), max_size=80))
 def test_no_more_subjects_than_allowed_are_followed(events: list[tuple[int, int]]) -> None:
     real = Tracker(findtime=1000.0, max_evidence=5, max_subjects=4)
