@@ -114,7 +114,10 @@ class Exempting:
                     deny=server.geo_deny,
                     weights=dict(server.geo_weight),
                 )
-        self._book.set_checks({} if self._geo is None else {self._geo.key: self._geo.check})
+        if self._geo is None:
+            self._book.set_checks({})
+        else:
+            self._book.set_checks({self._geo.key: self._geo.check}, self._geo.weight)
         self._book.set_lists_everywhere([] if self._redis is None else [self._redis.key])
         self._enquiries.set_everywhere(enquiries)
 
@@ -126,10 +129,6 @@ class Exempting:
         except LogbanError as error:
             self._faults.append(str(error))
             log.error("%s", error)  # noqa: TRY400  # the sentence says it all
-
-    def weight(self, address: str) -> float:
-        """Give how many times a failure from an address counts because of where that is."""
-        return 1.0 if self._geo is None else self._geo.weight(address)
 
     async def run(self) -> None:
         """Look names and addresses up again and again, until cancelled."""

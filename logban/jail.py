@@ -72,6 +72,7 @@ class Jail:
         spared: Callable[[Subject, Exemption, float], None] = lambda *_: None,
         trust: Trust | None = None,
         in_force: Callable[[Subject], bool] = lambda _: False,
+        weigh: Callable[[str], float] = lambda _: 1.0,
         match_timeout: float,
         max_tracked: int,
     ) -> None:
@@ -101,6 +102,7 @@ class Jail:
             spared=spared,
             trust=trust,
             in_force=in_force,
+            weigh=weigh,
         )
 
     @property

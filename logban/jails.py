@@ -154,6 +154,7 @@ class Jails:
             ),
             trust=self._trust,
             in_force=lambda subject: self._ledger.get(name, subject) is not None,
+            weigh=self._exemptions.weigh,
             match_timeout=self.configuration.server.match_timeout,
             max_tracked=self.configuration.server.max_tracked,
         )

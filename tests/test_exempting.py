@@ -203,3 +203,23 @@ def test_names_and_countries_of_addresses(bench: Machine, tmp_path: Path) -> Non
             await until(lambda: not len(daemon.ledger))
 
     once(story)
+
+
+def test_where_a_failure_comes_from_weighs(bench: Machine, tmp_path: Path) -> None:
+    countries = tmp_path / "country.mmdb"
+    countries.write_bytes(
+        database({f"{BAD}/32": {"country": {"iso_code": "KP"}}, f"{OTHER}/32": {"country": "FR"}})
+    )
+
+    async def story() -> None:
+        bench.jail(maxretry="4")
+        (bench.folder / "logban.conf").write_text(
+            f"[server]\ngeo_database = {countries}\ngeo_deny = KP\ngeo_weight = FR=2\n"
+        )
+        async with bench.running() as daemon:
+            for times, address in ((1, BAD), (2, OTHER), (3, "192.0.2.99")):
+                bench.fail(address, times)
+            await until(lambda: daemon.jails.running["pbx"].judge.counters.counted == 6)
+            assert [ban.subject.network for ban in daemon.ledger.active()] == [BAD, OTHER]
+
+    once(story)

@@ -94,8 +94,10 @@ class Charging:
         trust: Trust,
         exempt: Callable[[Subject], object | None],
         in_force: Callable[[Subject], bool],
+        weigh: Callable[[str], float],
     ) -> None:
         self.jail = jail
+        self._weigh = weigh
         self.trust = trust
         self.notices: list[Notice] = []
         self.released: list[tuple[Subject, float]] = []
@@ -295,7 +297,7 @@ class Charging:
         tried = user or failure.fields.get("number", "")
         what = what_of(tried) if tried else 0
         entries = self.places.look(key, time)
-        weight = self.weight(failure)
+        weight = self.weight(failure) * self._weigh(failure.address)
         if entries:
             weight *= self._modifier(entries, what, time)
         total = self._add(key, time, failure, weight, what)

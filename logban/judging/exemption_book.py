@@ -24,6 +24,11 @@ Check = Callable[[Subject], Exemption | None]
 """A source that tells from memory, for any subject, whether it is exempt."""
 
 
+def alike(_: str) -> float:
+    """Tell that a failure counts once, wherever it comes from."""
+    return 1.0
+
+
 def is_list(entry: str) -> bool:
     """Tell whether an entry of ignoreip names a list that is kept elsewhere."""
     return entry.startswith(_LIST)
@@ -50,6 +55,7 @@ class ExemptionBook:
     """Answers whether a jail may ban a subject."""
 
     def __init__(self) -> None:
+        self._weigh: Callable[[str], float] = alike
         self._everywhere: dict[str, Exemption] = {}
         self._of_jail: dict[str, dict[str, Exemption]] = {}
         self._heedless_of_self: set[str] = set()
@@ -84,9 +90,19 @@ class ExemptionBook:
         self._everywhere = {exemption.entry: exemption for exemption in exemptions}
         self._rebuild()
 
-    def set_checks(self, checks: Mapping[str, Check]) -> None:
-        """Note the sources, by name, that hold for every jail and tell from memory."""
+    def set_checks(
+        self, checks: Mapping[str, Check], weigh: Callable[[str], float] = alike
+    ) -> None:
+        """Note the sources, by name, that hold for every jail and tell from memory.
+
+        ``weigh`` tells how many times a failure from an address counts.
+        """
         self._checks = dict(checks)
+        self._weigh = weigh
+
+    def weigh(self, address: str) -> float:
+        """Give how many times a failure from an address counts because of where that is."""
+        return self._weigh(address)
 
     def set_lists_everywhere(self, keys: Iterable[str]) -> None:
         """Note the lists that hold for every jail, whatever its ignoreip says."""

@@ -14,6 +14,7 @@ from logban.judging.policy import Policy
 from logban.judging.times import LineTimes
 from logban.judging.tracker import UNIT, Tracked, Tracker
 from logban.judging.trust import KNOWN_FOR, Trust
+from logban.judging.weights import MAX_WEIGHT
 from logban.model import Failure, Notice, Outcome, Subject, SubjectKind, Success, Verdict
 
 
@@ -46,11 +47,13 @@ class Judge:
         spared: Callable[[Subject, Exemption, float], None] = lambda *_: None,
         trust: Trust | None = None,
         in_force: Callable[[Subject], bool] = lambda _: False,
+        weigh: Callable[[str], float] = lambda _: 1.0,
     ) -> None:
         """Ask ``exempt`` of every subject; count nothing of a subject up to its floor's time.
 
         ``spared`` is told of every failure, and its time, that an exemption keeps from counting.
-        ``in_force`` tells whether this jail keeps a subject out.
+        ``in_force`` tells whether this jail keeps a subject out, ``weigh`` how many times a
+        stranger's failure counts because of where his address is.
         """
         self.jail = jail
         self.counters = JudgeCounters()
@@ -70,12 +73,14 @@ class Judge:
                 trust=Trust() if trust is None else trust,
                 exempt=exempt,
                 in_force=in_force,
+                weigh=weigh,
             )
             self.tracker = self.charging.places
         self._attempts = Attempts(policy.attempt_fields, policy.max_subjects)
         self._policy = policy
         self._exempt = exempt
         self._spared = spared
+        self._weigh = weigh
         self._floors = floors
 
     def judge(
@@ -195,7 +200,8 @@ class Judge:
     def _count(self, subject: Subject, time: float, failure: Failure) -> Verdict | None:
         """Count a failure, and no more: fail2ban's judgement."""
         key = subject.network
-        if self.tracker.add(key, time, failure) < self._policy.maxretry * UNIT:
+        units = int(min(self._weigh(failure.address), MAX_WEIGHT) * UNIT)
+        if self.tracker.add(key, time, failure, units) < self._policy.maxretry * UNIT:
             return None
         enough = self.tracker.take(key)
         last = enough.times[-1]
