@@ -22,8 +22,9 @@ from logban.errors import ConfigurationError, UnknownName, UsageError
 from logban.health.watch import Watch
 from logban.jail import Jail
 from logban.judging.exemption_book import is_name
+from logban.judging.exemptions import Exemption
 from logban.ledger.records import Allowed
-from logban.model import Ban, Change, Subject, SubjectKind, canonical_network
+from logban.model import Ban, Change, Subject, SubjectKind, Verdict, canonical_network
 from logban.proxies import Proxies
 from logban.views import Views, alarm, length_of, past_ban, unmatched, verified
 
@@ -309,17 +310,45 @@ class DaemonService:
                     )
                 else:
                     history.append(past_ban(past))
-        exempt = self._exemption(subject)
+        consulted = await self._consulted(subject, now)
         floors = [daemon.ledger.floors[each] for each in counted if each in daemon.ledger.floors]
         return payloads.Why(
             now=now,
             subject=subject,
             banned=tuple(explained),
             failures=tuple(self._counting(counted)),
-            exempt=exempt,
+            exempt=next((each.exempt for each in consulted if each.exempt), None),
             history=tuple(sorted(history, key=lambda past: -past.time)),
             floor=max(floors, default=None),
+            explanation=tuple(self._waiting(counted)),
+            consulted=consulted,
         )
+
+    async def _consulted(self, subject: Subject, now: float) -> tuple[payloads.Consulted, ...]:
+        """Ask every source of exemptions, those of all jails and each jail's own, in order."""
+        daemon = self._daemon
+        found: dict[tuple[str, str], payloads.Consulted] = {}
+        for jail in daemon.jails.running:
+            for each in daemon.exemptions.consult(jail, subject):
+                of_jail = jail if each.is_of_jail else ""
+                found[each.source, of_jail] = _said(each.source, of_jail, each.exemption, "")
+        for jail in daemon.jails.running:
+            verdict = Verdict(jail, subject, now, None, 0, "")
+            for answer in await daemon.deciding.enquiries.answers(verdict):
+                of_jail = "" if daemon.deciding.enquiries.is_for_all(answer) else jail
+                source = f"{answer.source}, asked"
+                said = _said(source, of_jail, answer.exemption, answer.error)
+                found.setdefault((source, of_jail), said)
+        return tuple(found.values())
+
+    def _waiting(self, subjects: Iterable[Subject]) -> Iterable[str]:
+        """Tell of bans that are on their way, and what they wait for."""
+        for jail in self._daemon.jails.running:
+            for subject in subjects:
+                waiting = self._daemon.deciding.pending.get(jail, subject)
+                if waiting is not None:
+                    reason = waiting.brake or "it is being asked whether it is exempt"
+                    yield f"the ban of {subject} in jail {jail} waits: {reason}"
 
     def _actions(self) -> list[ActionSpec]:
         return [
@@ -341,13 +370,6 @@ class DaemonService:
         near = difflib.get_close_matches(name, daemon.jails.running, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UnknownName(f"there is no jail {name!r}{hint}")
-
-    def _exemption(self, subject: Subject) -> payloads.Exemption | None:
-        for jail in self._daemon.jails.running:
-            found = self._daemon.exemptions.exempt(jail, subject)
-            if found is not None:
-                return payloads.Exemption(found.entry, found.origin)
-        return None
 
     def _length(self, ban: Ban) -> str:
         jail = self._daemon.jails.running.get(ban.jail)
@@ -373,6 +395,14 @@ class DaemonService:
         if subject.kind is SubjectKind.IP:
             return Subject.parse(subject.network, ipv6_prefix)
         return subject
+
+
+def _said(source: str, jail: str, exemption: Exemption | None, error: str) -> payloads.Consulted:
+    """Give what a source said in the form of the answer."""
+    if exemption is None:
+        return payloads.Consulted(source, jail, error=error)
+    reason = payloads.Exemption(exemption.entry, exemption.origin)
+    return payloads.Consulted(source, jail, reason, exemption.until, error)
 
 
 def _holds(ban: Ban, asked: Subject) -> bool:

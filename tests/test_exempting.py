@@ -14,6 +14,7 @@ from logban.actions import catalogue
 from logban.config import load
 from logban.ledger.records import Allowed
 from logban.model import Subject
+from logban.service import DaemonService
 from logban.testing.machine import BAD, NOW, OTHER, Machine, until
 from logban.testing.mmdb import database
 from logban.testing.redis_server import RedisServer
@@ -221,5 +222,44 @@ def test_where_a_failure_comes_from_weighs(bench: Machine, tmp_path: Path) -> No
                 bench.fail(address, times)
             await until(lambda: daemon.jails.running["pbx"].judge.counters.counted == 6)
             assert [ban.subject.network for ban in daemon.ledger.active()] == [BAD, OTHER]
+
+    once(story)
+
+
+def test_why_shows_what_every_source_says(bench: Machine, tmp_path: Path) -> None:
+    path = tmp_path / "exempt"
+    path.write_text("203.0.113.0/24 # a carrier\n")
+
+    async def story() -> None:
+        bench.jail(ignoreip=f"192.0.2.0/24 file:{path}")
+        bench.jail("web")
+        (bench.folder / "logban.conf").write_text("[server]\nrdns_domains = example.net\n")
+        bench.names.named = {BAD: "dsl7.example.net"}
+        bench.names.known["dsl7.example.net"] = frozenset({BAD})
+
+        async def said(address: str) -> list[tuple[str, str, str]]:
+            why = await service.why(Subject.parse(address))
+            return [
+                (each.source, each.jail, each.exempt.entry if each.exempt else "")
+                for each in why.consulted
+            ]
+
+        async with bench.running() as daemon:
+            service = DaemonService(daemon, lambda: load(bench.folder))
+            assert await said(OTHER) == [
+                ("allow", "", ""),
+                ("ignoreip", "pbx", ""),
+                ("own addresses", "", ""),
+                (f"file:{path}", "pbx", "203.0.113.0/24"),
+                ("ignoreip", "web", ""),
+                ("ignoreip", "manual", ""),
+                ("reverse dns, asked", "", ""),
+            ]
+            assert (await said(BAD))[-1] == ("reverse dns, asked", "", "dsl7.example.net")
+            why = await service.why(WHO)
+            assert why.exempt is not None
+            # By hand he can't be banned either.
+            (refused,) = (await service.ban([WHO], None, None, "")).refused
+            assert refused.reason == f"{BAD} is exempt by 'dsl7.example.net' (rdns_domains)"
 
     once(story)

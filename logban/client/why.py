@@ -9,9 +9,9 @@ import click
 
 from logban.client.bans import cause, force
 from logban.client.invocation import Invocation, common_options
-from logban.client.output import Cell, count, end, moment, pairs, past, say, table
+from logban.client.output import Cell, Text, count, end, moment, pairs, past, say, table
 from logban.client.subject import subject_callback, typed
-from logban.control.payloads import Counting, ExplainedBan, PastBan, Why
+from logban.control.payloads import Consulted, Counting, ExplainedBan, PastBan, Why
 from logban.durations import format_duration
 from logban.model import Evidence, Subject, SubjectKind
 
@@ -48,6 +48,7 @@ def _show(answer: Why) -> None:
     if answer.exempt:
         say()
         say("exempt: ", answer.exempt.entry, f" ({answer.exempt.origin}); it can't be banned")
+    _show_consulted(answer.consulted)
     for counting in answer.failures:
         _show_counting(counting)
     if answer.floor is not None:
@@ -60,6 +61,22 @@ def _show(answer: Why) -> None:
             say("to lift it:   logban-client unban ", word)
         if answer.subject.kind in (SubjectKind.IP, SubjectKind.NET):
             say("to exempt it: logban-client allow add ", typed(answer.subject))
+
+
+def _show_consulted(consulted: Sequence[Consulted]) -> None:
+    if consulted:
+        say()
+        say("exemptions, in the order in which they are asked:")
+        rows = [(each.source, each.jail or "every", _said(each)) for each in consulted]
+        table(("SOURCE", "JAIL", "ANSWER"), rows, "  ")
+
+
+def _said(consulted: Consulted) -> Text:
+    """Tell what a source of exemptions said."""
+    if consulted.exempt is None:
+        return f"no answer: {consulted.error}" if consulted.error else "no"
+    until = "" if consulted.until is None else f", until {moment(consulted.until)}"
+    return Cell(f"yes: {consulted.exempt.entry} ({consulted.exempt.origin}){until}", "green")
 
 
 def _show_ban(explained: ExplainedBan, now: float) -> None:

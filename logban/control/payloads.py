@@ -521,9 +521,24 @@ class PastBan:
 
 
 @dataclass(frozen=True, slots=True)
+class Consulted:
+    """What one source of exemptions said: ``exempt`` is None where it knows no reason.
+
+    ``jail`` is "" where the source holds for all; ``error`` says why it gave no answer.
+    """
+
+    source: str
+    jail: str = ""
+    exempt: Exemption | None = None
+    until: float | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """The answer to ``why``; lines older than ``floor`` never count for this subject again.
 
+    ``consulted`` are the sources of exemptions, in the order in which they are asked.
     ``explanation`` are sentences that the daemon adds: what no other part says.
     """
 
@@ -535,3 +550,4 @@ class Why:
     history: tuple[PastBan, ...] = ()
     floor: float | None = None
     explanation: tuple[str, ...] = ()
+    consulted: tuple[Consulted, ...] = ()

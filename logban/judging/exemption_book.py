@@ -45,10 +45,11 @@ def is_name(entry: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Consulted:
-    """What one source of exemptions said of a subject."""
+    """What one source of exemptions said of a subject; whether other jails may hear another."""
 
     source: str
     exemption: Exemption | None
+    is_of_jail: bool = False
 
 
 class ExemptionBook:
@@ -172,7 +173,7 @@ class ExemptionBook:
         consulted = [Consulted("allow", self._hand_networks.find_subject(subject))]
         if jail in self._jail_networks:
             found = self._jail_networks[jail].find_subject(subject)
-            consulted.append(Consulted(f"ignoreip of [{jail}]", found))
+            consulted.append(Consulted("ignoreip", found, is_of_jail=True))
         if jail not in self._heedless_of_self:
             consulted.append(Consulted("own addresses", self._own_networks.find_subject(subject)))
         consulted += self._listed(jail, subject)
@@ -180,13 +181,13 @@ class ExemptionBook:
         return consulted
 
     def _listed(self, jail: str, subject: Subject) -> Iterator[Consulted]:
-        of_jail = (entry for entry in self._of_jail.get(jail, ()) if is_list(entry))
+        of_jail = [entry for entry in self._of_jail.get(jail, ()) if is_list(entry)]
         for key in (*self._lists_everywhere, *of_jail):
             listing = self._listings.get(key)
             found = None if listing is None else listing.networks.find_subject(subject)
             if found is None and key in self._listed_names:
                 found = self._listed_names[key].find_subject(subject)
-            yield Consulted(key, found)
+            yield Consulted(key, found, is_of_jail=key in of_jail)
 
     def _rebuild(self) -> None:
         self._hand_networks = self._resolved(self._everywhere.values())

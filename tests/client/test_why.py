@@ -142,3 +142,30 @@ def test_a_hostile_name_means_nothing_to_the_shell_it_is_pasted_into(run, daemon
         f"\nto lift it:   logban-client unban {word}\n"
         "to lift it:   logban-client unban 198.51.100.7\n"
     )
+
+
+SOURCES = """\
+exemptions, in the order in which they are asked:
+  SOURCE          JAIL      ANSWER
+  allow           every     no
+  ignoreip        asterisk  yes: 198.51.100.0/24 (jails.d/asterisk.conf:7)
+  redis           every     yes: 198.51.100.7 (a key), until 2026-11-20 10:01:00
+  reverse, asked  every     no answer: no answer within 1 s
+"""
+
+
+def test_what_each_source_of_exemptions_says(run, daemon):
+    office = payloads.Exemption("198.51.100.0/24", "jails.d/asterisk.conf:7")
+    daemon.known = payloads.Why(
+        NOW,
+        SCANNER,
+        consulted=(
+            payloads.Consulted("allow"),
+            payloads.Consulted("ignoreip", "asterisk", office),
+            payloads.Consulted("redis", "", payloads.Exemption(str(SCANNER), "a key"), NOW + 60),
+            payloads.Consulted("reverse, asked", "", error="no answer within 1 s"),
+        ),
+    )
+    assert SOURCES in run("why", "198.51.100.7").stdout
+    answer = json.loads(run("why", "198.51.100.7", "--json").stdout)
+    assert answer["consulted"][1]["exempt"]["entry"] == "198.51.100.0/24"
