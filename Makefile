@@ -13,7 +13,7 @@ APT_TEST := $(APT_RUN) $(APT_DEB) fail2ban kamailio openssl shellcheck lintian m
             redis-server sshguard ripgrep libfaketime
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long faults-long test-rooms test-deb check bench install deb man venv clean apt-run apt-test apt-deb
+.PHONY: help demo test test-long faults-long test-rooms test-deb check bench soak install deb man venv clean apt-run apt-test apt-deb
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +47,11 @@ man: venv ## write the manual pages into build/man
 
 bench: apt-test venv ## measure logban and its peers in one run
 	$(BIN)/python bench/matcher.py
+
+SOAK_SECONDS ?= 600
+
+soak: apt-test venv ## ten minutes under mixed load: nothing grows, nothing is lost (root; SOAK_SECONDS=15)
+	$(BIN)/python bench/soak.py --seconds $(SOAK_SECONDS)
 
 check: venv ## lint, types, shell scripts
 	$(BIN)/ruff check .

@@ -19,6 +19,16 @@ def test_the_matcher_benchmark_runs() -> None:
     assert [row[1] for row in rows] == ["logban", "fail2ban-regex"]
 
 
+def test_the_soak_runs() -> None:
+    """A short one: what grows slowly shows in the ten minutes of ``make soak`` alone."""
+    command = [sys.executable, str(ROOT / "bench" / "soak.py"), "--seconds", "15", "--rate", "500"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["lines", "memory:", "descriptors:", "threads:"]
+    assert lines[0].endswith("drift 0")
+
+
 def test_every_attack_line_of_the_generator_is_found_and_no_other(tmp_path: Path) -> None:
     log, truth = tmp_path / "full.log", tmp_path / "truth.json"
     make = [sys.executable, str(ROOT / "bench" / "genlog.py"), "--lines", "5000", "--attack", "0.3"]

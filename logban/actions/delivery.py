@@ -27,6 +27,7 @@ from logban.errors import ActionError
 from logban.text import visible
 
 _PORTS = {Tls.TLS: 465, Tls.STARTTLS: 587}
+_REPLY = 64 * 1024  # bytes of one reply of an SMTP server; RFC 5321 has lines of 512
 _OUTPUT = 4096  # of the sendmail program: enough for its reason
 
 
@@ -141,7 +142,7 @@ class Smtp:
     def _session(self) -> Iterator[smtplib.SMTP]:
         """Connect, secure, log in; and put what goes wrong into a sentence."""
         end = time.monotonic() + self.timeout
-        smtp = smtplib.SMTP(local_hostname=self.hostname)
+        smtp = _Session(local_hostname=self.hostname)
         try:
             connection = socket.create_connection(self._place(), timeout=self.timeout)
         except OSError as error:
@@ -267,6 +268,42 @@ class Smtp:
 
     def _refused(self, what: str, code: int, said: bytes) -> ActionError:
         return ActionError(f"mail: {self.endpoint} refused {what}: {_reply(code, said)}")
+
+
+class _Replies:
+    """What a server says, a reply at a time, each of bounded length."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._file = connection.makefile("rb")
+        self._left = 0
+
+    def begin(self) -> None:
+        """Let another reply begin."""
+        self._left = _REPLY
+
+    def readline(self, limit: int) -> bytes:
+        """Give a line; OSError when they come to too much."""
+        line = self._file.readline(limit)
+        self._left -= len(line)
+        if self._left < 0:
+            raise OSError(f"a reply of more than {_REPLY} bytes")
+        return line
+
+    def close(self) -> None:
+        """Let go."""
+        self._file.close()
+
+
+class _Session(smtplib.SMTP):
+    """smtplib bounds the lines of a reply, and not how many there are."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Give the server's reply."""
+        if self.file is None and self.sock is not None:
+            self.file = _Replies(self.sock)
+        if isinstance(self.file, _Replies):
+            self.file.begin()
+        return super().getreply()
 
 
 class _Deadline:

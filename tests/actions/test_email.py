@@ -554,6 +554,11 @@ def trickle(connection: socket.socket) -> None:
         time.sleep(0.05)
 
 
+def go_on(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"220-welcome\r\n" * 1000)
+
+
 def wait(connection: socket.socket) -> None:
     while connection.recv(100):
         pass
@@ -563,6 +568,7 @@ def wait(connection: socket.socket) -> None:
     ("talk", "tls", "message"),
     [
         (trickle, Tls.NONE, "did not answer within"),
+        (go_on, Tls.NONE, "a reply of more than 65536 bytes"),
         (wait, Tls.NONE, "did not answer within"),
         (wait, Tls.TLS, "did not answer within"),
         (lambda connection: connection.sendall(b"554 go \x1b away\r\n"), Tls.NONE, "refused the"),
