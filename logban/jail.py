@@ -210,11 +210,13 @@ class Actions:
         earlier: Actions | None = None,
         exempt: Callable[[Subject], str] = lambda _: "",
         particulars: Callable[[], Particulars] | None = None,
+        bantime: float | None = 0.0,
     ) -> None:
         """Make the actions; ``wanted`` gives the bans that should be in force.
 
         ``exempt`` tells by what entry somebody is exempt in any jail, "" if by none;
-        ``particulars`` makes what tells an action's thread of the lines behind a ban.
+        ``particulars`` makes what tells an action's thread of the lines behind a ban;
+        ``bantime`` is that of the jail.
         Those of ``earlier`` that are asked for just as they are go on here; see ``replace``.
         """
         self.workers: list[Worker] = []
@@ -226,6 +228,8 @@ class Actions:
                 worker = _make_worker(spec, clock, wanted, exempt, particulars)
             else:
                 spare.remove(worker)
+            if isinstance(worker, EnforcerWorker):
+                worker.foresee(bantime)
             self.workers.append(worker)
 
     def start(self) -> None:

@@ -128,6 +128,7 @@ class Jails:
             lambda: BanParticulars(
                 settings, self.configuration.server.match_timeout, self._evidence
             ),
+            settings.bantime,
         )
 
     def _exempt_anywhere(self, subject: Subject) -> str:
@@ -202,7 +203,8 @@ class Jails:
         after = self.running[name]
         self._unfollow(before.settings)
         after.take_over(before)
-        if settings.actions != before.settings.actions:
+        now, then = settings, before.settings
+        if (now.actions, now.bantime) != (then.actions, then.bantime):
             self.actions[name] = self._make_actions(settings, earlier=actions)
             await self.actions[name].replace(actions, lambda: self._ledger.active(name))
 

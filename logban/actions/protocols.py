@@ -141,6 +141,15 @@ class Particulars(Protocol):
 
 
 @runtime_checkable
+class Foreseeing(Protocol):
+    """An enforcer at a place that may not hold bans as long as the jail wants them."""
+
+    def foresee(self, bantime: float | None) -> None:
+        """Take the seconds of the jail's bans (None: for ever), for ``prepare`` to compare."""
+        ...
+
+
+@runtime_checkable
 class Inquiring(Protocol):
     """An enforcer that bans something else than the subject, which the lines behind it name."""
 

@@ -26,6 +26,7 @@ from logban.actions.protocols import (
     Digesting,
     Enforcer,
     Filling,
+    Foreseeing,
     Notifier,
     Pardoning,
     Recalling,
@@ -230,6 +231,11 @@ class EnforcerWorker(_Worker):
             await self._call(self._enforcer.pardon, subjects)
         except LogbanError as error:
             log.warning("[%s] action %s: %s", self.spec.jail, self.spec.written, error)
+
+    def foresee(self, bantime: float | None) -> None:
+        """Say for how long the jail bans."""
+        if isinstance(self._enforcer, Foreseeing):
+            self._enforcer.foresee(bantime)
 
     def recall(self, bans: Sequence[Ban]) -> None:
         """Name bans that an earlier run may have left in force though they have ended."""

@@ -277,6 +277,10 @@ FAULTS = {
     "stopped": ("kamailio-htable[{socket}]", "has not answered within 2 s: it is stopped"),
     "wrong table": ("kamailio-htable[{socket}, table=nothing]", "has no htable 'nothing'"),
     "no autoexpire": ("kamailio-htable[{socket}, table=eternal]", "has no autoexpire"),
+    "short autoexpire": (
+        "kamailio-userban[{socket}, table=short]",
+        "autoexpire=60, which is shorter than the jail's bantime",
+    ),
     "no htable": ("kamailio-htable[{little}]", "load its module htable"),
     "no secfilter": ("kamailio-secfilter[{little}]", "has not loaded its module secfilter"),
     "no rights": ("kamailio-htable[{socket}]", "put its user into Kamailio's group"),
@@ -318,7 +322,7 @@ def test_each_fault_is_told_of_and_holds_nothing_else_up(
             server.wait(by_nftables, 3)
             assert not asked.done()
             bans = cast("list[Answer]", asked.result()["bans"])
-        assert bans[0]["in_force"] is False
+        assert bans[0]["in_force"] is (fault == "short autoexpire")  # that one keeps users out
         error = str(server.wait(lambda: action_of(server, name)["error"]))
         assert said in error
         shown = server.client("status", "kamailio")

@@ -76,6 +76,7 @@ class Htable:
         self._canary = f"logban:canary:{self._mark:x}"
         self._ends = Ends()
         self._autoexpire = 0
+        self._bantime = 0.0
         self._claims: dict[str, float] = {}
         self._yielded: set[str] = set()
         self._listed: set[str] | None = None
@@ -95,6 +96,10 @@ class Htable:
             "kamailio.cfg and networks=yes to the action, or ban networks with kamailio-address"
         )
 
+    def foresee(self, bantime: float | None) -> None:
+        """Take the seconds of the jail's bans, for the preflight."""
+        self._bantime = _FOR_EVER if bantime is None else bantime
+
     def takes(self, subject: Subject) -> bool:
         """Tell whether the table can hold a subject."""
         is_taken = bool(self._keys.keys_of(subject))
@@ -113,6 +118,12 @@ class Htable:
                 f"write autoexpire=86400; into its modparam in kamailio.cfg and restart it"
             )
         self._autoexpire = table.autoexpire
+        if self._settings.must_outlast and self._bantime > table.autoexpire:
+            raise ActionError(
+                f"the htable {table.name!r} has autoexpire={table.autoexpire}, which is shorter "
+                "than the jail's bantime: what kamailio.cfg writes into the table would cut bans "
+                "short. Raise autoexpire in kamailio.cfg, or shorten bantime"
+            )
         self._set_canary(rpc)
         self._listed = self._list(rpc, table)
 

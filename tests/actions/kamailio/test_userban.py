@@ -67,6 +67,17 @@ def test_a_user_is_suspended_everywhere(kamailio: Kamailio) -> None:
     made.close()
 
 
+def test_an_autoexpire_shorter_than_bantime_is_found_before_any_ban(kamailio: Kamailio) -> None:
+    made = enforcer(kamailio, "short", "$au")
+    for bantime in (61.0, None):
+        made.foresee(bantime)
+        with pytest.raises(ActionError, match="autoexpire=60, which is shorter than the jail's"):
+            made.prepare()
+    made.foresee(60.0)
+    made.prepare()
+    made.close()
+
+
 def test_an_autoexpire_shorter_than_the_ban_is_an_error(kamailio: Kamailio) -> None:
     made = enforcer(kamailio, "short", "$au")
     with pytest.raises(ActionError, match=r"autoexpire=60, which is shorter than 1 of the bans"):
