@@ -67,6 +67,10 @@ KEEP_HISTORY: Final = 90 * 86400.0
 """Seconds for which bans that are over stay in the database."""
 
 
+MOST_ANNOUNCED: Final = 10
+"""Changes of one kind, decided at one time, of which each has a line of its own in the log."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What the daemon is handed of the world outside.
@@ -278,8 +282,8 @@ class Daemon:
         by_jail: dict[str, list[Change]] = {}
         for change in changes:
             by_jail.setdefault(change.ban.jail, []).append(change)
-            _announce(change)
         for name, of_jail in by_jail.items():
+            _announce(of_jail)
             if name in self.jails.actions:
                 self.jails.actions[name].submit(of_jail)
                 self._untold += of_jail
@@ -445,8 +449,20 @@ class Daemon:
             return said
 
 
-def _announce(change: Change) -> None:
-    """Tell the daemon's own log."""
+def _announce(changes: Sequence[Change]) -> None:
+    """Tell the daemon's own log what happened in a jail; of a flood no more than how much."""
+    for kind in ChangeKind:
+        those = [change for change in changes if change.kind is kind]
+        if len(those) <= MOST_ANNOUNCED or kind is ChangeKind.NOTICE:
+            for change in those:
+                _announce_one(change)
+        else:
+            some = ", ".join(str(change.ban.subject) for change in those[:MOST_ANNOUNCED])
+            text = "[%s] %s %d subjects: %s, ...; logban-client why knows each"
+            log.info(text, those[0].ban.jail, kind.value, len(those), some)
+
+
+def _announce_one(change: Change) -> None:
     ban = change.ban
     about = ""
     if change.kind is ChangeKind.NOTICE:

@@ -73,6 +73,23 @@ def test_a_ban_from_the_line_to_its_end(bench: Machine) -> None:
     once(story)
 
 
+def test_a_flood_of_bans_does_not_flood_the_log(
+    bench: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        bench.jail(maxretry="1")
+        async with bench.running() as daemon:
+            with caplog.at_level(logging.INFO):
+                for number in range(1, 51):
+                    bench.fail(f"203.0.113.{number}", times=1)
+                await until(lambda: len(daemon.ledger) == 50)
+        assert len(caplog.text.splitlines()) < 50
+        assert "[pbx] ban 50 subjects: 203.0.113.1, 203.0.113.2, " in caplog.text
+        assert "203.0.113.40" not in caplog.text
+
+    once(story)
+
+
 def test_what_is_taken_up_at_a_start(bench: Machine, caplog: pytest.LogCaptureFixture) -> None:
     other = Subject.parse(OTHER)
     tracked = json.dumps([[[NOW, 0, UNIT]], [[NOW, "rule", "line", "full", ""]], None])
