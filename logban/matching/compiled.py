@@ -14,8 +14,8 @@ from logban.matching.compiler import ADDRESS_GROUPS, compile_expression
 from logban.matching.definition import Proof, Quote, Rule
 from logban.model import canonical_address
 
-_NO_FIELDS: Final = frozenset({*ADDRESS_GROUPS, "content", "thread", "ambiguous"})
-_HOST_GROUPS: Final = (*ADDRESS_GROUPS, "dns", "fid")
+NO_FIELDS: Final = frozenset({*ADDRESS_GROUPS, "content", "thread", "ambiguous"})
+HOST_GROUPS: Final = (*ADDRESS_GROUPS, "dns", "fid")
 # Transports that begin with a handshake, which only a true source can complete.
 _CONNECTIONS: Final = frozenset({"tcp", "tls", "ws", "wss", "sctp"})
 
@@ -47,7 +47,7 @@ class CompiledQuote:
 
 def fields_of(pattern: regex.Pattern[str]) -> tuple[str, ...]:
     """Give the groups that are captures for whoever comes after."""
-    return tuple(name for name in pattern.groupindex if name not in _NO_FIELDS)
+    return tuple(name for name in pattern.groupindex if name not in NO_FIELDS)
 
 
 def compile_rule(
@@ -55,9 +55,9 @@ def compile_rule(
 ) -> CompiledRule:
     """Note which groups a rule has; its address may stand in the prefix instead."""
     has = pattern.groupindex
-    if not any(group in has for group in _HOST_GROUPS) and prefix is not None:
+    if not any(group in has for group in HOST_GROUPS) and prefix is not None:
         has = prefix.groupindex
-    groups = tuple(group for group in _HOST_GROUPS if group in has)
+    groups = tuple(group for group in HOST_GROUPS if group in has)
     fields = fields_of(pattern)
     joined = joined_groups((*fields, *(fields_of(prefix) if prefix is not None else ())))
     encoded = encoded_groups(fields)

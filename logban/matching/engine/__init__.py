@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The block engine: what the matcher defines, for whole blocks at a time."""

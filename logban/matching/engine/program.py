@@ -1,0 +1,547 @@
+# SPDX-License-Identifier: MIT
+r"""A whole filter as one PCRE2 expression, that finds in a block the lines that matter.
+
+For each line of the block the expression goes the way of the reference: past the date, through
+``prefregex`` (once and for all: an atomic group), then through the rules in their order.  What it
+gives of a line is a *record*: the mark of the rule, and the captures.
+
+A rule is one of three:
+
+- FAST: its captures are taken as they are;
+- SLOW: what it matches is judged by the reference, line by line: rules whose lines are weighed with
+  others (hearsay, sessions), or name nobody;
+- GATED: it can't be written for PCRE2; a line that holds its literals goes to the reference.
+
+As the first rule in order wins, a slow record stands for "this rule, or one behind it".
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence as Items
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Final
+
+from logban.matching.captures import joined_groups
+from logban.matching.compiled import HOST_GROUPS, NO_FIELDS
+from logban.matching.compiler import ExpressionError, Reading, expand
+from logban.matching.definition import FilterDefinition, Rule
+from logban.matching.engine.factoring import (
+    ends_in_one_place,
+    flat,
+    grouped,
+    literal,
+    shared,
+    takes_long,
+    texts_in,
+)
+from logban.matching.engine.heads import Head, begins_at
+from logban.matching.engine.rewrite import After, Writer
+from logban.matching.engine.syntax import (
+    ANY,
+    EMPTY,
+    At,
+    Atomic,
+    Back,
+    Either,
+    Group,
+    InexpressibleError,
+    Look,
+    Node,
+    Place,
+    Repeat,
+    Sequence,
+    children,
+    last_of,
+    parse,
+    walk,
+)
+from logban.matching.gates import LiteralSets
+from logban.matching.literals import required_literals
+
+SLOW_MARK: Final = "!"
+"""The mark of a record that is the reference's to judge."""
+
+_WEIGHED: Final = frozenset({"ambiguous", "nofail", "mlfgained", "mlfid"})
+_SLOW: Final = "slow"
+_DATE_ENDS: Final = frozenset(map(ord, "0123456789Z"))
+_MAX_SETS: Final = 3
+MIN_TELLING: Final = 6
+
+
+class Pace(Enum):
+    """What becomes of a line that a rule matches."""
+
+    FAST = "fast"
+    SLOW = "slow"
+    GATED = "gated"
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A rule's captures: which numbers hold which field, in the order of the reference's fields."""
+
+    columns: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+@dataclass(slots=True)
+class Program:
+    """A filter for the engine: the expression, what its captures are, what is not in it and why."""
+
+    text: str
+    captures: int
+    thread: tuple[int, ...]
+    address: tuple[int, ...]
+    date: tuple[int, ...]
+    prefix_fields: Fields
+    fields: dict[int, Fields]
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Part:
+    """A rule on its way into the expression."""
+
+    rule: Rule
+    pace: Pace = Pace.FAST
+    node: Node = EMPTY
+    before: int = 0
+    span: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A rule ready to be written: its items, the groups that are kept, and their padding."""
+
+    number: int
+    pace: Pace
+    items: tuple[Node, ...]
+    kept: dict[int, str]
+    pads: dict[int, tuple[int, int]]
+    gate: str
+    family: Counter[str] = field(default_factory=Counter)
+
+
+def write_program(
+    definition: FilterDefinition, heads: Items[Head], opening: Items[LiteralSets]
+) -> Program:
+    """Write a filter as one expression; InexpressibleError if it is none for the engine at all.
+
+    ``opening`` are the literals that a line must hold to begin a message of several lines: one that
+    matches no rule and holds them is the reference's.
+    """
+    return _Composer(definition, heads, opening).program()
+
+
+class _Composer:
+    """Puts the expression together."""
+
+    def __init__(
+        self, definition: FilterDefinition, heads: Items[Head], opening: Items[LiteralSets]
+    ) -> None:
+        self._definition = definition
+        self._reading = definition.reading
+        self._heads = heads
+        self._opening = opening
+        self._writer = Writer()
+        self._refused: dict[str, str] = {}
+        self._prefix: Node | None = None
+        self._prefix_kept: dict[int, str] = {}
+        self._goes_on = False
+        self._ignored: list[Node] = []
+
+    def program(self) -> Program:
+        """Write all of it."""
+        self._take_prefix()
+        self._take_ignored()
+        parts = [self._part(rule) for rule in self._definition.rules]
+        before = max((part.before for part in parts if part.pace is Pace.FAST), default=0)
+        span = max((part.span for part in parts if part.pace is Pace.FAST), default=0)
+        dates: list[int] = []
+        numbers: dict[str, list[int]] = {}
+        heads = [self._head(head, dates, numbers) for head in self._heads]
+        slow = ""
+        if any(head.date for head in self._heads):
+            self._writer.captures += 1
+            slow = "|()"
+            numbers.setdefault(_SLOW, []).append(self._writer.captures)
+        base = self._writer.captures
+        fields: dict[int, Fields] = {}
+        if self._goes_on or len(self._heads) == 1:
+            strange = last_of(self._prefix) if self._goes_on and self._prefix else frozenset()
+            text_before = "" if self._goes_on else self._heads[0].before
+            rules = self._rules(parts, (text_before, strange), (base, before, span), fields)
+            for number in numbers.get(_SLOW, ()):
+                rules = f"(?({number})(*MARK:{SLOW_MARK})|{rules})"
+            text = f"(?>{'|'.join(heads)}{slow}){rules}"
+        else:
+            ways = []
+            for head, begin in zip(self._heads, heads, strict=True):
+                strange = _DATE_ENDS | frozenset(map(ord, head.before))
+                found: dict[int, Fields] = {}
+                rules = self._rules(parts, (head.before, strange), (base, before, span), found)
+                fields.update(found)
+                ways.append(f"{begin}{rules}")
+            slows = numbers.get(_SLOW, [])
+            text = f"(?:{'|'.join(ways)}{f'|()(*MARK:{SLOW_MARK})' if slows else ''})"
+        if self._opening:
+            if not self._goes_on:
+                raise InexpressibleError("has messages of several lines, and no <F-CONTENT>")
+            firsts = _holding([frozenset().union(*(sets[0] for sets in self._opening))])
+            every = "|".join(_holding(sets) for sets in self._opening)
+            text += f"|{firsts}(?:{every})(*MARK:{SLOW_MARK})"
+        most = max((n for each in fields.values() for _, ns in each.columns for n in ns), default=0)
+        return Program(
+            self._writer.shortened(rf"(*LF)(?m)^(?:{text})[^\n]*+"),
+            max(base + before + span, most),
+            tuple(numbers.pop("thread", ())),
+            tuple(range(base + before + 1, base + before + span + 1)),
+            tuple(dates),
+            Fields(
+                tuple((name, tuple(ns)) for name, ns in numbers.items() if name != _SLOW)
+            ),
+            fields,
+            self._refused,
+        )
+
+    def _take_prefix(self) -> None:
+        prefix = self._definition.prefix
+        if prefix is None:
+            return
+        try:
+            node = _parsed(prefix.text, self._reading)
+            self._goes_on = any(
+                isinstance(each, Group) and each.name == "content" for each in walk(node)
+            )
+            self._prefix = _open_ended(node) if self._goes_on else node
+        except InexpressibleError as error:
+            raise InexpressibleError(f"prefregex {error}") from error
+        self._prefix_kept = _kept(self._prefix, {"thread", _SLOW})
+        for name, times in _times_taken(self._prefix).items():
+            if times > 1 and name in self._prefix_kept.values():
+                raise InexpressibleError(f"prefregex may capture {name} twice")
+
+    def _take_ignored(self) -> None:
+        for expression in self._definition.ignore:
+            self._ignored.append(_parsed(expression.text, self._reading))
+
+    def _head(self, head: Head, dates: list[int], numbers: dict[str, list[int]]) -> str:
+        """Write how a line begins: the date, then prefregex."""
+        text = re.escape(head.before)
+        if head.date:
+            self._writer.captures += 1
+            dates.append(self._writer.captures)
+            # A line that has its date, and not what has to follow, is nobody's.
+            text += f"({head.date}){head.behind}(*PRUNE)"
+        if self._prefix is not None:
+            strange = frozenset(map(ord, head.before)) | (_DATE_ENDS if head.date else frozenset())
+            try:
+                node = begins_at(self._prefix, head.before, strange)
+                if not self._goes_on:
+                    node = Look(node, ahead=True, negative=False)
+                self._writer.numbers = {}
+                written = self._writer.write((node,), self._prefix_kept)
+            except InexpressibleError as error:
+                raise InexpressibleError(f"prefregex {error}") from error
+            text += written
+            for number, name in self._prefix_kept.items():
+                for column in self._writer.numbers.get(number, ()):
+                    numbers.setdefault(name, []).append(column)
+        return text
+
+    def _part(self, rule: Rule) -> _Part:
+        part = _Part(rule)
+        try:
+            part.node = _parsed(rule.expression.text, self._reading)
+        except InexpressibleError as error:
+            return self._gated(part, str(error))
+        kept = list(_kept(part.node, set(HOST_GROUPS)).items())
+        hosts = [at for at, (_, name) in enumerate(kept) if name in HOST_GROUPS]
+        why = self._why_slow(part, [name for _, name in kept], hosts)
+        if why:
+            part.pace = Pace.SLOW
+        else:
+            part.before, part.span = hosts[0], len(hosts)
+        return part
+
+    def _why_slow(self, part: _Part, kept: Items[str], hosts: Items[int]) -> str:
+        """Say why the reference has to weigh what a rule matches; "" if it has not."""
+        names = {each.name for each in walk(part.node) if isinstance(each, Group)}
+        if self._prefix is not None:
+            names |= {each.name for each in walk(self._prefix) if isinstance(each, Group)}
+        if part.rule.hearsay or part.rule.witness or names & _WEIGHED:
+            return "is weighed with other lines"
+        if not hosts or hosts[-1] - hosts[0] + 1 != len(hosts):
+            return "has no address, or other captures around it"
+        times = _times_taken(part.node)
+        if sum(times.get(name, 0) for name in HOST_GROUPS if name in kept) > 1 and (
+            _taken_at_once(part.node) > 1
+        ):
+            return "may name two addresses"
+        if any(count > 1 for name, count in times.items() if name and name in kept):
+            return "may capture twice"
+        return ""
+
+    def _gated(self, part: _Part, why: str) -> _Part:
+        if not required_literals(part.rule.expression.text):
+            raise InexpressibleError(f"{part.rule.name} {why}, and has no literal to tell its lines")
+        part.pace = Pace.GATED
+        self._refused.setdefault(part.rule.name, why)
+        return part
+
+    def _rules(
+        self,
+        parts: Items[_Part],
+        begin: tuple[str, frozenset[int]],
+        columns: tuple[int, int, int],
+        fields: dict[int, Fields],
+    ) -> str:
+        """Write the rules; each of them counts its captures from the same number."""
+        base, before, span = columns
+        ways = []
+        self._writer.captures = base
+        for node in self._ignored:
+            written = self._writer.write((begins_at(node, *begin),), _references(node))
+            self._writer.captures = base
+            ways.append(f"(?={written})(*MARK:{SLOW_MARK})")
+        entries = [
+            self._entry(number, part, begin, (before, span)) for number, part in enumerate(parts)
+        ]
+        self._writer.numbers = {}
+        ways += self._ways(_told_apart(_reordered(entries)), fields)
+        self._writer.captures = base + before + span
+        return f"(?|{'|'.join(ways)})"
+
+    def _entry(
+        self, number: int, part: _Part, begin: tuple[str, frozenset[int]], columns: tuple[int, int]
+    ) -> _Entry:
+        """Prepare a rule for being written."""
+        gate = _holding(required_literals(part.rule.expression.text))
+        if part.pace is Pace.GATED:
+            return _Entry(number, part.pace, (), {}, {}, gate)
+        try:
+            node = begins_at(part.node, *begin)
+            kept = _kept(node, set(HOST_GROUPS))
+            hosts = [group for group, name in kept.items() if name in HOST_GROUPS]
+            pads: dict[int, tuple[int, int]] = {}
+            if part.pace is Pace.SLOW:
+                kept = {group: name for group, name in kept.items() if name not in HOST_GROUPS}
+            else:
+                before, span = columns
+                if len([each for each in walk(node) if _is_host(each)]) != part.span:
+                    raise InexpressibleError("has its address in several places behind a date")
+                pads[hosts[0]] = (before - part.before, 0)
+                leading, _ = pads.get(hosts[-1], (0, 0))
+                pads[hosts[-1]] = (leading, span - part.span)
+            entry = _Entry(number, part.pace, flat(node), kept, pads, gate)
+            Writer().write(entry.items, kept, pads)
+        except InexpressibleError as error:
+            self._gated(part, str(error))
+            return _Entry(number, Pace.GATED, (), {}, {}, gate)
+        return entry
+
+    def _ways(self, entries: Items[_Entry], fields: dict[int, Fields], done: int = 0) -> list[str]:
+        """Write rules from their items number ``done`` on, what neighbours share once."""
+        writer = self._writer
+        captures, numbers = writer.captures, writer.numbers
+        ways = []
+        at = 0
+        while at < len(entries):
+            run, common = _run(entries, at, done)
+            writer.captures = captures
+            writer.numbers = {group: list(those) for group, those in numbers.items()}
+            first = entries[at]
+            if run == 1:
+                ways.append(self._way(first, done, fields))
+            else:
+                begin = first.items[done : done + common]
+                text = writer.write(begin, first.kept, first.pads, After.MORE)
+                rest = self._ways(entries[at : at + run], fields, done + common)
+                ways.append(f"{text}(?|{'|'.join(rest)})")
+            at += run
+        return ways
+
+    def _way(self, entry: _Entry, done: int, fields: dict[int, Fields]) -> str:
+        if entry.pace is Pace.GATED:
+            return f"{entry.gate}(*MARK:{SLOW_MARK})"
+        text = self._writer.write(entry.items[done:], entry.kept, entry.pads)
+        telling = _telling(entry, done)
+        if telling:
+            text = f"(?=[^\\n]*?{re.escape(telling)}){text}"
+        if entry.pace is Pace.SLOW:
+            return f"{text}(*MARK:{SLOW_MARK})"
+        named: dict[str, list[int]] = {}
+        for group, name in entry.kept.items():
+            if name and name not in NO_FIELDS:
+                named.setdefault(name, []).extend(self._writer.numbers.get(group, ()))
+        fields[entry.number] = Fields(tuple((name, tuple(ns)) for name, ns in named.items()))
+        return f"{text}(*MARK:{entry.number})"
+
+
+def _run(entries: Items[_Entry], at: int, done: int) -> tuple[int, int]:
+    """Give how many rules from one on begin with the same items, and how many items these are."""
+    first = entries[at]
+    best = (1, 0)
+    common = len(first.items) - done
+    for number in range(at + 1, len(entries)):
+        other = entries[number]
+        common = min(common, shared(first.items[done:], other.items[done:]))
+        while common and not _may_share(entries[at : number + 1], done, common):
+            common -= 1
+        if not common:
+            break
+        best = (number + 1 - at, common)
+    return best
+
+
+def _may_share(entries: Items[_Entry], done: int, common: int) -> bool:
+    items = entries[0].items[done : done + common]
+    groups = {each.number for item in items for each in walk(item) if isinstance(each, Group)}
+    wanted = {
+        (frozenset(groups & entry.kept.keys()), *(entry.pads.get(group) for group in sorted(groups)))
+        for entry in entries
+    }
+    if len(wanted) > 1:
+        return False
+    if not all(Sequence(entry.items[done + common :]).extent.needs for entry in entries):
+        return False
+    return ends_in_one_place(items)
+
+
+def _reordered(entries: Items[_Entry]) -> list[_Entry]:
+    """Put rules together that begin with the same text, where that changes nothing."""
+    order = None
+    if all(entry.pace is not Pace.GATED for entry in entries):
+        order = grouped([literal(entry.items) for entry in entries])
+    return [entries[number] for number in order] if order else list(entries)
+
+
+def _told_apart(entries: Items[_Entry]) -> list[_Entry]:
+    """Note of each rule how many of those that begin like it need the texts that it needs."""
+    families: dict[str, Counter[str]] = {}
+    for entry in entries:
+        families.setdefault(literal(entry.items), Counter()).update(texts_in(entry.items))
+    return [replace(entry, family=families[literal(entry.items)]) for entry in entries]
+
+
+def _telling(entry: _Entry, done: int) -> str:
+    """Give a text that the rest of a rule needs and others like it do not; "" if there is none.
+
+    Whether a line has it is asked first, where finding out otherwise may take many tries.
+    """
+    rest = entry.items[done:]
+    if not takes_long(rest):
+        return ""
+    texts = {text: entry.family[text] for text in texts_in(rest) if len(text) >= MIN_TELLING}
+    best = min(texts, key=lambda text: (texts[text], -len(text), text), default="")
+    is_rare = bool(best) and texts[best] < max(entry.family.values())
+    return best if is_rare and not literal(rest).startswith(best) else ""
+
+
+def _is_host(node: Node) -> bool:
+    return isinstance(node, Group) and node.name in HOST_GROUPS
+
+
+def _parsed(text: str, reading: Reading) -> Node:
+    try:
+        return parse(expand(text, reading))
+    except ExpressionError as error:
+        raise InexpressibleError(str(error)) from error
+
+
+def _references(node: Node) -> set[int]:
+    return {each.number for each in walk(node) if isinstance(each, Back)}
+
+
+def _kept(node: Node, also: set[str]) -> dict[int, str]:
+    """Give the groups whose text is asked for, by their numbers: fields, and what is named."""
+    references = _references(node)
+    return {
+        each.number: each.name
+        for each in walk(node)
+        if isinstance(each, Group)
+        and (
+            (each.name and each.name not in NO_FIELDS)
+            or each.name in also
+            or each.number in references
+        )
+    }
+
+
+def _holding(sets: LiteralSets) -> str:
+    """Write that the rest of the line holds a literal of each of some sets."""
+    return "".join(
+        rf"(?=[^\n]*?(?:{'|'.join(re.escape(each.decode()) for each in sorted(choice))}))"
+        for choice in sets[:_MAX_SETS]
+    )
+
+
+def _times_taken(node: Node) -> dict[str, int]:
+    """Give how often each name may capture something in one match."""
+    match node:
+        case Group():
+            found = _times_taken(node.body)
+            found[node.name] = found.get(node.name, 0) + 1
+            return found
+        case Either():
+            branches = [_times_taken(branch) for branch in node.branches]
+            names = {name for each in branches for name in each}
+            return {name: max(each.get(name, 0) for each in branches) for name in names}
+        case Repeat():
+            factor = 1 if node.most == 1 else 2
+            return {name: count * factor for name, count in _times_taken(node.body).items()}
+        case Look() if node.negative:
+            return {}
+        case _:
+            total: dict[str, int] = {}
+            for child in children(node):
+                for name, count in _times_taken(child).items():
+                    total[name] = total.get(name, 0) + count
+            return total
+
+
+def _taken_at_once(node: Node) -> int:
+    """Give how many groups of addresses may capture something in one match."""
+    match node:
+        case Group():
+            return _taken_at_once(node.body) + (node.name in HOST_GROUPS)
+        case Either():
+            return max(map(_taken_at_once, node.branches))
+        case Repeat():
+            return _taken_at_once(node.body) * (1 if node.most == 1 else 2)
+        case Look() if node.negative:
+            return 0
+        case _:
+            return sum(map(_taken_at_once, children(node)))
+
+
+def _open_ended(node: Node) -> Node:
+    """Let prefregex end where its <F-CONTENT> begins, which has to go on to the line's end.
+
+    Where it does not, or is empty, the line is marked as the reference's.
+    """
+    if not (isinstance(node, Sequence) and node.items[-1] == At(Place.END)):
+        raise InexpressibleError("goes on behind <F-CONTENT>")
+    return _opened(Sequence(node.items[:-1]))
+
+
+def _opened(node: Node) -> Node:
+    """Rewrite what is followed by the line's end."""
+    slow = Group(EMPTY, _SLOW, -1)
+    end = At(Place.END)
+    match node:
+        case Group(name="content"):
+            rest: Node = Look(Sequence((node.body, end)), ahead=True, negative=False)
+            if node.body.extent.least:
+                return rest
+            return Sequence((rest, Either((Look(ANY, ahead=True, negative=False), slow))))
+        case Sequence() if node.items:
+            return Sequence((*node.items[:-1], _opened(node.items[-1])))
+        case Either():
+            return Either(tuple(_opened(branch) for branch in node.branches))
+        case Atomic() | Repeat() | Look():
+            return Sequence((node, end, slow))
+        case _:
+            return Sequence((node, end, slow))

@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: MIT
+r"""From a tree to PCRE2 that can't leave its line.
+
+A block holds many lines, each ended by LF; the reference searches in one line, ended by LF, alone.
+The rule that makes both the same: *nothing that is written here ever takes an LF*.  What takes no
+LF can't look, or match, across the line's end, forwards or backwards.
+
+Where an expression of the reference could take the line's own LF, it depends on what follows:
+
+- something more has to follow: behind the LF there is nothing, so taking it leads nowhere, and the
+  class goes without (``[^']*'``);
+- nothing has to, but it may end here (``\s$``, ``(?=\s)``): then the class, or ``(?=\n)``, which
+  stands before the LF as if behind it;
+- anything else (``\s\b``) is left to the reference.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence as Items
+from enum import Enum
+from functools import lru_cache
+from itertools import groupby
+from typing import Final
+
+from logban.matching.engine.syntax import (
+    LF,
+    At,
+    Atomic,
+    Back,
+    Chars,
+    Either,
+    Greed,
+    Group,
+    InexpressibleError,
+    Look,
+    Node,
+    Place,
+    Repeat,
+    Sequence,
+    first_of,
+    walk,
+)
+
+MAX_LOOKS_BEHIND: Final = 64
+"""Forms of fixed length that a look behind is written out as, at the most."""
+
+_PLACES: Final = {Place.END: r"(?=\n)", Place.BOUNDARY: r"\b", Place.NO_BOUNDARY: r"\B"}
+
+
+COMMON_FROM: Final = 60
+COMMON_TIMES: Final = 3
+MANY_TIMES: Final = 8
+LONG: Final = 1000
+"""Characters that no line has which the engine is given."""
+
+"""Characters that a part has, and places in which it stands, for it to be written once only."""
+
+
+Pads = Mapping[int, tuple[int, int]]
+"""How many empty groups stand before and behind a group, to give it and others their numbers."""
+
+
+class After(Enum):
+    """What follows a node: something that takes text, nothing that has to, or who knows."""
+
+    MORE = "more"
+    FREE = "free"
+    OTHER = "other"
+
+
+class Writer:
+    """Writes trees as parts of one expression, and numbers their captures."""
+
+    def __init__(self, captures: int = 0) -> None:
+        self.captures = captures
+        self.numbers: dict[int, list[int]] = {}
+        self._kept: Collection[int] = ()
+        self._pads: Pads = {}
+        self._capturing = 0
+        self._common: Counter[str] = Counter()
+        self._guards: dict[str, str] = {}
+        self._loops: dict[str, str] = {}
+
+    def write(
+        self,
+        items: Items[Node],
+        kept: Collection[int],
+        pads: Pads | None = None,
+        after: After = After.FREE,
+    ) -> str:
+        """Write what stands one behind the other; InexpressibleError if it can't be written.
+
+        The groups that are to be ``kept`` are numbered, and their numbers added to ``numbers``.
+        """
+        self._kept, self._pads = kept, pads or {}
+        return self._sequence(items, after)
+
+    def _sequence(self, items: Items[Node], after: After) -> str:
+        following = [after]
+        for item in reversed(items[1:]):
+            following.append(_what_follows(item, following[-1]))
+        return "".join(map(self._write, items, reversed(following)))
+
+    def _write(self, node: Node, after: After) -> str:
+        match node:
+            case Chars():
+                return self._chars(node, after)
+            case At():
+                if node.place not in _PLACES:
+                    raise InexpressibleError("asks for the beginning elsewhere than in front")
+                return _PLACES[node.place]
+            case Sequence():
+                return self._sequence(node.items, after)
+            case Either():
+                branches = "|".join(self._write(branch, after) for branch in node.branches)
+                return f"(?:{branches})"
+            case Repeat():
+                return self._repeat(node, after)
+            case Atomic():
+                return f"(?>{self._write(node.body, after)})"
+            case Group():
+                return self._group(node, after)
+            case Look():
+                return self._look(node)
+            case Back():
+                if node.number not in self.numbers:
+                    raise InexpressibleError("refers to a group that stands farther on")
+                number = self.numbers[node.number][-1]
+                return rf"(?i:\g{{{number}}})" if node.ignore_case else rf"\g{{{number}}}"
+
+    def _chars(self, node: Chars, after: After) -> str:
+        if LF not in node.chars or after is After.MORE:
+            return written(node.chars - {LF})
+        self._end_is_taken(after)
+        return rf"(?:{written(node.chars - {LF})}|(?=\n))"
+
+    def _end_is_taken(self, after: After) -> None:
+        if after is After.OTHER:
+            raise InexpressibleError("takes the line's end and looks at what is behind it")
+        if self._capturing:
+            raise InexpressibleError("captures the line's end")
+
+    def _repeat(self, node: Repeat, after: After) -> str:
+        least, most, greed = node.least, node.most, node.greed.value
+        if not isinstance(node.body, Chars):
+            return self._repeat_many(node, after)
+        chars = written(node.body.chars - {LF})
+        text = f"{chars}{_times(least, most)}{greed}"
+        if LF not in node.body.chars or after is After.MORE:
+            return text
+        self._end_is_taken(after)
+        if least == 0:
+            return text
+        fewer = f"{chars}{_times(least - 1, None if most is None else most - 1)}{greed}"
+        return rf"(?:{text}|{fewer}(?=\n))"
+
+    def _group(self, node: Group, after: After) -> str:
+        if node.number not in self._kept:
+            return f"(?:{self._write(node.body, after)})"
+        leading, trailing = self._pads.get(node.number, (0, 0))
+        self.captures += leading + 1
+        self.numbers.setdefault(node.number, []).append(self.captures)
+        self._capturing += 1
+        body = self._write(node.body, after)
+        if node.body.extent.least and self.captures == self.numbers[node.number][-1]:
+            self._may_be_common(node.body, body)
+        self._capturing -= 1
+        self.captures += trailing
+        return f"{'()' * leading}({body}){'()' * trailing}"
+
+    def _may_be_common(self, node: Node, text: str) -> None:
+        """Note a part that may stand in several places, and how to look first if it may match."""
+        if node.extent.least == 0:
+            self._guards[text] = f"(?:(?!{written(first_of(node))})|{{}})"
+        elif len(text) >= COMMON_FROM:
+            self._guards[text] = f"(?={written(first_of(node))}){{}}"
+        else:
+            return
+        self._common[text] += 1
+
+    def _repeat_many(self, node: Repeat, after: After) -> str:
+        """Write a repetition of more than a class."""
+        least, most, greed = node.least, node.most, node.greed.value
+        before = self.captures
+        body = self._write(node.body, after)
+        plain = self.captures == before
+        if most is not None and most >= LONG and least == 0:
+            most = None
+        if plain and most is not None and most >= MANY_TIMES:
+            text = self._many(self._called(body), node)
+        else:
+            text = f"(?:{body}){_times(least, most)}{greed}"
+        if plain and least == 0 and (most is None or most >= MANY_TIMES):
+            free = _unrolled(node, self, body)
+            if most is None:
+                text = free or text
+            elif free:
+                # Where the line has no more characters than that there can't be more of them.
+                text = rf"(?(?=[^\n]{{0,{most}}}\n){free}|{text})"
+        if plain and len(text) >= COMMON_FROM:
+            self._may_be_common(node, text)
+        return text
+
+    def _many(self, call: str, node: Repeat) -> str:
+        """Write many repetitions: PCRE2 makes a copy of a group for each of them.
+
+        n repetitions, n + 1 = a * b, are up to b - 1 times a of them, and up to a - 1 more: the
+        same numbers in the same order.
+        """
+        least, most, greed = node.least, node.most, node.greed
+        step = next((n for n in range(8, 33) if most and (most + 1) % n == 0), 0)
+        if least or not most or not step:
+            return f"(?:{call}){_times(least, most)}{greed.value}"
+        lazy = "?" if greed is Greed.LAZY else ""
+        block = self._called(f"(?:{call}){{{step}}}")
+        text = f"(?:{block}){{0,{(most + 1) // step - 1}}}{lazy}(?:{call}){{0,{step - 1}}}{lazy}"
+        return f"(?>{text})" if greed is Greed.POSSESSIVE else f"(?:{text})"
+
+    def _called(self, text: str) -> str:
+        """Have a part written once, behind everything, and call it from here."""
+        name = self._loops.setdefault(text, f"loop{len(self._loops)}")
+        return f"(?P>{name})"
+
+    def plain(self, node: Node) -> str:
+        """Write a part in which nothing is captured, and behind which something follows."""
+        return self._write(node, After.MORE)
+
+    def shortened(self, text: str) -> str:
+        """Write parts that stand in the text again and again once only, behind it.
+
+        PCRE2 copies a group for every one of its counted repetitions, and takes no expression of
+        more than 64 KiB.
+        """
+        parts = [part for part, times in self._common.items() if times >= COMMON_TIMES]
+        for number, part in enumerate(sorted(parts, key=len, reverse=True)):
+            call = self._guards[part].format(f"(?P>part{number})")
+            text = f"{text.replace(part, call)}(?(DEFINE)(?<part{number}>{part}))"
+        loops = (f"(?<{name}>{part})" for part, name in self._loops.items())
+        return f"{text}(?(DEFINE){''.join(loops)})" if self._loops else text
+
+    def _look(self, node: Look) -> str:
+        if node.ahead:
+            sign = "!" if node.negative else "="
+            capturing, self._capturing = self._capturing, 0
+            body = self._write(node.body, After.FREE)
+            self._capturing = capturing
+            return f"(?{sign}{body})"
+        if any(isinstance(each, Group) and each.number in self._kept for each in walk(node.body)):
+            raise InexpressibleError("captures what it looks back at")
+        forms = _fixed(node.body)
+        if not 0 < len(forms) <= MAX_LOOKS_BEHIND:
+            raise InexpressibleError("looks behind in too many ways")
+        sign = "!" if node.negative else "="
+        return f"(?<{sign}{'|'.join(self._write(form, After.MORE) for form in forms)})"
+
+
+def _unrolled(node: Repeat, writer: Writer, body: str) -> str:
+    """Write a repetition without end so that a run of plain characters is one step; "" if not so.
+
+    ``(?:(?!x)[cx])*`` is ``[c]*(?:(?!x)[x][c]*)*``, and ``(?:[c]|x)*+`` is ``[c]*+(?:x[c]*+)*+``:
+    the same ends in the same order.
+    """
+    match node.body:
+        case Sequence(items=(Look(ahead=True, negative=True) as look, Chars() as chars)):
+            halting = chars.chars & first_of(look.body) - {LF}
+            running = chars.chars - halting - {LF}
+            if node.greed is Greed.LAZY or LF in chars.chars or not look.body.extent.needs:
+                return ""
+            own = Greed.POSSESSIVE.value if node.greed is Greed.POSSESSIVE else ""
+            run, halt = f"{written(running)}*{own}", written(halting)
+            return f"(?:{run}(?:{writer.plain(look)}{halt}{run})*{own})"
+        case Either(branches=(Chars() as chars, other)) if node.greed is Greed.POSSESSIVE:
+            if LF in chars.chars or first_of(other) & chars.chars or not other.extent.least:
+                return ""
+            run = f"{written(chars.chars)}*+"
+            return f"(?:{run}(?:{writer.plain(other)}{run})*+)"
+        case _:
+            return ""
+
+
+def _what_follows(item: Node, after: After) -> After:
+    """Tell what follows behind which an item stands, and behind that ``after``."""
+    if after is After.MORE or item.extent.needs:
+        return After.MORE
+    for each in walk(item):
+        if isinstance(each, Look) or (isinstance(each, At) and each.place is not Place.END):
+            return After.OTHER
+    return after
+
+
+def _fixed(node: Node) -> list[Node]:
+    """Write a tree out as trees of a fixed length each, for a look behind; [] if there is no end.
+
+    Which of them comes first does not matter there.
+    """
+    match node:
+        case Sequence():
+            found: list[tuple[Node, ...]] = [()]
+            for item in node.items:
+                forms = _fixed(item)
+                found = [(*begin, form) for begin in found for form in forms]
+                if len(found) > MAX_LOOKS_BEHIND:
+                    return []
+            return [Sequence(each) for each in found]
+        case Either():
+            return [form for branch in node.branches for form in _fixed(branch)]
+        case Group() | Atomic():
+            return _fixed(node.body)
+        case Repeat():
+            forms = _fixed(node.body)
+            if node.most is None or len(forms) != 1 or node.greed is Greed.POSSESSIVE:
+                return []
+            return [
+                Sequence((forms[0],) * times) for times in range(node.least, node.most + 1)
+            ]
+        case Back():
+            return []
+        case _:
+            return [node]
+
+
+def _times(least: int, most: int | None) -> str:
+    if (least, most) == (0, None):
+        return "*"
+    if (least, most) == (1, None):
+        return "+"
+    if (least, most) == (0, 1):
+        return "?"
+    if least == most:
+        return f"{{{least}}}"
+    return f"{{{least},{'' if most is None else most}}}"
+
+
+@lru_cache(maxsize=1024)
+def written(chars: frozenset[int]) -> str:
+    """Write a set of characters; among ASCII's the shorter of a class and its contrary."""
+    if not chars:
+        return "(?!)"
+    if len(chars) == 1:
+        return _escaped(*chars)
+    contrary = frozenset(range(128)) - chars
+    yes, no = _ranges(chars), _ranges(contrary)
+    return f"[^{no}]" if len(no) < len(yes) else f"[{yes}]"
+
+
+def _ranges(chars: frozenset[int]) -> str:
+    return "".join(
+        _escaped(first) if first == last else f"{_escaped(first)}-{_escaped(last)}"
+        for first, last in _runs(chars)
+    )
+
+
+def _runs(chars: frozenset[int]) -> Iterator[tuple[int, int]]:
+    for _, run in groupby(enumerate(sorted(chars)), key=lambda pair: pair[1] - pair[0]):
+        codes = [code for _, code in run]
+        yield codes[0], codes[-1]
+
+
+def _escaped(code: int) -> str:
+    character = chr(code)
+    return character if character.isalnum() or character in " _\"'<>=,;:@/!~`&%" else f"\\x{code:02x}"

@@ -1,0 +1,405 @@
+# SPDX-License-Identifier: MIT
+"""Expressions as trees of a few kinds of nodes, as far as ASCII text is concerned.
+
+The engine only ever looks at lines of ASCII (all others go to the reference), so a class of
+characters is a set of at most 128 of them, whatever it was written as, and a literal that is no
+ASCII matches nothing.  Letters under ``(?i)`` are classes of two.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence as Items
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+
+# The parse tree is not public; what is not understood here is left to the reference matcher.
+from re import _constants as op  # type: ignore[attr-defined]  # see above
+from re import _parser as parser  # type: ignore[attr-defined]  # see above
+from typing import Any, Final
+
+import regex
+
+ASCII: Final = frozenset(range(128))
+LF: Final = 0x0A
+
+
+class InexpressibleError(Exception):
+    """An expression is not for the engine; the message says why, in a few words."""
+
+
+class Place(Enum):
+    """What is asked of a place in the text."""
+
+    START = "start"
+    END = "end"
+    BOUNDARY = "boundary"
+    NO_BOUNDARY = "no boundary"
+
+
+class Greed(Enum):
+    """How a repetition takes what it can."""
+
+    GREEDY = ""
+    LAZY = "?"
+    POSSESSIVE = "+"
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many characters a node takes, at least and at most (``most`` None: without end).
+
+    ``needs`` is how many have to stand where it is to match, those counted that it looks ahead at.
+    """
+
+    least: int
+    most: int | None
+    needs: int
+
+
+_NO_EXTENT: Final = Extent(0, 0, 0)
+_OF_ONE: Final = Extent(1, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Chars:
+    """One character out of a set; an empty one matches nothing."""
+
+    chars: frozenset[int]
+
+    @property
+    def extent(self) -> Extent:
+        """Give its extent."""
+        return _OF_ONE
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A place, no text.  ``END`` is that before the line's LF, or behind it."""
+
+    place: Place
+
+    @property
+    def extent(self) -> Extent:
+        """Give its extent."""
+        return _NO_EXTENT
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """One after the other."""
+
+    items: tuple[Node, ...]
+    extent: Extent = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Note the extent, which is asked for again and again."""
+        least, needs, most = 0, 0, [each.extent.most for each in self.items]
+        for each in self.items:
+            needs = max(needs, least + each.extent.needs)
+            least += each.extent.least
+        object.__setattr__(self, "extent", Extent(least, _sum(most), needs))
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """The first of several that leads to a match."""
+
+    branches: tuple[Node, ...]
+    extent: Extent = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Note the extent."""
+        extents = [each.extent for each in self.branches]
+        ends = [each.most for each in extents if each.most is not None]
+        most = max(ends) if len(ends) == len(extents) else None
+        least, needs = min(each.least for each in extents), min(each.needs for each in extents)
+        object.__setattr__(self, "extent", Extent(least, most, needs))
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A repetition; ``most`` is None where there is no end to it."""
+
+    body: Node
+    least: int
+    most: int | None
+    greed: Greed
+    extent: Extent = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Note the extent."""
+        one = self.body.extent
+        endless = one.most is None or (self.most is None and one.most)
+        most = None if endless or one.most is None else one.most * (self.most or 0)
+        needs = one.least * (self.least - 1) + one.needs if self.least else 0
+        object.__setattr__(self, "extent", Extent(one.least * self.least, most, needs))
+
+
+@dataclass(frozen=True, slots=True)
+class Atomic:
+    """What is taken once and for all."""
+
+    body: Node
+
+    @property
+    def extent(self) -> Extent:
+        """Give its extent."""
+        return self.body.extent
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A capture; ``name`` is "" where it has none, ``number`` tells it from all others."""
+
+    body: Node
+    name: str
+    number: int
+
+    @property
+    def extent(self) -> Extent:
+        """Give its extent."""
+        return self.body.extent
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look ahead or behind."""
+
+    body: Node
+    ahead: bool
+    negative: bool
+
+    @property
+    def extent(self) -> Extent:
+        """Give its extent."""
+        sees = self.ahead and not self.negative
+        return Extent(0, 0, self.body.extent.needs) if sees else _NO_EXTENT
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """The text that a group has captured."""
+
+    number: int
+    ignore_case: bool
+
+    @property
+    def extent(self) -> Extent:
+        """Give its extent."""
+        return Extent(0, None, 0)
+
+
+def _sum(numbers: Items[int | None]) -> int | None:
+    given = [each for each in numbers if each is not None]
+    return sum(given) if len(given) == len(numbers) else None
+
+
+Node = Chars | At | Sequence | Either | Repeat | Atomic | Group | Look | Back
+
+NOTHING: Final = Chars(frozenset())
+EMPTY: Final = Sequence(())
+ANY: Final = Chars(ASCII - {LF})
+
+_PLACES: Final = {
+    op.AT_BEGINNING: Place.START,
+    op.AT_BEGINNING_STRING: Place.START,
+    op.AT_END: Place.END,
+    op.AT_BOUNDARY: Place.BOUNDARY,
+    op.AT_NON_BOUNDARY: Place.NO_BOUNDARY,
+}
+_CATEGORIES: Final = {
+    op.CATEGORY_DIGIT: r"\d",
+    op.CATEGORY_NOT_DIGIT: r"\D",
+    op.CATEGORY_SPACE: r"\s",
+    op.CATEGORY_NOT_SPACE: r"\S",
+    op.CATEGORY_WORD: r"\w",
+    op.CATEGORY_NOT_WORD: r"\W",
+}
+_GREEDS: Final = {
+    op.MAX_REPEAT: Greed.GREEDY,
+    op.MIN_REPEAT: Greed.LAZY,
+    op.POSSESSIVE_REPEAT: Greed.POSSESSIVE,
+}
+_NAMED: Final = re.compile(r"\\.|\(\?P<(\w+)>", re.DOTALL)
+_REFERENCE: Final = re.compile(r"\\(?:\D|\d+)|\(\?P=(\w+)\)|\(\?\((\w+)\)", re.DOTALL)
+
+
+def parse(expanded: str) -> Node:
+    """Give the tree of an expression whose tags are written out; InexpressibleError if it has none.
+
+    Two groups of one name are one group to ``regex``; here they are two of the same name.
+    """
+    names: dict[int, str] = {}
+    seen: set[str] = set()
+    twice = {name for name in _NAMED.findall(expanded) if name in seen or seen.add(name)}
+    for found in _REFERENCE.finditer(expanded):
+        if twice and (found[0][1:].isdigit() or found[1] in twice or found[2]):
+            raise InexpressibleError("refers to a group, and has two groups of one name")
+
+    def unique(found: re.Match[str]) -> str:
+        if found[1] not in twice:
+            return found[0]
+        names[len(names)] = found[1]
+        return f"(?P<twice_{len(names) - 1}_{found[1]}>"
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            tree = parser.parse(_NAMED.sub(unique, expanded))
+    except (re.error, OverflowError, RecursionError, FutureWarning, DeprecationWarning) as error:
+        raise InexpressibleError(f"Python's own parser does not read it: {error}") from error
+    flags = tree.state.flags
+    if flags & (re.MULTILINE | re.LOCALE):
+        raise InexpressibleError("asks for several lines, or for the locale")
+    called = {number: name for name, number in tree.state.groupdict.items()}
+    for number, name in called.items():
+        parts = re.fullmatch(r"twice_\d+_(\w+)", name)
+        if parts:
+            called[number] = parts[1]
+    return _Reader(called).sequence(tree, flags)
+
+
+class _Reader:
+    """Turns the parser's lists into nodes."""
+
+    def __init__(self, called: dict[int, str]) -> None:
+        self._called = called
+
+    def sequence(self, items: Any, flags: int) -> Node:
+        nodes = tuple(self._node(code, argument, flags) for code, argument in items)
+        return nodes[0] if len(nodes) == 1 else Sequence(nodes)
+
+    def _node(self, code: Any, argument: Any, flags: int) -> Node:
+        if code in (op.LITERAL, op.NOT_LITERAL, op.IN, op.ANY):
+            return Chars(_chars(code, argument, flags))
+        if code is op.AT:
+            if argument not in _PLACES:
+                raise InexpressibleError("asks for the end of the text behind the line's end")
+            return At(_PLACES[argument])
+        if code is op.SUBPATTERN:
+            number, added, removed, body = argument
+            if added & (re.MULTILINE | re.LOCALE):
+                raise InexpressibleError("asks for several lines, or for the locale")
+            inner = self.sequence(body, (flags | added) & ~removed)
+            return inner if number is None else Group(inner, self._called.get(number, ""), number)
+        if code is op.BRANCH:
+            return Either(tuple(self.sequence(each, flags) for each in argument[1]))
+        if code in _GREEDS:
+            return self._repeat(code, argument, flags)
+        if code is op.ATOMIC_GROUP:
+            return Atomic(self.sequence(argument, flags))
+        if code in (op.ASSERT, op.ASSERT_NOT):
+            direction, body = argument
+            return Look(self.sequence(body, flags), direction > 0, code is op.ASSERT_NOT)
+        if code is op.FAILURE:
+            return NOTHING
+        if code is op.GROUPREF:
+            return Back(argument, bool(flags & re.IGNORECASE))
+        raise InexpressibleError(f"has what the engine does not know: {code}")
+
+    def _repeat(self, code: Any, argument: Any, flags: int) -> Node:
+        least, most, body = argument
+        inner = self.sequence(body, flags)
+        end = None if most is op.MAXREPEAT else int(most)
+        if end != 1 and inner.extent.least == 0:
+            raise InexpressibleError("repeats what may be empty")
+        if (end is not None and end > 65535) or least > 65535:
+            raise InexpressibleError("repeats more than 65535 times")
+        return Repeat(inner, int(least), end, _GREEDS[code])
+
+
+def _chars(code: Any, argument: Any, flags: int) -> frozenset[int]:
+    """Give the ASCII characters that a literal or a class matches."""
+    ignore_case = bool(flags & re.IGNORECASE)
+    if code is op.ANY:
+        return ASCII if flags & re.DOTALL else ASCII - {LF}
+    if code is op.LITERAL:
+        return _cases({argument}, ignore_case=ignore_case)
+    if code is op.NOT_LITERAL:
+        return ASCII - _cases({argument}, ignore_case=ignore_case)
+    found: set[int] = set()
+    negated = False
+    for kind, value in argument:
+        if kind is op.NEGATE:
+            negated = True
+        elif kind is op.LITERAL:
+            found |= _cases({value}, ignore_case=ignore_case)
+        elif kind is op.RANGE:
+            found |= _cases(set(range(value[0], value[1] + 1)), ignore_case=ignore_case)
+        elif kind is op.CATEGORY:
+            found |= _category(_CATEGORIES[value])
+        else:
+            raise InexpressibleError(f"has a class that the engine does not know: {kind}")
+    return ASCII - found if negated else frozenset(found)
+
+
+def _cases(codes: set[int], *, ignore_case: bool) -> frozenset[int]:
+    if not ignore_case:
+        return ASCII & codes
+    if not codes <= ASCII:
+        # Some letters beyond ASCII are other cases of ASCII's: the Kelvin sign is a K.
+        raise InexpressibleError("ignores the case of letters that are no ASCII")
+    return frozenset(
+        ord(case) for code in codes for case in (chr(code).lower(), chr(code).upper())
+    )
+
+
+@cache
+def _category(text: str) -> frozenset[int]:
+    """Ask the engine of the reference itself what it takes for a word, a digit, a blank."""
+    pattern = regex.compile(text, regex.VERSION0)
+    return frozenset(code for code in ASCII if pattern.match(chr(code)))
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """Give the nodes right below a node."""
+    match node:
+        case Sequence():
+            return node.items
+        case Either():
+            return node.branches
+        case Repeat() | Atomic() | Group() | Look():
+            return (node.body,)
+        case _:
+            return ()
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Give a node and all below it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def first_of(node: Node) -> frozenset[int]:
+    """Give the characters that what a node takes may begin with."""
+    return _edge(node, 1)
+
+
+def last_of(node: Node) -> frozenset[int]:
+    """Give the characters that what a node takes may end with."""
+    return _edge(node, -1)
+
+
+def _edge(node: Node, direction: int) -> frozenset[int]:
+    match node:
+        case Chars():
+            return node.chars
+        case Sequence():
+            found: frozenset[int] = frozenset()
+            for item in node.items[::direction]:
+                found |= _edge(item, direction)
+                if item.extent.least:
+                    break
+            return found
+        case Either():
+            return frozenset().union(*(_edge(branch, direction) for branch in node.branches))
+        case Repeat() | Atomic() | Group():
+            return _edge(node.body, direction)
+        case Back():
+            return ASCII
+        case At() | Look():
+            return frozenset()
