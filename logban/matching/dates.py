@@ -150,6 +150,11 @@ class PatternDates:
         self._times = _Times(zone)
         self._timeout = timeout
 
+    @property
+    def begins_with_defaults(self) -> bool:
+        """Tell whether the default forms are tried before all others."""
+        return isinstance(self._steps[0], DefaultDates)
+
     def read(self, line: str, now: float) -> Dated:
         """Give the time and the line without it; TimeoutError if a pattern takes too long.
 
@@ -184,6 +189,13 @@ class PatternDates:
         if nearest is not None:
             return nearest[1]
         return impossible or Dated(None, line)
+
+
+def tries_defaults_first(reader: DateReader) -> bool:
+    """Tell whether a date of the default forms at a line's beginning is read as just that."""
+    return isinstance(reader, DefaultDates) or (
+        isinstance(reader, PatternDates) and reader.begins_with_defaults
+    )
 
 
 def date_reader(patterns: Sequence[str], zone: tzinfo | None, timeout: float = 0.1) -> DateReader:

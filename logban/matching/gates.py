@@ -44,13 +44,15 @@ class Gates:
         # What few rules ask for is what few lines have, so it is asked for first.
         shared = Counter(choice for sets in required for choice in sets)
         self._required = [
-            [tuple(sorted(each)) for each in sorted(sets, key=lambda one: (shared[one], len(one)))][
-                :MAX_ASKED
-            ]
+            [
+                tuple(sorted(each))
+                for each in sorted(sets, key=lambda one: (shared[one], len(one), sorted(one)))
+            ][:MAX_ASKED]
             for sets in required
         ]
-        self._sets = required
-        self._choose(dict.fromkeys(chain.from_iterable(chain.from_iterable(required)), 1.0))
+        # Lines are only told by what is asked for, so that which they are depends on no sample.
+        self._sets = [tuple(map(frozenset, each)) for each in self._required]
+        self._choose(dict.fromkeys(chain.from_iterable(chain.from_iterable(self._sets)), 1.0))
         self._every = self._plan(range(len(required)))
         self._until_sample = 0
 
@@ -78,6 +80,14 @@ class Gates:
         for _, _, worth in found.values():
             worth.sort()
         return [found[start] for start in sorted(found)]
+
+    def of_line(self, line: bytes) -> list[int]:
+        """Give the rules worth trying on a line."""
+        return sorted(self._worth_trying(line, self._every))
+
+    def asked_of(self, number: int) -> LiteralSets:
+        """Give what is asked of a line for a rule, what fewest others ask for first."""
+        return self._sets[number]
 
     def _sample(self, data: bytes) -> None:
         """Adapt the first look to the log: what it asks for should be rare."""

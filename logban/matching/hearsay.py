@@ -8,6 +8,7 @@ of the same moment.  If that is the same, the line is right.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Final
 
 from logban.model import Failure, Outcome
@@ -28,6 +29,11 @@ class Hearsay:
     def __init__(self) -> None:
         self.unconfirmed = 0
         self._waiting: dict[str, Failure] = {}
+
+    @property
+    def threads(self) -> Container[str]:
+        """Give the threads whose next failure is waited for."""
+        return self._waiting.keys()
 
     def hear(self, failure: Failure, thread: str | None) -> None:
         """Keep a failure until the thread's next one."""

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
@@ -43,19 +43,24 @@ from logban.matching.dates import date_reader
 from logban.matching.definition import (
     Expression,
     FilterDefinition,
+    Quote,
 )
+from logban.matching.engine.joining import Engine, Taken, make_engine
+from logban.matching.engine.ladder import Rung
 from logban.matching.gates import Gates, LiteralSets
-from logban.matching.hearsay import Hearsay
 from logban.matching.json_text import JsonReader
 from logban.matching.literals import required_literals
 from logban.matching.multiline import BufferedLine, LineBuffer, time_of
 from logban.matching.named import MAX_NAMED, NamedFailure
 from logban.matching.quotes import Opened, QuoteGuard, SeenLine
-from logban.matching.sessions import Sessions
+from logban.matching.remembered import Remembered
 from logban.model import Block, Failure, Outcome, Success
 
 DEFAULT_TIMEOUT: Final = 0.1
 """Seconds that one search may take; a line that needs more is skipped and counted."""
+
+WORTH_AN_ENGINE: Final = 64 * 1024
+"""Bytes of a log from which on it is worth the time to make an engine."""
 
 _Candidate = tuple[int, int, Sequence[int], Sequence[int]]
 # Start and end of a line, the rules and the quotes' beginnings worth trying, the quotes' ends.
@@ -97,16 +102,6 @@ class _Text:
     unpacked: bool
 
 
-@dataclass(slots=True)
-class _Source:
-    """What has to be remembered of the lines of one source."""
-
-    buffer: LineBuffer
-    guard: QuoteGuard = field(default_factory=QuoteGuard)
-    hearsay: Hearsay = field(default_factory=Hearsay)
-    sessions: Sessions = field(default_factory=Sessions)
-
-
 class Matcher:
     """Finds the failures and successes in blocks of lines, by the rules of one filter."""
 
@@ -118,11 +113,13 @@ class Matcher:
         timeout: float = DEFAULT_TIMEOUT,
         encoding: str = "utf-8",
         dated: bool = True,
+        rung: Rung = Rung.FULL,
     ) -> None:
         """Compile a filter; ExpressionError if it can't be (reading the configuration checks it).
 
         ``zone`` is that of dates which name none (None: the C library's).  ``encoding`` has to
-        agree with ASCII on its characters.  ``dated=False`` looks for no dates.
+        agree with ASCII on its characters.  ``dated=False`` looks for no dates.  ``rung`` is the
+        fastest engine to use.
         """
         self.counters = MatchCounters()
         self._timeout = timeout
@@ -144,11 +141,15 @@ class Matcher:
         self._quotes = [compile_quote(quote) for quote in definition.quotes]
         self._hearsay_rules = {rule.name for rule in definition.rules if rule.hearsay}
         self._witness_rules = {rule.name for rule in definition.rules if rule.witness}
-        self._sources: dict[str, _Source] = {}
+        self.is_guarded = bool(self._quotes or self._hearsay_rules or self._witness_rules)
+        self._sources: dict[str, Remembered] = {}
         self._make_gates(definition)
         self.ungated_rules = [
             self._rules[number].name for number in self._gates.ungated if number < len(self._rules)
         ]
+        self._definition, self._rung = definition, rung
+        self._engine: Engine | str | None = None
+        self._seen = 0
 
     def _make_gates(self, definition: FilterDefinition) -> None:
         """Make the gates: one for the rules and quotes' beginnings, one for quotes' ends."""
@@ -173,11 +174,26 @@ class Matcher:
         self._begins = range(len(required), len(required) + len(definition.quotes))
         required += [of_quote(quote.begin) for quote in definition.quotes]
         self._gates = Gates(required)
+        self._begin_gates = Gates(required[self._begins.start :])
         self._end_gates = {
             number: Gates([of_quote(quote.end)])
             for number, quote in enumerate(definition.quotes)
             if quote.end is not None
         }
+
+    @property
+    def engine(self) -> Engine | str:
+        """Give the filter's engine, or the reason why it has none; made when first asked for."""
+        if self._engine is None:
+            asked = self._asked_of_quotes()
+            self._engine = make_engine(self._definition, self._dates, asked, self._rung)
+        return self._engine
+
+    def _asked_of_quotes(self) -> list[tuple[Quote, LiteralSets]]:
+        return [
+            (self._quotes[number - self._begins.start].quote, self._gates.asked_of(number))
+            for number in self._begins
+        ]
 
     def match(self, block: Block, now: float) -> list[Outcome]:
         """Give the failures and successes in a block; ``now`` lends the year to dates without.
@@ -187,30 +203,61 @@ class Matcher:
         self.counters.lines += block.data.count(b"\n")
         source = self._sources.get(block.source)
         if source is None:
-            source = self._sources[block.source] = _Source(LineBuffer(self._max_lines))
+            source = self._sources[block.source] = Remembered(LineBuffer(self._max_lines))
         if self._max_lines > 1:
             return self._match_lines(block, source, now)
         source.guard.begin_block(block.data, block.offset, now)
-        outcomes: list[Outcome] = []
-        for start, end, numbers, ends in self._candidates(block.data, source.guard):
-            if not numbers and not source.guard.is_open:
-                continue
-            try:
-                text = self._read(block.data[start:end], now)
-                outcome = self._judge(text, numbers, block, start, now)
-                if self._quotes or self._hearsay_rules or self._witness_rules:
-                    opened, ended = self._quoted(text, numbers, ends)
-                    outcomes += self._believed(
-                        source, text, outcome, (block.offset + start, opened, ended)
-                    )
-                elif outcome is not None:
-                    outcomes.append(outcome)
-            except TimeoutError:
-                self.counters.timeouts += 1
-                self.counters.last_timeout = f"{block.source}, byte {block.offset + start}"
+        self._seen += len(block.data)
+        engine = self.engine if self._seen >= WORTH_AN_ENGINE else self._engine
+        if isinstance(engine, Engine):
+            outcomes = engine.match(Taken(self, block, source, now))
+        else:
+            outcomes = self.match_from(block, source, 0, now)
         source.guard.end_block()
         self._count(outcomes)
         return outcomes
+
+    def match_from(self, block: Block, source: Remembered, begin: int, now: float) -> list[Outcome]:
+        """Give what is in a block from a line's beginning on."""
+        data = block.data[begin:] if begin else block.data
+        outcomes: list[Outcome] = []
+        for start, end, numbers, ends in self._candidates(data, source.guard):
+            if numbers or source.guard.is_holding:
+                candidate = (begin + start, begin + end, numbers, ends)
+                outcomes += self._take(candidate, block, source, now)
+        return outcomes
+
+    def match_line(
+        self, block: Block, source: Remembered, start: int, end: int, now: float
+    ) -> list[Outcome]:
+        """Give what a line of a block says, or makes believable."""
+        line = block.data[start:end]
+        numbers = self._gates.of_line(line)
+        ends = [quote for quote, gates in self._end_gates.items() if gates.of_line(line)]
+        if not numbers and not (ends and source.guard.is_holding):
+            return []
+        return self._take((start, end, numbers, ends), block, source, now)
+
+    def may_open(self, line: bytes) -> bool:
+        """Tell whether a line may begin a message of several lines."""
+        return bool(self._begin_gates.of_line(line))
+
+    def _take(
+        self, candidate: _Candidate, block: Block, source: Remembered, now: float
+    ) -> list[Outcome]:
+        """Give what a line says, or makes believable; nothing if that takes too long."""
+        start, end, numbers, ends = candidate
+        try:
+            text = self._read(block.data[start:end], now)
+            outcome = self._judge(text, numbers, block, start, now)
+            if self.is_guarded:
+                opened, ended = self._quoted(text, numbers, ends)
+                return self._believed(source, text, outcome, (block.offset + start, opened, ended))
+        except TimeoutError:
+            self.counters.timeouts += 1
+            self.counters.last_timeout = f"{block.source}, byte {block.offset + start}"
+            return []
+        return [] if outcome is None else [outcome]
 
     def time_of(self, line: bytes, now: float) -> float | None:
         """Give the time that a line tells; None if it tells none, or not soon enough."""
@@ -225,7 +272,7 @@ class Matcher:
         self._named.clear()
         return named
 
-    def _match_lines(self, block: Block, source: _Source, now: float) -> list[Outcome]:
+    def _match_lines(self, block: Block, source: Remembered, now: float) -> list[Outcome]:
         """Give what is in a block by expressions that span several lines."""
         outcomes: list[Outcome] = []
         start = 0
@@ -245,7 +292,7 @@ class Matcher:
         return outcomes
 
     def _judge_lines(
-        self, seen: str, source: _Source, block: Block, start: int, now: float
+        self, seen: str, source: Remembered, block: Block, start: int, now: float
     ) -> Outcome | None:
         """Give what the last lines say of somebody, if they do."""
         prefixed, content = self._prefixed(seen)
@@ -322,13 +369,14 @@ class Matcher:
 
     def _believed(
         self,
-        source: _Source,
+        source: Remembered,
         text: _Text,
         outcome: Outcome | None,
         place: tuple[int, tuple[Opened, ...], tuple[str, ...]],
     ) -> list[Outcome]:
         """Give what a line makes believable: its own outcome, or earlier ones, or both."""
-        if text.content is None and not source.guard.is_open:
+        is_telling = text.content is not None and (outcome is not None or place[1])
+        if not is_telling and not source.guard.is_holding:
             return []
         thread = self._thread(text)
         told = None

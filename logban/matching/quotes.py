@@ -28,7 +28,7 @@ Nothing of this depends on where one block ends and the next begins.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -116,6 +116,24 @@ class QuoteGuard:
     def is_open(self) -> bool:
         """Say whether some window is open, or something held back."""
         return bool(self._windows or self._held)
+
+    @property
+    def is_holding(self) -> bool:
+        """Say whether something is held back."""
+        return bool(self._held)
+
+    def pass_by(self, threads: Sequence[str]) -> None:
+        """Note lines with an outcome of their own, of known threads, that begin no message.
+
+        Nothing is held back.  The same as taking each of them, and all are believed.
+        """
+        self._threads.pass_by(threads)
+        if self._windows:
+            self._close(lambda window, _: not window.quote.twice)
+
+    def welcome(self, thread: str) -> None:
+        """Know the thread of a line of that kind which comes while no message is open."""
+        self._threads.learn(thread)
 
     def open_quotes(self) -> set[str]:
         """Give the names of the quotes of which some message may not be over."""

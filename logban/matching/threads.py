@@ -9,7 +9,7 @@ about who wrote a line.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 MAX_THREADS: Final = 4096
@@ -21,6 +21,9 @@ AT_A_TIME: Final = 64
 LATELY: Final = 256
 ENOUGH: Final = 8
 """Lines by which it is judged whether the numbers tell anything, and how few will do."""
+
+MAX_PASSED: Final = 16384
+"""Lines whose threads are noted and not yet thought about."""
 
 USUAL: Final = 0.4
 """The share of lines whose thread was seen a moment ago from which on the numbers are a server's.
@@ -36,15 +39,38 @@ class Threads:
         self._known: dict[str, None] = {}
         self._recent: dict[str, None] = {}
         self._again: deque[bool] = deque(maxlen=LATELY)
+        self._passed: list[str] = []
 
     def __contains__(self, thread: str | None) -> bool:
         return thread in self._known
 
     def __iter__(self) -> Iterator[str]:
+        self._catch_up()
         return iter(self._known)
+
+    def pass_by(self, threads: Iterable[str]) -> None:
+        """Note lines of threads that are all known; the same as learning each of them."""
+        self._passed += threads
+        if len(self._passed) > MAX_PASSED:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Do what has been put off: what comes of many lines depends on few of them."""
+        if not self._passed:
+            return
+        passed, self._passed = self._passed, []
+        for thread in reversed(dict.fromkeys(reversed(passed))):
+            _touch(self._known, thread, MAX_THREADS)
+        early = passed[:-LATELY]
+        for thread in [*dict.fromkeys(reversed(early))][:AT_A_TIME][::-1]:
+            _touch(self._recent, thread, AT_A_TIME)
+        for thread in passed[-LATELY:]:
+            self._again.append(thread in self._recent)
+            _touch(self._recent, thread, AT_A_TIME)
 
     def learn(self, thread: str) -> bool:
         """Remember a thread; tell whether it is new."""
+        self._catch_up()
         self._again.append(thread in self._recent)
         _touch(self._recent, thread, AT_A_TIME)
         is_new = thread not in self._known
@@ -54,6 +80,7 @@ class Threads:
     @property
     def are_telling(self) -> bool:
         """Tell whether enough lines have shown that the numbers are those of a server's threads."""
+        self._catch_up()
         return len(self._again) >= ENOUGH and sum(self._again) >= USUAL * len(self._again)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from logban.matching.engine.syntax import (
@@ -87,7 +88,7 @@ def grouped(texts: Items[str]) -> list[int] | None:
     None if some of them is the beginning of another one, so that both may match.
     """
     different = sorted(set(texts))
-    for one, other in zip(different, different[1:], strict=False):
+    for one, other in pairwise(different):
         if other.startswith(one):
             return None
     return sorted(range(len(texts)), key=lambda number: (texts.index(texts[number]), number))
@@ -139,14 +140,14 @@ class _Automaton:
     follow: list[set[int]] = field(default_factory=list)
     is_unclear: bool = False
 
-    def read(self, node: Node) -> tuple[bool, set[int], set[int]]:
+    def read(self, node: Node) -> tuple[bool, set[int], set[int]]:  # noqa: PLR0911  # one for each kind of node
         """Add a node; tell whether it may be empty, and what it begins and ends with."""
         match node:
             case Chars():
                 self.chars.append(node.chars)
                 self.follow.append(set())
-                place = {len(self.chars) - 1}
-                return False, place, place
+                here = {len(self.chars) - 1}
+                return False, here, here
             case Sequence():
                 return self._sequence(node.items)
             case Either():

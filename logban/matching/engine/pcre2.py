@@ -15,7 +15,7 @@ from typing import Final
 
 _NAMES: Final = ("libpcre2-8.so.0",)
 
-_NO_JIT_STACK_ERROR: Final = -46
+_TOO_LARGE: Final = 120
 _NO_MEMORY: Final = -48
 _UNSET: Final = ctypes.c_size_t(-1).value
 
@@ -40,6 +40,10 @@ JIT_STACK: Final = 256 * 1024
 
 class Pcre2Error(Exception):
     """PCRE2 refused an expression, or gave up on a match."""
+
+
+class TooLargeError(Pcre2Error):
+    """An expression has more than 64 KiB once it is compiled."""
 
 
 class Library:
@@ -83,12 +87,15 @@ class Library:
             function.restype = result
             function.argtypes = arguments
 
-    def __getattr__(self, name: str):
-        return getattr(self._lib, f"pcre2_{name}_8")
+    def call(self, name: str, *arguments: object) -> int:
+        """Call a function, as the manual names it, without prefix and suffix."""
+        result: int = getattr(self._lib, f"pcre2_{name}_8")(*arguments)
+        return result
 
     def message(self, code: int) -> str:
+        """Give what an error's number means."""
         text = ctypes.create_string_buffer(256)
-        self.get_error_message(code, text, len(text))
+        self.call("get_error_message", code, text, len(text))
         return text.value.decode("ascii", "replace")
 
 
@@ -100,19 +107,27 @@ class Code:
         self._library = library
         error, place = ctypes.c_int(), ctypes.c_size_t()
         raw = text.encode("ascii")
-        self._code = library.compile(
-            raw, len(raw), _COMPILE_OPTIONS, ctypes.byref(error), ctypes.byref(place), None
+        self._code = library.call(
+            "compile",
+            raw,
+            len(raw),
+            _COMPILE_OPTIONS,
+            ctypes.byref(error),
+            ctypes.byref(place),
+            None,
         )
         if not self._code:
             near = text[max(0, place.value - 40) : place.value + 20]
+            if error.value == _TOO_LARGE:
+                raise TooLargeError(library.message(error.value))
             raise Pcre2Error(f"{library.message(error.value)} near {near!r}")
-        self.has_jit = library.jit_compile(self._code, _JIT_COMPLETE) == 0
-        self._context = library.match_context_create(None)
-        library.set_match_limit(self._context, MATCH_LIMIT)
-        library.set_heap_limit(self._context, HEAP_LIMIT)
-        self._stack = library.jit_stack_create(32 * 1024, JIT_STACK, None)
-        library.jit_stack_assign(self._context, None, self._stack)
-        self._match = library.match_data_create_from_pattern(self._code, None)
+        self.has_jit = library.call("jit_compile", self._code, _JIT_COMPLETE) == 0
+        self._context = library.call("match_context_create", None)
+        library.call("set_match_limit", self._context, MATCH_LIMIT)
+        library.call("set_heap_limit", self._context, HEAP_LIMIT)
+        self._stack = library.call("jit_stack_create", 32 * 1024, JIT_STACK, None)
+        library.call("jit_stack_assign", self._context, None, self._stack)
+        self._match = library.call("match_data_create_from_pattern", self._code, None)
         self._room = ctypes.create_string_buffer(64 * 1024)
 
     def records(self, data: bytes, template: bytes) -> bytes:
@@ -120,7 +135,7 @@ class Code:
         length = ctypes.c_size_t()
         while True:
             length.value = len(self._room)
-            code = self._library.substitute(
+            code = self._library.call("substitute",
                 self._code, data, len(data), 0,
                 _GLOBAL | _EXTENDED | _UNSET_EMPTY | _OVERFLOW_LENGTH | _REPLACEMENT_ONLY,
                 self._match, self._context, template, len(template),
@@ -134,10 +149,10 @@ class Code:
 
     def __del__(self) -> None:
         if getattr(self, "_code", None):
-            self._library.match_data_free(self._match)
-            self._library.match_context_free(self._context)
-            self._library.jit_stack_free(self._stack)
-            self._library.code_free(self._code)
+            self._library.call("match_data_free", self._match)
+            self._library.call("match_context_free", self._context)
+            self._library.call("jit_stack_free", self._stack)
+            self._library.call("code_free", self._code)
 
 
 @cache

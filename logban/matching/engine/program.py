@@ -24,7 +24,6 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
-from logban.matching.captures import joined_groups
 from logban.matching.compiled import HOST_GROUPS, NO_FIELDS
 from logban.matching.compiler import ExpressionError, Reading, expand
 from logban.matching.definition import FilterDefinition, Rule
@@ -38,7 +37,7 @@ from logban.matching.engine.factoring import (
     texts_in,
 )
 from logban.matching.engine.heads import Head, begins_at
-from logban.matching.engine.rewrite import After, Writer
+from logban.matching.engine.rewrite import COMMON_FROM, UNSET, After, Writer
 from logban.matching.engine.syntax import (
     ANY,
     EMPTY,
@@ -88,13 +87,17 @@ class Fields:
 
 @dataclass(slots=True)
 class Program:
-    """A filter for the engine: the expression, what its captures are, what is not in it and why."""
+    """A filter for the engine: the expression, what its captures are, what is not in it and why.
 
-    text: str
-    captures: int
+    ``texts`` are the expression in several sizes, the fastest first: PCRE2 takes 64 KiB at most.
+    """
+
+    texts: tuple[str, ...]
     thread: tuple[int, ...]
     address: tuple[int, ...]
     date: tuple[int, ...]
+    success: int
+    columns: range
     prefix_fields: Fields
     fields: dict[int, Fields]
     refused: dict[str, str] = field(default_factory=dict)
@@ -151,6 +154,7 @@ class _Composer:
         self._prefix_kept: dict[int, str] = {}
         self._goes_on = False
         self._ignored: list[Node] = []
+        self._last = 0
 
     def program(self) -> Program:
         """Write all of it."""
@@ -168,6 +172,9 @@ class _Composer:
             slow = "|()"
             numbers.setdefault(_SLOW, []).append(self._writer.captures)
         base = self._writer.captures
+        # No rule has more groups than that, and behind them all is the mark of a success.
+        groups = (sum(isinstance(each, Group) for each in walk(part.node)) for part in parts)
+        self._last = base + before + span + max(groups, default=0)
         fields: dict[int, Fields] = {}
         if self._goes_on or len(self._heads) == 1:
             strange = last_of(self._prefix) if self._goes_on and self._prefix else frozenset()
@@ -189,19 +196,20 @@ class _Composer:
         if self._opening:
             if not self._goes_on:
                 raise InexpressibleError("has messages of several lines, and no <F-CONTENT>")
-            firsts = _holding([frozenset().union(*(sets[0] for sets in self._opening))])
+            firsts = _holding((frozenset().union(*(sets[0] for sets in self._opening)),))
             every = "|".join(_holding(sets) for sets in self._opening)
             text += f"|{firsts}(?:{every})(*MARK:{SLOW_MARK})"
-        most = max((n for each in fields.values() for _, ns in each.columns for n in ns), default=0)
         return Program(
-            self._writer.shortened(rf"(*LF)(?m)^(?:{text})[^\n]*+"),
-            max(base + before + span, most),
+            tuple(
+                self._writer.shortened(rf"(*LF)(?m)^(?:{text})[^\n]*+", least)
+                for least in COMMON_FROM
+            ),
             tuple(numbers.pop("thread", ())),
             tuple(range(base + before + 1, base + before + span + 1)),
             tuple(dates),
-            Fields(
-                tuple((name, tuple(ns)) for name, ns in numbers.items() if name != _SLOW)
-            ),
+            self._last + 1,
+            range(base + 1, self._last + 1),
+            Fields(tuple((name, tuple(ns)) for name, ns in numbers.items() if name != _SLOW)),
             fields,
             self._refused,
         )
@@ -286,7 +294,9 @@ class _Composer:
 
     def _gated(self, part: _Part, why: str) -> _Part:
         if not required_literals(part.rule.expression.text):
-            raise InexpressibleError(f"{part.rule.name} {why}, and has no literal to tell its lines")
+            raise InexpressibleError(
+                f"{part.rule.name} {why}, and has no literal to tell its lines"
+            )
         part.pace = Pace.GATED
         self._refused.setdefault(part.rule.name, why)
         return part
@@ -311,7 +321,7 @@ class _Composer:
         ]
         self._writer.numbers = {}
         ways += self._ways(_told_apart(_reordered(entries)), fields)
-        self._writer.captures = base + before + span
+        self._writer.captures = self._last + 1
         return f"(?|{'|'.join(ways)})"
 
     def _entry(
@@ -330,8 +340,7 @@ class _Composer:
                 kept = {group: name for group, name in kept.items() if name not in HOST_GROUPS}
             else:
                 before, span = columns
-                if len([each for each in walk(node) if _is_host(each)]) != part.span:
-                    raise InexpressibleError("has its address in several places behind a date")
+                _check_span(node, part.span)
                 pads[hosts[0]] = (before - part.before, 0)
                 leading, _ = pads.get(hosts[-1], (0, 0))
                 pads[hosts[-1]] = (leading, span - part.span)
@@ -377,6 +386,8 @@ class _Composer:
             if name and name not in NO_FIELDS:
                 named.setdefault(name, []).extend(self._writer.numbers.get(group, ()))
         fields[entry.number] = Fields(tuple((name, tuple(ns)) for name, ns in named.items()))
+        if self._definition.rules[entry.number].success:
+            text += f"{UNSET * (self._last - self._writer.captures)}()"
         return f"{text}(*MARK:{entry.number})"
 
 
@@ -400,7 +411,10 @@ def _may_share(entries: Items[_Entry], done: int, common: int) -> bool:
     items = entries[0].items[done : done + common]
     groups = {each.number for item in items for each in walk(item) if isinstance(each, Group)}
     wanted = {
-        (frozenset(groups & entry.kept.keys()), *(entry.pads.get(group) for group in sorted(groups)))
+        (
+            frozenset(groups & entry.kept.keys()),
+            *(entry.pads.get(group) for group in sorted(groups)),
+        )
         for entry in entries
     }
     if len(wanted) > 1:
@@ -438,6 +452,11 @@ def _telling(entry: _Entry, done: int) -> str:
     best = min(texts, key=lambda text: (texts[text], -len(text), text), default="")
     is_rare = bool(best) and texts[best] < max(entry.family.values())
     return best if is_rare and not literal(rest).startswith(best) else ""
+
+
+def _check_span(node: Node, span: int) -> None:
+    if sum(map(_is_host, walk(node))) != span:
+        raise InexpressibleError("has its address in several places behind a date")
 
 
 def _is_host(node: Node) -> bool:

@@ -17,7 +17,8 @@ Where an expression of the reference could take the line's own LF, it depends on
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence as Items
+from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Sequence as Items
 from enum import Enum
 from functools import lru_cache
 from itertools import groupby
@@ -47,14 +48,18 @@ MAX_LOOKS_BEHIND: Final = 64
 
 _PLACES: Final = {Place.END: r"(?=\n)", Place.BOUNDARY: r"\b", Place.NO_BOUNDARY: r"\B"}
 
-
-COMMON_FROM: Final = 60
+COMMON_FROM: Final = (60, 40, 24)
 COMMON_TIMES: Final = 3
+"""Characters that a part has, and places in which it stands, for it to be written once only.
+
+A call costs time, so shorter ones only are where the expression is too large otherwise.
+"""
+
 MANY_TIMES: Final = 8
+"""Repetitions of a group from which on it is called rather than copied."""
+
 LONG: Final = 1000
 """Characters that no line has which the engine is given."""
-
-"""Characters that a part has, and places in which it stands, for it to be written once only."""
 
 
 Pads = Mapping[int, tuple[int, int]]
@@ -69,6 +74,10 @@ class After(Enum):
     OTHER = "other"
 
 
+UNSET: Final = "(){0}"
+"""A group that never takes part, but counts."""
+
+
 class Writer:
     """Writes trees as parts of one expression, and numbers their captures."""
 
@@ -80,6 +89,7 @@ class Writer:
         self._capturing = 0
         self._common: Counter[str] = Counter()
         self._guards: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
         self._loops: dict[str, str] = {}
 
     def write(
@@ -102,7 +112,7 @@ class Writer:
             following.append(_what_follows(item, following[-1]))
         return "".join(map(self._write, items, reversed(following)))
 
-    def _write(self, node: Node, after: After) -> str:
+    def _write(self, node: Node, after: After) -> str:  # noqa: PLR0911  # one for each kind of node
         match node:
             case Chars():
                 return self._chars(node, after)
@@ -164,19 +174,18 @@ class Writer:
         self._capturing += 1
         body = self._write(node.body, after)
         if node.body.extent.least and self.captures == self.numbers[node.number][-1]:
-            self._may_be_common(node.body, body)
+            self._may_be_common(node.body, body, len(body))
         self._capturing -= 1
         self.captures += trailing
-        return f"{'()' * leading}({body}){'()' * trailing}"
+        return f"{UNSET * leading}({body}){UNSET * trailing}"
 
-    def _may_be_common(self, node: Node, text: str) -> None:
+    def _may_be_common(self, node: Node, text: str, size: int) -> None:
         """Note a part that may stand in several places, and how to look first if it may match."""
         if node.extent.least == 0:
             self._guards[text] = f"(?:(?!{written(first_of(node))})|{{}})"
-        elif len(text) >= COMMON_FROM:
-            self._guards[text] = f"(?={written(first_of(node))}){{}}"
         else:
-            return
+            self._guards[text] = f"(?={written(first_of(node))}){{}}"
+        self._sizes[text] = max(size, len(text))
         self._common[text] += 1
 
     def _repeat_many(self, node: Repeat, after: After) -> str:
@@ -192,14 +201,14 @@ class Writer:
         else:
             text = f"(?:{body}){_times(least, most)}{greed}"
         if plain and least == 0 and (most is None or most >= MANY_TIMES):
-            free = _unrolled(node, self, body)
+            free = _unrolled(node, self)
             if most is None:
                 text = free or text
             elif free:
                 # Where the line has no more characters than that there can't be more of them.
                 text = rf"(?(?=[^\n]{{0,{most}}}\n){free}|{text})"
-        if plain and len(text) >= COMMON_FROM:
-            self._may_be_common(node, text)
+        if plain:
+            self._may_be_common(node, text, len(body) * max(least, most or 1))
         return text
 
     def _many(self, call: str, node: Repeat) -> str:
@@ -226,13 +235,17 @@ class Writer:
         """Write a part in which nothing is captured, and behind which something follows."""
         return self._write(node, After.MORE)
 
-    def shortened(self, text: str) -> str:
+    def shortened(self, text: str, least: int) -> str:
         """Write parts that stand in the text again and again once only, behind it.
 
         PCRE2 copies a group for every one of its counted repetitions, and takes no expression of
         more than 64 KiB.
         """
-        parts = [part for part, times in self._common.items() if times >= COMMON_TIMES]
+        parts = [
+            part
+            for part, times in self._common.items()
+            if times >= COMMON_TIMES and self._sizes[part] >= least
+        ]
         for number, part in enumerate(sorted(parts, key=len, reverse=True)):
             call = self._guards[part].format(f"(?P>part{number})")
             text = f"{text.replace(part, call)}(?(DEFINE)(?<part{number}>{part}))"
@@ -255,7 +268,7 @@ class Writer:
         return f"(?<{sign}{'|'.join(self._write(form, After.MORE) for form in forms)})"
 
 
-def _unrolled(node: Repeat, writer: Writer, body: str) -> str:
+def _unrolled(node: Repeat, writer: Writer) -> str:
     """Write a repetition without end so that a run of plain characters is one step; "" if not so.
 
     ``(?:(?!x)[cx])*`` is ``[c]*(?:(?!x)[x][c]*)*``, and ``(?:[c]|x)*+`` is ``[c]*+(?:x[c]*+)*+``:
@@ -289,7 +302,7 @@ def _what_follows(item: Node, after: After) -> After:
     return after
 
 
-def _fixed(node: Node) -> list[Node]:
+def _fixed(node: Node) -> list[Node]:  # noqa: PLR0911  # one for each kind of node
     """Write a tree out as trees of a fixed length each, for a look behind; [] if there is no end.
 
     Which of them comes first does not matter there.
@@ -311,9 +324,7 @@ def _fixed(node: Node) -> list[Node]:
             forms = _fixed(node.body)
             if node.most is None or len(forms) != 1 or node.greed is Greed.POSSESSIVE:
                 return []
-            return [
-                Sequence((forms[0],) * times) for times in range(node.least, node.most + 1)
-            ]
+            return [Sequence((forms[0],) * times) for times in range(node.least, node.most + 1)]
         case Back():
             return []
         case _:
@@ -359,4 +370,6 @@ def _runs(chars: frozenset[int]) -> Iterator[tuple[int, int]]:
 
 def _escaped(code: int) -> str:
     character = chr(code)
-    return character if character.isalnum() or character in " _\"'<>=,;:@/!~`&%" else f"\\x{code:02x}"
+    return (
+        character if character.isalnum() or character in " _\"'<>=,;:@/!~`&%" else f"\\x{code:02x}"
+    )

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence as Items
+from collections import Counter
+from collections.abc import Iterator
+from collections.abc import Sequence as Items
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -233,8 +235,7 @@ def parse(expanded: str) -> Node:
     Two groups of one name are one group to ``regex``; here they are two of the same name.
     """
     names: dict[int, str] = {}
-    seen: set[str] = set()
-    twice = {name for name in _NAMED.findall(expanded) if name in seen or seen.add(name)}
+    twice = {name for name, times in Counter(_NAMED.findall(expanded)).items() if times > 1} - {""}
     for found in _REFERENCE.finditer(expanded):
         if twice and (found[0][1:].isdigit() or found[1] in twice or found[2]):
             raise InexpressibleError("refers to a group, and has two groups of one name")
@@ -272,7 +273,7 @@ class _Reader:
         nodes = tuple(self._node(code, argument, flags) for code, argument in items)
         return nodes[0] if len(nodes) == 1 else Sequence(nodes)
 
-    def _node(self, code: Any, argument: Any, flags: int) -> Node:
+    def _node(self, code: Any, argument: Any, flags: int) -> Node:  # noqa: PLR0911  # one for each kind
         if code in (op.LITERAL, op.NOT_LITERAL, op.IN, op.ANY):
             return Chars(_chars(code, argument, flags))
         if code is op.AT:
@@ -342,9 +343,7 @@ def _cases(codes: set[int], *, ignore_case: bool) -> frozenset[int]:
     if not codes <= ASCII:
         # Some letters beyond ASCII are other cases of ASCII's: the Kelvin sign is a K.
         raise InexpressibleError("ignores the case of letters that are no ASCII")
-    return frozenset(
-        ord(case) for code in codes for case in (chr(code).lower(), chr(code).upper())
-    )
+    return frozenset(ord(case) for code in codes for case in (chr(code).lower(), chr(code).upper()))
 
 
 @cache

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""Every rung of the ladder gives what the reference gives: the same outcomes in the same order.
+
+The lines are those of the corpus and of Debian's fail2ban, as they are and spoilt, for every filter
+that is shipped and all of Debian's.  A difference is a hole: somebody is banned, or is not, whom
+the reference would treat otherwise.
+
+``LOGBAN_DIFFERENTIAL_LINES`` sets how many lines are tried, ``LOGBAN_DIFFERENTIAL_SEED`` the seed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+
+from logban.config import load_filter
+from logban.matching.definition import FilterDefinition
+from logban.matching.engine.joining import Engine
+from logban.matching.engine.ladder import Rung
+from logban.matching.matcher import Matcher
+from logban.model import Block, Outcome
+
+from .conftest import (
+    DEBIAN_FILTERS,
+    ROOT,
+    Spoiler,
+    blocks,
+    corpus_lines,
+    debian_lines,
+)
+
+LINES = int(os.environ.get("LOGBAN_DIFFERENTIAL_LINES", "200000"))
+SEED = int(os.environ.get("LOGBAN_DIFFERENTIAL_SEED", "1"))
+NOW = 1795180000.0
+
+SHIPPED = sorted(path.stem for path in (ROOT / "filters.d").glob("*.conf"))
+DEBIAN = sorted(path.stem for path in DEBIAN_FILTERS.glob("*.conf"))
+
+
+def outcomes_of(matcher: Matcher, several: list[Block]) -> list[Outcome]:
+    """Give all that a matcher finds, what it had held back to the end included."""
+    found = [outcome for block in several for outcome in matcher.match(block, NOW)]
+    return found + matcher.flush()
+
+
+def check(definition: FilterDefinition, lines: list[bytes], number: int) -> None:
+    """Hold an engine against the reference."""
+    spoiler = Spoiler(lines, SEED)
+    several = list(blocks([spoiler.line() for _ in range(number)], spoiler))
+    reference = Matcher(definition, zone=UTC, timeout=10.0, rung=Rung.REFERENCE)
+    expected, named = outcomes_of(reference, several), reference.take_named()
+    for rung in (Rung.PCRE2, Rung.FULL):
+        matcher = Matcher(definition, zone=UTC, timeout=10.0, rung=rung)
+        assert matcher.engine
+        found = outcomes_of(matcher, several)
+        for mine, yours in zip(found, expected, strict=False):
+            assert mine == yours
+            assert list(mine.fields) == list(yours.fields)
+        assert len(found) == len(expected)
+        assert matcher.counters == reference.counters
+        assert matcher.take_named() == named
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_filters(name: str) -> None:
+    definition = load_filter(name, ROOT).definition
+    assert definition is not None
+    assert isinstance(Matcher(definition).engine, Engine)
+    lines = corpus_lines("asterisk" if name == "asterisk" else "kamailio")
+    check(definition, lines, LINES // 2 // len(SHIPPED))
+
+
+@pytest.mark.parametrize("name", DEBIAN)
+def test_filters_of_debian(name: str) -> None:
+    definition = load_filter(str(DEBIAN_FILTERS / f"{name}.conf"), Path("/nonexistent")).definition
+    lines = debian_lines(re.sub(r"\W.*", "", name)) or debian_lines(name)
+    if definition is None or not lines:
+        return  # a file that is only included by others
+    check(definition, lines, LINES // 2 // len(DEBIAN))
