@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from logban.matching.captures import encoded_groups, read_encoded
 from logban.matching.compiler import ADDRESS_GROUPS, ExpressionError, compile_expression
 from logban.matching.dates import date_reader
 from logban.matching.definition import FilterDefinition, Proof
@@ -263,6 +264,7 @@ class NaiveMatcher:
                 for key, value in fields.items()
                 if key not in others and value is not None
             }
+            read_encoded(kept, encoded_groups(pattern.groupindex))
             proven = rule.proof in (Proof.RESPONSE, Proof.CONNECTION)
             if rule.proof is Proof.TRANSPORT:
                 proven = kept.get("transport", "").lower() in {"tcp", "tls", "ws", "wss", "sctp"}
