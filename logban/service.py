@@ -7,7 +7,7 @@ import asyncio
 import difflib
 import ipaddress
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import logban
 from logban.actions.declaration import ActionSpec
@@ -26,7 +26,7 @@ from logban.judging.exemptions import Exemption
 from logban.ledger.records import Allowed
 from logban.model import Ban, Change, Subject, SubjectKind, Verdict, canonical_network
 from logban.proxies import Proxies
-from logban.views import Views, alarm, length_of, past_ban, unmatched, verified
+from logban.views import Views, alarm, length_of, past_ban, prospects, unmatched, verified
 
 HISTORY_SHOWN = 20
 
@@ -320,7 +320,7 @@ class DaemonService:
             exempt=next((each.exempt for each in consulted if each.exempt), None),
             history=tuple(sorted(history, key=lambda past: -past.time)),
             floor=max(floors, default=None),
-            explanation=tuple(self._waiting(counted)),
+            explanation=(*self._waiting(counted), *self._prospects(counted, now)),
             consulted=consulted,
         )
 
@@ -370,6 +370,18 @@ class DaemonService:
         near = difflib.get_close_matches(name, daemon.jails.running, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UnknownName(f"there is no jail {name!r}{hint}")
+
+    def _prospects(self, subjects: Iterable[Subject], now: float) -> Iterator[str]:
+        """Tell what earlier bans of these subjects would make of the next one."""
+        ledger = self._daemon.ledger
+        for subject in sorted(subjects, key=str):
+            for jail in self._daemon.jails.running.values():
+                if ledger.get(jail.name, subject) is None:
+                    earlier = ledger.earlier(jail.name, subject, now)
+                    repeats = len(ledger.repeats(jail.name, subject, now))
+                    sentence = prospects(jail.settings, earlier, repeats)
+                    if sentence:
+                        yield sentence
 
     def _length(self, ban: Ban) -> str:
         jail = self._daemon.jails.running.get(ban.jail)

@@ -11,6 +11,7 @@ from logban.config.settings import JailSettings
 from logban.control import payloads
 from logban.control.payloads import BanView
 from logban.daemon import Daemon
+from logban.durations import format_duration
 from logban.errors import LogbanError
 from logban.health.alarms import Alarm
 from logban.health.figures import Figures, JailFigures
@@ -224,6 +225,17 @@ def length_of(ban: Ban, settings: JailSettings) -> str:
     if ban.offence == 0 or settings.growth is None or settings.bantime is None:
         return ""
     return settings.growth.explain(settings.bantime, ban.offence)
+
+
+def prospects(settings: JailSettings, earlier: int, repeats: int) -> str:
+    """Tell what somebody's earlier bans make of his next one in a jail; "" if nothing."""
+    if settings.recidive and repeats:
+        span = format_duration(settings.findtime)
+        return f"jail {settings.name} counts {repeats} of {settings.maxretry} bans within {span}"
+    if settings.growth is None or settings.bantime is None or not earlier:
+        return ""
+    next_one = settings.growth.explain(settings.bantime, earlier + 1)
+    return f"the next ban in jail {settings.name} would last {next_one}"
 
 
 def _filter_of(settings: JailSettings) -> str:

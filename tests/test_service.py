@@ -252,3 +252,38 @@ def test_the_clock_of_a_log(machine: Machine) -> None:
             assert "set logtimezone = " in clock.hint
 
     once(story)
+
+
+def test_what_earlier_bans_make_of_the_next_one_is_told(machine: Machine) -> None:
+    machine.jail(**{"bantime.increment": "yes", "bantime": "60"})
+    machine.jail("recidive", filter="recidive", maxretry="3", findtime="1d")
+
+    async def story() -> None:
+        async with serving(machine) as service:
+            for number in range(2):
+                machine.fail()
+                await until(lambda: machine.enforcer().in_force)
+                answer = await service.why(WHO)
+                (ban,) = answer.banned
+                assert ban.ban.offence == number + 1
+                assert ban.length == ("2m: 2nd ban, 1m x 2" if number else "1m: the first ban")
+                assert answer.explanation == (
+                    f"jail recidive counts {number + 1} of 3 bans within 1d",
+                )
+                await machine.let_pass(121)
+                await until(lambda: not machine.enforcer().in_force)
+            answer = await service.why(WHO)
+            assert answer.banned == ()
+            assert [past.offence for past in answer.history] == [2, 1]
+            assert set(answer.explanation) == {
+                "the next ban in jail pbx would last 4m: 3rd ban, 1m x 4",
+                "jail recidive counts 2 of 3 bans within 1d",
+            }
+            assert (await service.why(Subject.parse(OTHER))).explanation == ()
+            jail = (await service.status_jail("recidive")).jail
+            assert jail.filter == "recidive"
+            settings = (await service.status_jail("pbx")).jail.settings
+            assert settings is not None
+            assert settings.growth.startswith("twice as long with each earlier ban")
+
+    once(story)

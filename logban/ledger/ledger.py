@@ -165,6 +165,19 @@ class Ledger:
             self._offences.add(Offence(ban.jail, ban.subject, ban.time, until))
         return self._put(ban, ChangeKind.BAN, now)
 
+    def repeats(self, jail: str, subject: Subject, time: float) -> list[Offence]:
+        """Give the bans of others that a jail for repeat offenders counts at a time; else none.
+
+        After a ban of its own it counts anew.
+        """
+        if jail not in self._recidives:
+            return []
+        last = self._offences.last(subject, jail)
+        since = time - self._recidives[jail].findtime
+        if last is not None:
+            since = max(since, last.time)
+        return self._offences.since(subject, since, self._recidives)
+
     def recidivism(self, change: Change) -> list[Verdict]:
         """Give the verdicts of those jails for repeat offenders for which a ban was one too many.
 
@@ -175,11 +188,7 @@ class Ledger:
             return []
         verdicts = []
         for jail, enough in self._recidives.items():
-            last = self._offences.last(ban.subject, jail)
-            since = ban.time - enough.findtime
-            if last is not None:
-                since = max(since, last.time)
-            found = self._offences.since(ban.subject, since, self._recidives)
+            found = self.repeats(jail, ban.subject, ban.time)
             if len(found) < enough.maxretry:
                 continue
             evidence = tuple(
