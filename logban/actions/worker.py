@@ -184,6 +184,8 @@ class EnforcerWorker(_Worker):
         """Ask ``wanted`` for the bans that should be in force, whenever all is to be compared."""
         super().__init__(spec, clock)
         self._enforcer = enforcer
+        # Asked once: to look a protocol up takes longer than to decide on a ban.
+        self._selective = enforcer if isinstance(enforcer, Selective) else None
         self._wanted = wanted
         self._pending: dict[Subject, Change] = {}
         self._held: set[Subject] = set()
@@ -221,7 +223,7 @@ class EnforcerWorker(_Worker):
 
     def takes(self, subject: Subject) -> bool:
         """Tell whether a ban on this subject can be kept here."""
-        return not isinstance(self._enforcer, Selective) or self._enforcer.takes(subject)
+        return self._selective is None or self._selective.takes(subject)
 
     async def pardon(self, subjects: Sequence[Subject]) -> None:
         """Take out what others have put in against these; a failure is logged, no more."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +20,7 @@ import pytest
 from logban.config import load_filter
 from logban.matching.matcher import Matcher
 from logban.model import Block, Outcome, Position
+from logban.testing.kamailio import find_program, free_port
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "kamailio.md"
@@ -35,22 +35,6 @@ _USERS = (("alice", "secret"),)
 def pieces() -> dict[str, str]:
     """Give the pieces of script in the documentation, by name."""
     return dict(_PIECE.findall(DOCUMENT.read_text()))
-
-
-def free_port() -> int:
-    """Find a port that nobody has on the loopback, UDP and TCP, both families."""
-    while True:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as stream:
-            stream.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            stream.bind(("::", 0))
-            port = int(stream.getsockname()[1])
-            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagram:
-                datagram.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-                try:
-                    datagram.bind(("::", port))
-                except OSError:
-                    continue
-                return port
 
 
 @dataclass(slots=True)
@@ -243,13 +227,6 @@ def written_script(name: str, port: int, directory: Path, prefix: str) -> Path:
     return script
 
 
-def kamailio() -> str:
-    """Find the program; without it these tests fail, for nothing else can tell what it logs."""
-    found = shutil.which("kamailio") or shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin")
-    assert found, "kamailio is not installed: apt-get install kamailio"
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What Kamailio says to a script that it only checks."""
@@ -260,7 +237,7 @@ class Checked:
 
 def checked_script(script: Path) -> Checked:
     """Let Kamailio check a script without running it."""
-    command = [kamailio(), "-c", "-f", str(script)]
+    command = [find_program(), "-c", "-f", str(script)]
     done = subprocess.run(command, capture_output=True, check=False, timeout=60)
     errors = done.stderr.decode(errors="replace")
     return Checked(done.returncode == 0 and "ERROR:" not in errors, errors)
@@ -293,7 +270,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Proxy]]:
         port = free_port()
         script = written_script(name, port, tmp_path, prefix)
         log = tmp_path / f"{name}.log"
-        command = [kamailio(), "-f", str(script), "-DD", "-E", "-m", "32", "-M", "4"]
+        command = [find_program(), "-f", str(script), "-DD", "-E", "-m", "32", "-M", "4"]
         command += ["-Y", str(tmp_path), "-P", str(tmp_path / "pid"), *options]
         with log.open("wb") as standard_error:
             process = subprocess.Popen(
