@@ -2,8 +2,8 @@
 """Accounts that are attacked from many places at once.
 
 Such an account is protected, rather than the places banned by the hundred for one try each.  Of
-an account, the places that failed are kept, hashed to 32 bits, each with the second in which it
-did last; no more of them than are enough.
+an account there are kept the second in which the first place failed, and the places, hashed to 32
+bits, no more of them than are enough.  They start again ``findtime`` after the first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Final
 
 MAX_ACCOUNTS: Final = 20_000
 
-_ENTRY: Final = Struct("<II")
+_HASH: Final = Struct("<I")
+_SIZE: Final = _HASH.size
 
 
 class Accounts:
@@ -46,7 +47,7 @@ class Accounts:
 
     def places(self, user: str) -> int:
         """Give how many places are known to have failed with a user's name."""
-        return len(self._records.get(user, b"")) // _ENTRY.size
+        return max(0, len(self._records.get(user, b"")) // _SIZE - 1)
 
     def fail(self, user: str, place: str, time: float) -> bool:
         """Note a failure from a place that is none of the user's; tell if it begins protection.
@@ -61,19 +62,14 @@ class Accounts:
                 return False
             del self._protected[user]
         seconds = min(max(int(time), 0), 0xFFFFFFFF)
-        who = zlib.crc32(place.encode())
+        who = _HASH.pack(zlib.crc32(place.encode()))
         record = self._records.pop(user, None)
-        if record is None:
-            record = _ENTRY.pack(who, seconds)
-        else:
-            kept = [
-                entry
-                for entry in _ENTRY.iter_unpack(record)
-                if entry[0] != who and entry[1] > seconds - self._findtime
-            ]
-            record = b"".join(_ENTRY.pack(*entry) for entry in (*kept, (who, seconds)))
+        if record is None or seconds - _HASH.unpack_from(record)[0] > self._findtime:
+            record = _HASH.pack(seconds)
+        if not _holds(record, who):
+            record += who
         self._dirty.add(user)
-        if len(record) >= self._enough * _ENTRY.size:
+        if len(record) > self._enough * _SIZE:
             self._protected[user] = time + self._protect_for
             if len(self._protected) > self._max_accounts:
                 del self._protected[next(iter(self._protected))]
@@ -91,9 +87,7 @@ class Accounts:
         """Forget the accounts that nothing has been tried with for long."""
         oldest = int(now) - self._findtime
         old = [
-            user
-            for user, record in self._records.items()
-            if _ENTRY.unpack_from(record, len(record) - _ENTRY.size)[1] <= oldest
+            user for user, record in self._records.items() if _HASH.unpack_from(record)[0] < oldest
         ]
         for user in old:
             del self._records[user]
@@ -129,3 +123,11 @@ class Accounts:
                 changed[user] = f"{until} {(record or b'').hex()}"
         self._dirty.clear()
         return changed
+
+
+def _holds(record: bytes, who: bytes) -> bool:
+    """Tell whether a place is in a record, behind its first number."""
+    at = record.find(who, _SIZE)
+    while at >= 0 and at % _SIZE:
+        at = record.find(who, at + 1)
+    return at >= 0

@@ -21,7 +21,7 @@ from typing import Final
 from logban.durations import format_duration
 from logban.judging.accounts import Accounts
 from logban.judging.networks import Networks
-from logban.judging.places import around, pair_key, subject_of
+from logban.judging.places import around, network_of, pair_key, subject_of
 from logban.judging.policy import Limit, Policy, Scrutiny, Unit
 from logban.judging.slow import SlowCounts
 from logban.judging.tracker import UNIT, Entry, Tracked, Tracker
@@ -167,7 +167,7 @@ class Charging:
             self.pairs.clear(pair_key(subject.network, subject.user))
         elif subject.kind is not SubjectKind.USER:
             self.places.clear(subject.network)
-            self.networks.forget(subject.network)
+            self.networks.forget(around(subject.network)[0])
 
     def weight(self, failure: Failure) -> float:
         """Give what a failure weighs by its kind, and by what was called or tried."""
@@ -287,16 +287,18 @@ class Charging:
         self, failure: Failure, time: float, place: str, key: str, user: str
     ) -> list[Verdict]:
         verdicts: list[Verdict] = []
+        tried = user or failure.fields.get("number", "")
+        what = what_of(tried) if tried else 0
+        entries = self.places.look(key, time)
         if user:
-            verdicts = self._charge_account(failure, time, place, user)
+            if self._by_user and failure.kind == WRONG_PASSWORD:
+                tries = sum(each[1] == what for each in entries)
+                verdicts = self._charge_account(failure, time, place, user, tries)
             if self._scrutiny.always_user_ip:
                 self._count_pair(failure, time, place, user)
                 verdicts += self._suspend_pair(failure, time, place, user)
         if not self._by_place:
             return verdicts
-        tried = user or failure.fields.get("number", "")
-        what = what_of(tried) if tried else 0
-        entries = self.places.look(key, time)
         weight = self.weight(failure) * self._weigh(failure.address)
         if entries:
             weight *= self._modifier(entries, what, time)
@@ -319,27 +321,27 @@ class Charging:
         return pace(gap, limit=limit.maxretry, findtime=limit.findtime, names=len(names))
 
     def _charge_account(
-        self, failure: Failure, time: float, place: str, user: str
+        self, failure: Failure, time: float, place: str, user: str, tries: int
     ) -> list[Verdict]:
-        """Count a place that fails with somebody else's name against that account."""
-        if not self._by_user or failure.kind != WRONG_PASSWORD:
-            return []
-        is_owned = self.trust.is_owned(user, time)
-        was_protected = self.accounts.is_protected(user, time)
-        if self.accounts.fail(user, place, time):
-            return self._protect(failure, time, user, is_owned=is_owned)
+        """Count a place that fails with somebody else's name against that account.
+
+        ``tries`` are those that the place has had with it before.
+        """
+        if not tries:
+            if not self.accounts.fail(user, place, time):
+                return []
+            return self._protect(failure, time, user)
         # The owner's own places go on; a strange one has one try, and is out with the second.
-        if was_protected and is_owned and self.places.look(place, time):
+        if self.accounts.is_protected(user, time) and self.trust.is_owned(user, time):
             subject = Subject(SubjectKind.USER_IP, place, user)
             if not self._in_force(subject) and self.pair_cap.allows(time):
                 evidence = Tracked([time], [], [_evidence(failure, time)])
                 return [self._verdict(subject, self._scrutiny.user, evidence, failure)]
         return []
 
-    def _protect(
-        self, failure: Failure, time: float, user: str, *, is_owned: bool
-    ) -> list[Verdict]:
+    def _protect(self, failure: Failure, time: float, user: str) -> list[Verdict]:
         limit = self._scrutiny.user
+        is_owned = self.trust.is_owned(user, time)
         subject = Subject(SubjectKind.USER, user=user)
         span = format_duration(limit.bantime or limit.findtime)
         text = f"account {user} is attacked from {limit.maxretry} places and protected for {span}"
@@ -358,15 +360,15 @@ class Charging:
 
     def _charge_network(self, failure: Failure, time: float, place: str) -> list[Verdict]:
         """Count a place against the network around it."""
-        network = around(place)
+        key, part = around(place)
         limit = self._scrutiny.net
-        places = self.networks.add(network, place, time)
-        if places < limit.maxretry or self.trust.is_inside(network):
+        places = self.networks.add(key, part, time)
+        if places < limit.maxretry or self.trust.is_inside(key):
             return []
-        subject = Subject(SubjectKind.NET, network)
+        subject = Subject(SubjectKind.NET, network_of(key))
         if self._exempt(subject) is not None or not self.network_cap.allows(time):
             return []
-        self.networks.forget(network)
+        self.networks.forget(key)
         evidence = Tracked([time] * places, [], [_evidence(failure, time)])
         return [self._verdict(subject, limit, evidence, failure)]
 

@@ -7,6 +7,7 @@ import ipaddress
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
+from socket import inet_aton
 
 from logban.model import Subject, SubjectKind, canonical_network
 
@@ -78,5 +79,7 @@ class Exemptions:
 @lru_cache(maxsize=65536)
 def _parsed(network: str) -> tuple[int, int, int, int]:
     """Give version, address as an integer, prefix length and the family's full length."""
+    if ":" not in network and "/" not in network:  # ten times as fast, and most of them
+        return 4, int.from_bytes(inet_aton(network)), 32, 32
     parsed = ipaddress.ip_network(network, strict=False)
     return parsed.version, int(parsed.network_address), parsed.prefixlen, parsed.max_prefixlen

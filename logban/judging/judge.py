@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from logban.judging.attempts import Attempts
 from logban.judging.charging import Charging
@@ -12,10 +13,24 @@ from logban.judging.exemptions import Exemption
 from logban.judging.places import pair_key, pair_of, place_of, subject_of
 from logban.judging.policy import Policy
 from logban.judging.times import LineTimes
-from logban.judging.tracker import UNIT, Tracked, Tracker
+from logban.judging.tracker import MAX_ENTRIES, UNIT, Tracked, Tracker
 from logban.judging.trust import KNOWN_FOR, Trust
 from logban.judging.weights import MAX_WEIGHT
-from logban.model import Failure, Notice, Outcome, Subject, SubjectKind, Success, Verdict
+from logban.model import (
+    CanonicalAddress,
+    Failure,
+    Notice,
+    Outcome,
+    Subject,
+    SubjectKind,
+    Success,
+    Verdict,
+)
+
+CLEARED_FOR: Final = 1.0
+"""Seconds for which somebody is taken for not exempt without asking again."""
+
+MAX_CLEARED: Final = 20_000
 
 
 @dataclass(slots=True)
@@ -63,7 +78,7 @@ class Judge:
                 findtime=policy.findtime,
                 max_evidence=policy.max_evidence,
                 max_subjects=policy.max_subjects,
-                max_entries=policy.maxretry,
+                max_entries=max(MAX_ENTRIES, policy.maxretry),
             )
         else:
             self.charging = Charging(
@@ -76,12 +91,14 @@ class Judge:
                 weigh=weigh,
             )
             self.tracker = self.charging.places
-        self._attempts = Attempts(policy.attempt_fields, policy.max_subjects)
+        self._attempts = Attempts(policy.attempt_fields)
         self._policy = policy
         self._exempt = exempt
         self._spared = spared
         self._weigh = weigh
         self._floors = floors
+        self._cleared: set[str] = set()
+        self._cleared_since = float("-inf")
 
     def judge(
         self, outcomes: Iterable[Outcome], times: LineTimes, *, live: bool, now: float
@@ -90,41 +107,64 @@ class Judge:
         verdicts: list[Verdict] = []
         oldest = now - self._policy.findtime
         counters = self.counters
-        charging = self.charging
+        cleared = self._cleared_at(now)
+        floors, is_repeat = self._floors, self._attempts.is_repeat
+        charge = self._count if self.charging is None else self.charging.fail
         for outcome in outcomes:
             time = times.effective(outcome.time, live=live, now=now)
             if isinstance(outcome, Success):
-                if charging is not None and time is not None and time > now - KNOWN_FOR:
-                    counters.successes += 1
-                    place = place_of(outcome.address, self._policy.ipv6_prefix)
-                    charging.succeed(outcome, time, place)
+                self._succeed(outcome, time, now)
                 continue
-            failure = outcome
             if time is None or time <= oldest:
                 counters.old += 1
                 continue
-            subject = self.subject_of(failure)
-            exemption = self._exempt(subject)
-            if exemption is not None:
-                counters.exempted += 1
-                if not self._attempts.is_repeat(failure, time):
-                    self._spared(subject, exemption, time)
-                continue
-            if self._floors and time <= self._floors.get(subject, float("-inf")):
+            place = key = self._place_of(outcome.address)
+            if place not in cleared:
+                unexempted = self._unexempted(outcome, time, place)
+                if unexempted is None:
+                    continue
+                key = unexempted
+            if floors and time <= floors.get(subject_of(key), float("-inf")):
                 counters.floored += 1
-                continue
-            if self._attempts.is_repeat(failure, time):
+            elif is_repeat(outcome, time):
                 counters.repeated += 1
-                continue
-            counters.counted += 1
-            if charging is None:
-                verdict = self._count(subject, time, failure)
-                if verdict is not None:
-                    verdicts.append(verdict)
             else:
-                place = place_of(failure.address, self._policy.ipv6_prefix)
-                verdicts += charging.fail(failure, time, place, subject.network)
+                counters.counted += 1
+                found = charge(outcome, time, place, key)
+                if found:
+                    verdicts += found
         return verdicts
+
+    def _place_of(self, address: CanonicalAddress) -> str:
+        return address if ":" not in address else place_of(address, self._policy.ipv6_prefix)
+
+    def _succeed(self, success: Success, time: float | None, now: float) -> None:
+        if self.charging is not None and time is not None and time > now - KNOWN_FOR:
+            self.counters.successes += 1
+            self.charging.succeed(success, time, self._place_of(success.address))
+
+    def _unexempted(self, failure: Failure, time: float, place: str) -> str | None:
+        """Give the key under which a place is counted; None if it is exempt."""
+        subject = self.subject_of(failure)
+        exemption = self._exempt(subject)
+        if exemption is not None:
+            self.counters.exempted += 1
+            if not self._attempts.is_repeat(failure, time):
+                self._spared(subject, exemption, time)
+            return None
+        if subject.network == place:
+            self._cleared.add(place)
+        return subject.network
+
+    def _cleared_at(self, now: float) -> set[str]:
+        """Give the places that are known not to be exempt, as of a moment ago.
+
+        Whoever has become exempt since then is counted, and not banned: the ledger asks again.
+        """
+        if not 0 <= now - self._cleared_since < CLEARED_FOR or len(self._cleared) > MAX_CLEARED:
+            self._cleared = set()
+            self._cleared_since = now
+        return self._cleared
 
     def subject_of(self, failure: Failure) -> Subject:
         """Tell who is charged: the address, or its IPv6 network unless that holds an exempt one."""
@@ -197,22 +237,23 @@ class Judge:
                 changed[Subject(SubjectKind.USER, user=user)] = text
         return changed
 
-    def _count(self, subject: Subject, time: float, failure: Failure) -> Verdict | None:
+    def _count(self, failure: Failure, time: float, place: str, key: str) -> list[Verdict]:  # noqa: ARG002  # as Charging.fail
         """Count a failure, and no more: fail2ban's judgement."""
-        key = subject.network
         units = int(min(self._weigh(failure.address), MAX_WEIGHT) * UNIT)
         if self.tracker.add(key, time, failure, units) < self._policy.maxretry * UNIT:
-            return None
+            return []
         enough = self.tracker.take(key)
         last = enough.times[-1]
         bantime = self._policy.bantime
-        return Verdict(
-            jail=self.jail,
-            subject=subject,
-            time=last,
-            until=None if bantime is None else last + bantime,
-            failures=len(enough.times),
-            rule=failure.rule,
-            evidence=tuple(enough.evidence),
-            fields=failure.captures(),
-        )
+        return [
+            Verdict(
+                jail=self.jail,
+                subject=subject_of(key),
+                time=last,
+                until=None if bantime is None else last + bantime,
+                failures=len(enough.times),
+                rule=failure.rule,
+                evidence=tuple(enough.evidence),
+                fields=failure.captures(),
+            )
+        ]

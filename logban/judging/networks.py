@@ -11,8 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from logban.judging.places import bit_of
-
 MAX_NETWORKS: Final = 20_000
 
 
@@ -35,8 +33,8 @@ class Networks:
     def __len__(self) -> int:
         return len(self._networks)
 
-    def add(self, network: str, place: str, time: float) -> int:
-        """Note that a place of a network has offended; give how many of them have."""
+    def add(self, network: str, part: int, time: float) -> int:
+        """Note that a part of a network has offended; give how many of them have."""
         known = self._networks.pop(network, None)
         if known is None:
             known = _Network(time)
@@ -46,7 +44,7 @@ class Networks:
             known.places = 0
             known.start = time
         self._networks[network] = known
-        known.places |= bit_of(place)
+        known.places |= 1 << part
         if len(self._networks) > self._max_networks:
             del self._networks[next(iter(self._networks))]
             self.dropped += 1

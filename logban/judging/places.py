@@ -27,22 +27,27 @@ def subject_of(place: str) -> Subject:
     return Subject(SubjectKind.NET if "/" in place else SubjectKind.IP, place)
 
 
-@lru_cache(maxsize=65536)
-def around(place: str) -> str:
-    """Give the network around a place: 256 addresses, or 256 networks of 64 bits."""
+def around(place: str) -> tuple[str, int]:
+    """Give the key of the network around a place, and which of its 256 parts the place is.
+
+    The network is 256 addresses, or 256 networks of 64 bits.
+    """
     if ":" not in place:
-        return f"{place.rpartition('.')[0]}.0/{IPV4_AROUND}"
+        key, _, last = place.rpartition(".")
+        return key, int(last)
+    return _around_ipv6(place)
+
+
+def network_of(key: str) -> str:
+    """Give the network of a key."""
+    return key if ":" in key else f"{key}.0/{IPV4_AROUND}"
+
+
+@lru_cache(maxsize=65536)
+def _around_ipv6(place: str) -> tuple[str, int]:
     address = place.partition("/")[0]
-    return str(ipaddress.IPv6Network((address, IPV6_AROUND), strict=False))
-
-
-@lru_cache(maxsize=65536)
-def bit_of(place: str) -> int:
-    """Give the one of 256 bits that stands for a place within the network around it."""
-    if ":" not in place:
-        return 1 << int(place.rpartition(".")[2])
-    packed = ipaddress.IPv6Address(place.partition("/")[0]).packed
-    return 1 << packed[IPV6_AROUND // 8]
+    network = ipaddress.IPv6Network((address, IPV6_AROUND), strict=False)
+    return str(network), ipaddress.IPv6Address(address).packed[IPV6_AROUND // 8]
 
 
 def pair_key(place: str, user: str) -> str:

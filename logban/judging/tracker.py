@@ -187,6 +187,10 @@ class Tracker:
         elif known:
             self._dirty.add(key)
 
+    def keep_no_evidence(self) -> None:
+        """Keep no lines from now on."""
+        self._max_evidence = 0
+
     def forgive(self, key: str, what: int) -> None:
         """Take back what was tried with one name."""
         record = self._records.get(key)

@@ -174,7 +174,7 @@ class Trust:
         return bool(self._users)
 
     def is_inside(self, network: str) -> bool:
-        """Tell whether a place that is known lies within a network, as ``around`` gives it."""
+        """Tell whether a place that is known lies within a network, given by its key."""
         return network in self._of_network
 
     def tidy(self, now: float) -> None:
@@ -219,13 +219,13 @@ class Trust:
         return pair
 
     def _enter(self, place: str) -> None:
-        network = around(place)
+        network, _ = around(place)
         self._of_network[network] = self._of_network.get(network, 0) + 1
 
     def _leave(self, place: str) -> None:
         del self._places[place]
         self._dirty.add(place)
-        network = around(place)
+        network, _ = around(place)
         left = self._of_network[network] - 1
         if left:
             self._of_network[network] = left

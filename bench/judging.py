@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Measure the judgement: failures a second on one core, and bytes a tracked subject.
+
+Trust, accounts, networks and the day's window are on, as in the shipped jails.  The failures are
+made beforehand, so what is measured is the judge alone; garbage is collected as in the daemon.
+
+    bench/judging.py                 300,000 failures of each kind
+    bench/judging.py --smoke         a few thousand: does it run at all?
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import random
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+
+from logban.judging.exemption_book import ExemptionBook
+from logban.judging.judge import Judge
+from logban.judging.policy import Policy, Scrutiny
+from logban.judging.times import LogTimes
+from logban.judging.trust import Trust
+from logban.model import Failure, Outcome, Success, canonical_address
+
+START = 1_795_132_800.0
+BLOCK = 300
+"""Failures that are handed to the judge at a time: about what 64 KiB of a log hold."""
+
+Maker = Callable[[int], Iterator[Outcome]]
+
+
+def address(number: int) -> str:
+    """Give one of 2**24 addresses, neighbours far apart."""
+    mixed = number * 2654435761 % 2**24
+    return f"{11 + mixed % 90}.{mixed >> 16 & 255}.{mixed >> 8 & 255}.{mixed & 255}"
+
+
+def failure(at: float, who: str, user: str, kind: str = "wrong-password") -> Failure:
+    """Make a failure as the filter for Asterisk gives it."""
+    fields = {"user": user, "callid": f"{at}", "fport": "5060", "thread": "18390"}
+    line = f"[2026-11-20 10:00:00] NOTICE[18390] registration of {user} from {who} failed"
+    source = "/var/log/asterisk/full"
+    where = canonical_address(who)
+    return Failure(where, START + at, "pjsip-request", fields, line, source, 0, kind, proven=True)
+
+
+def flood(count: int) -> Iterator[Outcome]:
+    """A hundred attackers guess passwords as fast as they can, whoever is banned or not."""
+    for number in range(count):
+        yield failure(number / 1000, address(number % 100), "201")
+
+
+def scan(count: int) -> Iterator[Outcome]:
+    """Three hundred attackers try one user after the other."""
+    for number in range(count):
+        user = str(100 + number // 300)
+        yield failure(number / 1000, address(number % 300), user, "unknown-user")
+
+
+def spray(count: int) -> Iterator[Outcome]:
+    """Every failure comes from another address."""
+    for number in range(count):
+        yield failure(number / 1000, address(number), str(100 + number % 1000))
+
+
+def mixed(count: int) -> Iterator[Outcome]:
+    """Two thousand customers' places, a tenth of the phones with old passwords; a fifth attack."""
+    rng = random.Random(1)  # a story
+    for number in range(count):
+        site, phone = rng.randrange(2000), rng.randrange(10)
+        at, user = number / 1000, f"{site}-{phone}"
+        if number % 5 == 0:
+            yield failure(at, address(50_000 + rng.randrange(5000)), str(rng.randrange(1000)))
+        elif phone == 0 or number % 7:
+            yield failure(at, address(site), user)
+        else:
+            where = canonical_address(address(site))
+            yield Success(where, START + at, "registered", {"user": user}, "", "full", 0)
+
+
+def judge_of() -> Judge:
+    """Give a judge as the shipped jail has it."""
+    book = ExemptionBook()
+    book.set_jail("pbx", ["127.0.0.0/8", "192.0.2.0/24", "2001:db8::/32"], "ignoreip", own=True)
+    policy = Policy(
+        5, 600.0, 3600.0, max_evidence=5, attempt_fields=("callid", "session", "fport"),
+        scrutiny=Scrutiny(),
+    )  # fmt: skip
+    return Judge(
+        "pbx", policy, exempt=lambda who: book.exempt("pbx", who), floors={}, trust=Trust()
+    )
+
+
+def rate(make: Maker, count: int) -> float:
+    """Give the outcomes a second that the judge takes."""
+    outcomes = list(make(count))
+    judge, times = judge_of(), LogTimes()
+    blocks = [outcomes[at : at + BLOCK] for at in range(0, count, BLOCK)]
+    gc.collect()
+    gc.freeze()
+    began = time.process_time()
+    for block in blocks:
+        judge.judge(block, times, live=False, now=block[0].time or START)
+    took = time.process_time() - began
+    gc.unfreeze()
+    return count / took
+
+
+def bytes_a_subject(subjects: int, failures: int) -> float:
+    """Give the bytes that a subject with so many failures takes, its evidence left out."""
+    judge, times = judge_of(), LogTimes()
+    judge.tracker.keep_no_evidence()
+    outcomes = [
+        failure(number + subjects * turn, address(number), "201")
+        for turn in range(failures)
+        for number in range(subjects)
+    ]
+    warm = judge_of()
+    warm.judge(outcomes[:1000], LogTimes(), live=False, now=START)
+    tracemalloc.start()
+    judge.judge(outcomes, times, live=False, now=START)
+    judge.tracker.take_dirty()
+    gc.collect()
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return taken / len(judge.tracker)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--smoke", action="store_true")
+    count = 5000 if parser.parse_args().smoke else 300_000
+    for make in (flood, scan, spray, mixed):
+        best = max(rate(make, count) for _ in range(3))
+        print(f"{make.__name__:8} {best:12,.0f} failures a second")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
