@@ -48,6 +48,7 @@ class _Attempt:
     values: Values
     rule: str
     source: str
+    proven: bool
     lines: dict[str, int] | None = None
     seen: set[tuple[str, str]] | None = None
 
@@ -130,6 +131,8 @@ class Attempts:
 
     def __init__(self, telling: tuple[str, ...], max_addresses: int = MAX_ADDRESSES) -> None:
         """``telling`` are the fields that tell attempts apart; without any, each line is one."""
+        self.proves = False
+        """Whether the last repeat has proved what the lines before it had not."""
         self._telling = telling
         self._sessions = [name in _SESSIONS for name in telling]
         self._max_addresses = max_addresses
@@ -137,13 +140,14 @@ class Attempts:
 
     def is_repeat(self, failure: Failure, time: float) -> bool:
         """Tell whether a failure is of an attempt that was seen already, and remember it."""
+        self.proves = False
         if not self._telling:
             return False
         values = tuple(map(failure.fields.get, self._telling))
         of_address = self._of_address
         known = of_address.pop(failure.address, None)
         if known is None:
-            of_address[failure.address] = _Attempt(time, values, failure.rule, failure.source)
+            of_address[failure.address] = _attempt(failure, time, values)
             if len(of_address) > self._max_addresses:
                 del of_address[next(iter(of_address))]
             return False
@@ -152,10 +156,16 @@ class Attempts:
         of_address[failure.address] = known
         attempt = known.find(failure, time, values, self._sessions)
         if attempt is None:
-            known.put(_Attempt(time, values, failure.rule, failure.source))
+            known.put(_attempt(failure, time, values))
             return False
+        self.proves = failure.proven and not attempt.proven
+        attempt.proven = attempt.proven or failure.proven
         attempt.add(failure, values)
         if attempt.values != values:
             known.known = None  # it has learned a value, by which it is not known here
             known.by_values.clear()
         return True
+
+
+def _attempt(failure: Failure, time: float, values: Values) -> _Attempt:
+    return _Attempt(time, values, failure.rule, failure.source, failure.proven)

@@ -48,8 +48,14 @@ CREDENTIALS: Final = frozenset({WRONG_PASSWORD, UNKNOWN_USER, "acl"})
 LENIENCE: Final = 2
 """How many times maxretry a trusted place may do."""
 
-SPOOFABLE: Final = 0.4
-"""What a failure weighs at a trusted place that anybody could have sent in its name."""
+NOTICE_EVERY: Final = 86400.0
+"""Seconds from one notice to the next one of the same."""
+
+FORGED: Final = 30
+"""Failures within a minute, in the name of a trusted place, of which the admin is told."""
+
+MAX_FORGED: Final = 1000
+"""Trusted places in whose name packets come that are remembered."""
 
 BURST: Final = 12
 BURST_WITHIN: Final = 60.0
@@ -122,6 +128,7 @@ class Charging:
         self.network_cap = _HourlyCap(MAX_NETWORKS_AN_HOUR)
         self.pair_cap = _HourlyCap(MAX_PAIRS_AN_HOUR)
         self._bursts: dict[str, float] = {}
+        self._forged: dict[str, tuple[float, int, float]] = {}
         self._limit = policy.limit
         self._scrutiny = scrutiny
         self._kinds = scrutiny.weights.table()
@@ -145,6 +152,12 @@ class Charging:
             if known.until > time:
                 return self._charge_trusted(failure, time, place, key, user if is_login else "")
         return self._charge_stranger(failure, time, place, key, user if is_login else "")
+
+    def prove(self, failure: Failure, time: float, place: str, key: str) -> list[Verdict]:
+        """Charge an attempt that has been charged unproven, where that makes a difference."""
+        if self.trust.is_trusted(place, time):
+            return self.fail(failure, time, place, key)
+        return []
 
     def succeed(self, success: Success, time: float, place: str) -> None:
         """Note that somebody got in."""
@@ -202,9 +215,11 @@ class Charging:
     def _note_pair(self, failure: Failure, time: float, place: str, user: str) -> None:
         """Count a user's failures at a place since he last got in, and tell of them once."""
         pair = self.trust.fail(place, user)
-        if pair.noticed or pair.failed < self._scrutiny.user_ip.maxretry:
+        if pair.told or pair.failed < self._scrutiny.user_ip.maxretry:
             return
-        pair.noticed = True
+        if time < pair.noticed + NOTICE_EVERY:
+            return
+        pair.told, pair.noticed = True, time
         if failure.kind == UNKNOWN_USER:
             wrong = "there is no such extension"
         elif failure.kind != WRONG_PASSWORD:
@@ -248,13 +263,16 @@ class Charging:
     def _charge_trusted(
         self, failure: Failure, time: float, place: str, key: str, user: str
     ) -> list[Verdict]:
+        if not failure.proven:
+            self._note_forged(failure, time, place)
+            return []
         verdicts: list[Verdict] = []
         tried = user or failure.fields.get("number", "")
         what = what_of(tried) if tried else 0
         entries = self.places.look(key, time)
         names = {entry[1] for entry in entries}
         is_new = what not in names
-        weight = self.weight(failure) * (1.0 if failure.proven else SPOOFABLE)
+        weight = self.weight(failure)
         if user:
             self._note_pair(failure, time, place, user)
             is_burst = self._is_burst(failure, time, place, user)
@@ -270,6 +288,26 @@ class Charging:
             self.trust.lose(place, time)
             verdicts.append(self._ban(key, total, failure, time))
         return verdicts
+
+    def _note_forged(self, failure: Failure, time: float, place: str) -> None:
+        """Tell of failures that anybody could have sent in a trusted place's name, once a day.
+
+        They alone never cost its trust: a forger could have any customer banned.
+        """
+        start, count, told = self._forged.pop(place, (time, 0, float("-inf")))
+        if time - start >= BURST_WITHIN:
+            start, count = time, 0
+        count += 1
+        if count >= FORGED and time >= told + NOTICE_EVERY:
+            told = time
+            text = (
+                f"{count} failures in a minute from {place}, where users are registered: packets "
+                "that anybody can forge, so nobody is banned for them"
+            )
+            self._notice(subject_of(place), failure, time, text, count)
+        self._forged[place] = (start, count, told)
+        if len(self._forged) > MAX_FORGED:
+            del self._forged[next(iter(self._forged))]
 
     def _is_burst(self, failure: Failure, time: float, place: str, user: str) -> bool:
         """Count a failure of another user, and tell whether so many come of no telephone."""

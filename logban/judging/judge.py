@@ -128,6 +128,8 @@ class Judge:
                 counters.floored += 1
             elif is_repeat(outcome, time):
                 counters.repeated += 1
+                if self._attempts.proves and self.charging is not None:
+                    verdicts += self.charging.prove(outcome, time, place, key)
             else:
                 counters.counted += 1
                 found = charge(outcome, time, place, key)

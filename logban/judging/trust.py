@@ -13,7 +13,7 @@ too many users of a place one who never got in, or else the one of the longest a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,12 +40,29 @@ _NEVER: Final = float("-inf")
 class Pair:
     """A user at a place: when he last got in, and how often he failed since.
 
-    ``noticed`` says that the admin has been told.
+    ``noticed`` is when the admin was told last, ``told`` whether he was since the user got in.
     """
 
     last: float = _NEVER
     failed: int = 0
-    noticed: bool = False
+    told: bool = False
+    noticed: float = _NEVER
+
+    def to_json(self) -> list[float | None]:
+        """Write it down for :meth:`from_json`."""
+        times = [None if each == _NEVER else each for each in (self.last, self.noticed)]
+        return [*times, self.failed, self.told]
+
+    @classmethod
+    def from_json(cls, written: Sequence[float | None]) -> Pair:
+        """Read what :meth:`to_json` wrote."""
+        last, noticed, failed, told = written
+        return cls(
+            _NEVER if last is None else last,
+            int(failed or 0),
+            bool(told),
+            _NEVER if noticed is None else noticed,
+        )
 
 
 @dataclass(slots=True)
@@ -68,10 +85,7 @@ class Place:
 
     def to_text(self) -> str:
         """Write it down for :meth:`from_text`."""
-        users = {
-            name: [None if pair.last == _NEVER else pair.last, pair.failed, pair.noticed]
-            for name, pair in self.users.items()
-        }
+        users = {name: pair.to_json() for name, pair in self.users.items()}
         times = [None if each == _NEVER else each for each in (self.until, self.lost)]
         return json.dumps([*times, users])
 
@@ -79,10 +93,7 @@ class Place:
     def from_text(cls, text: str) -> Place:
         """Read what :meth:`to_text` wrote."""
         until, lost, users = json.loads(text)
-        pairs = {
-            name: Pair(_NEVER if last is None else last, failed, noticed)
-            for name, (last, failed, noticed) in users.items()
-        }
+        pairs = {name: Pair.from_json(written) for name, written in users.items()}
         return cls(_NEVER if until is None else until, _NEVER if lost is None else lost, pairs)
 
 
@@ -138,7 +149,7 @@ class Trust:
         if user:
             pair = self._pair(known, user)
             pair.last = max(pair.last, time)
-            pair.failed, pair.noticed = 0, False
+            pair.failed, pair.told = 0, False
             self._users.pop(user, None)
             self._users[user] = time
             if len(self._users) > self._max_places:

@@ -50,24 +50,7 @@ def replay(scene: Scene, directory: Path) -> list[Event]:
     return [Event(each["event"], each["subject"], each["time"]) for each in found]
 
 
-# What the judgement does not do yet: each of these has to go as soon as it does.
-NOT_YET = (
-    # Each success of the phone makes it tell again: a dozen notices an hour.
-    "an attacker in a customer's network tries the user of a phone there by force",
-    # Packets that anybody could have sent come to a ban of a trusted office.
-    "somebody forges packets in the name of an office",
-)
-
-
-def marks_of(scene: Scene) -> tuple[pytest.MarkDecorator, ...]:
-    """Expect those of the list above to fail."""
-    not_yet = scene.name.rpartition(" (")[0] in NOT_YET
-    return (pytest.mark.xfail(strict=True, raises=AssertionError),) if not_yet else ()
-
-
-@pytest.mark.parametrize(
-    "scene", [pytest.param(each, id=each.name, marks=marks_of(each)) for each in SCENES]
-)
+@pytest.mark.parametrize("scene", SCENES, ids=lambda each: each.name)
 def test_a_scene(scene: Scene, tmp_path: Path) -> None:
     events = replay(scene, tmp_path)
     expected = scene.expected
