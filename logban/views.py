@@ -96,6 +96,7 @@ class Views:
                 for name, problems in configuration.failed.items()
             },
             mistakes=tuple(map(str, configuration.errors)),
+            problems=tuple(each for each in daemon.problems if each != daemon.checkpoints.error),
             exemptions=len(daemon.ledger.allowed),
             database=daemon.checkpoints.error,
             unwritten=daemon.ledger.is_dirty,
@@ -104,6 +105,7 @@ class Views:
     def _jail_figures(self, jail: Jail) -> JailFigures:
         counters = jail.matcher.counters if jail.matcher is not None else MatchCounters()
         actions = self._daemon.jails.actions.get(jail.name)
+        held = self._daemon.deciding.held(jail.name)
         return JailFigures(
             name=jail.name,
             patterns=tuple(path.pattern for path in jail.settings.log_paths),
@@ -112,6 +114,8 @@ class Views:
             successes=counters.successes,
             ignored=counters.ignored,
             exempted=jail.judge.counters.exempted,
+            held=len(held),
+            brake=held[0].brake if held else "",
             timeouts=counters.timeouts,
             slowest=counters.last_timeout,
             unparsed=counters.unaddressed,

@@ -108,6 +108,9 @@ class Examiner:
                 yield Finding(
                     kinds.DROPS, about, f"action {action.name} of {jail.name}: {dropped} dropped"
                 )
+        if jail.held:
+            message = f"jail {jail.name}: the brake {jail.brake} holds {jail.held} bans back"
+            yield Finding(kinds.BRAKE, jail.name, message)
         forgotten = self._recent(now, jail.forgotten, kinds.WINDOW, "forgotten", jail.name).amount
         if forgotten:
             message = f"jail {jail.name} follows {jail.tracked} subjects and has dropped"
@@ -172,6 +175,9 @@ def _of_the_configuration(figures: Figures) -> Iterator[Finding]:
         yield Finding(kinds.JAIL_FAILED, name, f"jail {name}: {visible(reason, _SHOWN)}")
     for mistake in figures.mistakes:
         yield Finding(kinds.CONFIGURATION, visible(mistake, _SHOWN), visible(mistake, _SHOWN))
+    for problem in figures.problems:
+        shown = visible(problem, _SHOWN)
+        yield Finding(kinds.OUT_OF_REACH, shown, shown)
     if figures.database:
         yield Finding(kinds.DATABASE, "database", visible(figures.database, _SHOWN))
 

@@ -15,9 +15,10 @@ from logban.sources.report import SourceReport
 class JailFigures:
     """A jail that runs.
 
-    ``patterns`` are those of its logs.  ``active`` are its bans in force, ``changes`` what has
-    become of bans; ``forgotten`` are subjects whose failures were dropped because too many were
-    followed.  What counts up does so from the daemon's start, or the jail's last change.
+    ``patterns`` are those of its logs, ``held`` the bans that ``brake`` holds back.  ``active`` are
+    its bans in force, ``changes`` what has become of bans; ``forgotten`` are subjects whose
+    failures were dropped because too many were followed.  What counts up does so from the daemon's
+    start, or the jail's last change.
     """
 
     name: str
@@ -31,6 +32,8 @@ class JailFigures:
     slowest: str = ""
     unparsed: int = 0
     unmatched: int = 0
+    held: int = 0
+    brake: str = ""
     tracked: int = 0
     forgotten: int = 0
     active: Mapping[SubjectKind, int] = field(default_factory=dict)
@@ -42,7 +45,8 @@ class JailFigures:
 class Figures:
     """The daemon; ``failed`` are jails that can't run, each with the reason.
 
-    ``mistakes`` are errors of the configuration that concern no jail.  ``database`` says why it
+    ``mistakes`` are errors of the configuration that concern no jail, ``problems``
+    what can't be had of lists and the like that others keep.  ``database`` says why it
     can't be written, "" if it can; ``unwritten`` whether changes wait to be.
     """
 
@@ -53,6 +57,7 @@ class Figures:
     sources: tuple[SourceReport, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     mistakes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     exemptions: int = 0
     database: str = ""
     unwritten: bool = False

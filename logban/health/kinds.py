@@ -96,6 +96,24 @@ DRIFT_RETURNS: Final = AlarmKind(
     "somebody else changes logban's rules: another ban service, a script that reloads the "
     "firewall; `nft monitor` shows who",
 )
+BRAKE: Final = AlarmKind(
+    "brake-holds",
+    Severity.WARNING,
+    0.0,
+    60.0,
+    "a brake of a jail holds bans back: too many in too short a time",
+    "`logban-client status JAIL` says which brake; is it an attack, or a filter that has begun to "
+    "match what it should not?",
+)
+OUT_OF_REACH: Final = AlarmKind(
+    "out-of-reach",
+    Severity.WARNING,
+    60.0,
+    30.0,
+    "something that logban reads or asks can't be had: a list of exemptions in a file, in Redis, a "
+    "database of networks, names",
+    "the message says why; until then what it said last holds",
+)
 DROPS: Final = AlarmKind(
     "drops",
     Severity.WARNING,
@@ -158,6 +176,8 @@ KINDS: Final[Mapping[str, AlarmKind]] = {
         SOURCE_SILENT,
         ACTION_FAILS,
         DRIFT_RETURNS,
+        BRAKE,
+        OUT_OF_REACH,
         DROPS,
         RULE_SLOW,
         UNMATCHED,

@@ -149,6 +149,10 @@ METRICS: Final = (
         _of_jails(lambda jail: jail.timeouts),
     ),
     Metric(
+        "logban_bans_held", False, _JAIL, "bans that a brake holds back",
+        _of_jails(lambda jail: jail.held),
+    ),
+    Metric(
         "logban_tracked_subjects", False, _JAIL, "subjects whose failures are remembered",
         _of_jails(lambda jail: jail.tracked),
     ),

@@ -86,6 +86,16 @@ def test_a_count_that_begins_anew_has_not_grown_by_less_than_nothing() -> None:
     assert (recent.amount, recent.times) == (5, 2)
 
 
+def test_a_brake_that_holds_and_lists_that_cannot_be_had() -> None:
+    examiner = Examiner()
+    jail = replace(JAIL, held=7, brake="max_bans")
+    look = replace(figures(), jails=(jail,), problems=("exemptions: redis: refused\x1b[2J",))
+    assert [(each.kind.name, each.message) for each in examiner.look(look)] == [
+        ("out-of-reach", "exemptions: redis: refused\\x1b[2J"),
+        ("brake-holds", "jail asterisk: the brake max_bans holds 7 bans back"),
+    ]
+
+
 def test_counts_of_what_is_gone_are_forgotten() -> None:
     examiner = Examiner()
     kinds(examiner)
