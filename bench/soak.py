@@ -76,7 +76,9 @@ class Load:
                 if draw.random() < 0.02:
                     number = draw.randrange(1 << 20)
                     address = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
-                    self.log.write("".join(wrong_password(address) for _ in range(5)))
+                    # Not the customer of the other lines: what is his is judged otherwise.
+                    tried = (wrong_password(address, user="admin") for _ in range(5))
+                    self.log.write("".join(tried))
                     self.lines += 5
                 else:
                     self.log.write(asterisk_line(draw.choice(BENIGN)))
