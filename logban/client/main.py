@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import click
 
 from logban import __version__
 from logban.client.invocation import root_options
 from logban.client.lazy import LazyCommand, LazyGroup
+
+FAIL2BAN = "fail2ban-client"
 
 COMMANDS = (
     LazyCommand("status", "logban.client.status", "Show how everything is, or one jail."),
@@ -33,7 +37,15 @@ COMMANDS = (
     LazyCommand(
         "set", "logban.client.set", "banip, unbanip, addignoreip, delignoreip.", alias=True
     ),
-    LazyCommand("get", "logban.client.get", "banip, ignoreip.", alias=True),
+    LazyCommand(
+        "fail2ban", "logban.client.fail2ban", "Answer as fail2ban-client does.", alias=True
+    ),
+    LazyCommand(
+        "get",
+        "logban.client.get",
+        "banip, ignoreip, maxretry, findtime, bantime, logpath, actions.",
+        alias=True,
+    ),
 )
 
 
@@ -55,5 +67,7 @@ def cli(context: click.Context) -> None:
 
 
 def main() -> None:
-    """Run the program."""
+    """Run the program; a link to it by the name of fail2ban-client answers as that one does."""
+    if Path(sys.argv[0]).name == FAIL2BAN:
+        cli(["fail2ban", *sys.argv[1:]], prog_name=FAIL2BAN)
     cli(prog_name="logban-client")

@@ -20,4 +20,5 @@ def command(context: click.Context) -> None:
     pong = invocation.ask(Pong, "ping")
     if not invocation.json:
         age = format_duration(max(0.0, pong.now - pong.started))
-        say(f"pong: logban {pong.version}, process {pong.pid}, running for {age}")
+        say("Server replied: pong")  # fail2ban's words, which scripts look for
+        say(f"logban {pong.version}, process {pong.pid}, running for {age}")

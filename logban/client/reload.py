@@ -21,5 +21,6 @@ def command(context: click.Context) -> None:
     invocation = Invocation.of(context)
     answer = invocation.ask(Reloaded, "reload")
     if not invocation.json:
+        say("OK")  # as fail2ban-client says it
         for sentence in answer.changed or ("nothing has changed",):
             say(sentence)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import click
 
 from logban.client.completing import jails
+from logban.client.fail2ban_text import exempt
 from logban.client.invocation import Invocation, common_options
 from logban.client.output import say
 from logban.client.subject import parse_entry, parse_subject
@@ -72,14 +73,7 @@ def show_exempt(invocation: Invocation, jail: str) -> None:
     answer = invocation.ask(AllowList, "allow-list", jail=jail)
     if invocation.json:
         return
-    entries = [entry.entry for entry in answer.entries]
-    if not entries:
-        say("No IP address/network is ignored")
-        return
-    say("These IP addresses/networks are ignored:")
-    for entry in entries[:-1]:
-        say("|- ", entry)
-    say("`- ", entries[-1])
+    click.echo(exempt(answer.entries))
 
 
 def _subjects(addresses: tuple[str, ...]) -> list[Subject]:

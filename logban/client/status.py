@@ -7,6 +7,7 @@ import click
 
 from logban.client.bans import ban_table
 from logban.client.completing import jails
+from logban.client.fail2ban_text import all_jails, one_jail
 from logban.client.invocation import Invocation, common_options
 from logban.client.output import Cell, Text, count, moment, pairs, past, say, table
 from logban.control.payloads import (
@@ -35,10 +36,13 @@ def command(context: click.Context, jail: str | None) -> None:
     if jail is None:
         status = invocation.ask(Status, "status")
         if not invocation.json:
+            # Scripts that know fail2ban look for its lines; people find ours behind them.
+            click.echo(f"{all_jails(status)}\n")
             _show_all(status)
     else:
         detail = invocation.ask(JailDetail, "status", jail=jail)
         if not invocation.json:
+            click.echo(f"{one_jail(detail)}\n")
             _show_jail(detail)
 
 

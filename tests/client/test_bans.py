@@ -187,13 +187,13 @@ def test_all_bans_are_lifted(run, daemon):
 
 def test_a_reload_tells_what_changed(run, daemon):
     result = run("reload")
-    assert (result.exit_code, result.stdout) == (0, "jail asterisk: maxretry 5 -> 3\n")
+    assert (result.exit_code, result.stdout) == (0, "OK\njail asterisk: maxretry 5 -> 3\n")
     daemon.reloaded = payloads.Reloaded(())
-    assert run("reload").stdout == "nothing has changed\n"
+    assert run("reload").stdout == "OK\nnothing has changed\n"
     assert json.loads(run("reload", "--json").stdout)["changed"] == []
 
 
 def test_ping_is_answered(run):
     result = run("ping")
-    assert result.stdout == "pong: logban 0.1.0, process 812, running for 1h\n"
+    assert result.stdout == "Server replied: pong\nlogban 0.1.0, process 812, running for 1h\n"
     assert json.loads(run("ping", "--json").stdout)["version"] == "0.1.0"

@@ -64,7 +64,7 @@ def test_an_unknown_jail_is_told_and_nothing_done(run, daemon, verb):
         ("set", "asterisk", "banip"),
         ("set", "asterisk", "banip", "x"),
         ("set", "asterisk", "addignoreip", "300.1.1.1"),
-        ("get", "asterisk", "maxretry"),
+        ("get", "asterisk", "usedns"),
     ],
 )
 def test_what_logban_has_not_is_a_usage_error(run, daemon, words):

@@ -7,6 +7,10 @@ import json
 from dataclasses import replace
 
 ALL = """\
+Status
+|- Number of jail:\t2
+`- Jail list:\tasterisk, kamailio
+
 logban 0.1.0, process 812, running since 2026-11-20 09:00:00 (1h ago)
 2 bans in force, 340 in the history of /var/lib/logban/logban.sqlite3 (changes wait to go to disk)
 
@@ -29,6 +33,16 @@ warning: tracker of jail asterisk is full
 """
 
 ASTERISK = """\
+Status for the jail: asterisk
+|- Filter
+|  |- Currently failed:\t2
+|  |- Total failed:\t42
+|  `- File list:\t/var/log/asterisk/messages
+`- Actions
+   |- Currently banned:\t1
+   |- Total banned:\t7
+   `- Banned IP list:\t198.51.100.7
+
 jail asterisk is running
   its log is 1 h ahead: write logtimezone = Europe/Berlin
   action email is retrying: connection refused by mail.example.net:25
@@ -78,7 +92,7 @@ def test_a_daemon_with_nothing_to_do_says_where_jails_are_written(run, daemon):
     daemon.status_now = replace(
         status, jails=(), sources=(), warnings=(), ledger=replace(status.ledger, dirty=False)
     )
-    lines = run("status").stdout.splitlines()
+    lines = run("status").stdout.splitlines()[4:]
     assert lines[1] == "2 bans in force, 340 in the history of /var/lib/logban/logban.sqlite3"
     assert lines[3].startswith("no jail is enabled; jails.d")
     assert len(lines) == 4
@@ -113,7 +127,7 @@ def test_one_jail_is_shown_with_whom_it_has_banned(run):
 
 
 def test_a_jail_that_has_failed_is_shown(run):
-    lines = run("status", "sshd").stdout.splitlines()
+    lines = run("status", "sshd").stdout.splitlines()[10:]
     assert lines[0] == "jail sshd has failed"
     assert lines[1] == "  /etc/logban/jails.d/sshd.conf:12: there is no filter 'sssd'"
     assert lines[-1] == "  nobody is banned in this jail"
