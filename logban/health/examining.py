@@ -139,8 +139,9 @@ class Examiner:
             elif self._rhythms[path].is_unusual(figures.now):
                 yield self._silent(path, figures.now)
         for path, report in there.items():
-            if path not in self._read and report.reason.startswith(("it cannot", "it is a")):
-                message = f"{visible(path, _SHOWN)}: {report.reason}"
+            is_there = report.reason.startswith(("it cannot", "it is a"))
+            if path not in self._read and (is_there or report.was_read) and _why_gone(report):
+                message = f"{visible(path, _SHOWN)}: {_why_gone(report)}"
                 yield Finding(kinds.SOURCE_GONE, path, message)
 
     def _note_rhythm(self, report: SourceReport, now: float) -> None:

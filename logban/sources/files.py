@@ -292,6 +292,7 @@ class FileSources:
             nuls=tally.nuls,
             watching=watching.method,
             watching_reason=watching.reason,
+            was_read=tally.bytes > 0 or bool(self._book.of_path(path)),
         )
 
 

@@ -37,7 +37,8 @@ class SourceReport:
 
     ``size`` and ``offset`` are of the file at ``path``; ``lag`` is what is still unread of it and
     of its predecessors.  ``watching`` is ``inotify``, ``polling`` or ``rescan``, and
-    ``watching_reason`` why it is not inotify, "" if it is.
+    ``watching_reason`` why it is not inotify, "" if it is.  ``was_read`` tells whether a
+    file of this path was ever read, by this process or before.
     """
 
     path: str
@@ -55,6 +56,7 @@ class SourceReport:
     nuls: int
     watching: str
     watching_reason: str
+    was_read: bool = False
 
     @property
     def progress(self) -> float:

@@ -118,6 +118,12 @@ def test_a_log_that_never_was_is_waited_for() -> None:
     assert kinds(Examiner(), **GONE) == []
 
 
+def test_a_log_that_was_read_before_the_start_and_is_gone() -> None:
+    assert kinds(Examiner(), **GONE, was_read=True) == ["source-gone"]
+    alias = "it is being read as /var/log/full"
+    assert kinds(Examiner(), state=SourceState.WAITING, reason=alias, was_read=True) == []
+
+
 @pytest.mark.parametrize(
     "reason", ["it cannot be opened: Permission denied", "it is a directory, not a file"]
 )

@@ -342,6 +342,13 @@ def test_report(tmp_path: Path) -> None:
             assert waiting.reason == "there is no such file"
             assert waiting.watching == "rescan"
             assert waiting.progress == 1.0
+            assert (report.was_read, waiting.was_read) == (True, False)
+            positions = taken.sources.take_changed()
+        log.unlink()
+        async with stream(positions) as taken:
+            taken.sources.follow([str(log), f"{tmp_path}/other"])
+            assert taken.report(log).was_read
+            assert not taken.report(tmp_path / "other").was_read
 
     run(story)
 
