@@ -18,7 +18,7 @@ from logban.config.settings import Reverse, ServerSettings
 from logban.errors import LogbanError
 from logban.judging.enquiries import Enquiries, Enquiry
 from logban.judging.exemption_book import ExemptionBook, is_name
-from logban.judging.exemption_files import PREFIX, FileList
+from logban.judging.exemption_files import FileList, list_of
 from logban.judging.exemption_geo import Geo
 from logban.judging.exemption_lists import KeptList
 from logban.judging.exemption_rdns import ReverseNames
@@ -79,11 +79,11 @@ class Exempting:
 
     async def configure(self, server: ServerSettings) -> None:
         """Go by these settings, and by the jails that the book knows, from now on."""
-        wanted = {key for key in self._book.lists() if key.startswith(PREFIX)}
+        wanted = self._book.lists()
         for key in self._files.keys() - wanted:
             del self._files[key]
         for key in wanted - self._files.keys():
-            self._files[key] = FileList(key.removeprefix(PREFIX), parsers.exempt)
+            self._files[key] = list_of(key, parsers.exempt)
         if server != self._server:
             self._server = server
             await self._connect(server)

@@ -17,7 +17,7 @@ from logban.jail import Jail, limits_of, recidive_of
 from logban.judging.brakes import Brakes
 from logban.judging.enquiries import Enquiries
 from logban.judging.exemption_book import ExemptionBook
-from logban.judging.exemption_files import PREFIX, FileList
+from logban.judging.exemption_files import list_of
 from logban.judging.times import LogTimes
 from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
@@ -146,7 +146,7 @@ class Replay:
             book.set_jail(each.name, each.ignore, "ignoreip", own=each.ignore_self)
             self.ledger.set_jail(each.name, each.growth, recidive_of(each))
         for key in book.lists():
-            listing = FileList(key.removeprefix(PREFIX), parsers.exempt).read()
+            listing = list_of(key, parsers.exempt).read()
             if listing is not None:
                 book.set_listing(key, listing)
         self._notices: list[Notice] = []

@@ -175,13 +175,23 @@ def exempt(written: str) -> str:
 
 
 def exempt_or_list(written: str) -> str:
-    """Read an address, a network, a name, or ``file:`` with the path of a list of those."""
-    if not written.startswith("file:"):
+    """Read an address, a network, a name, or where a list of those is.
+
+    That is ``file:/path``, or ``kamailio:/path`` or ``kamailio:GROUP:/path`` for the address file
+    of Kamailio's module permissions, group 1 where none is said.
+    """
+    kind, colon, path = written.partition(":")
+    if not colon or kind not in ("file", "kamailio"):
         return exempt(written)
-    path = written.removeprefix("file:")
+    group = ""
+    if kind == "kamailio":
+        group, _, path = path.rpartition(":")
+        if not re.fullmatch(r"\d{0,9}", group, re.ASCII):
+            raise ValueError("write kamailio:GROUP:/path, the group as a number")
+        group = f"{int(group or 1)}:"
     if not path.startswith("/") or not path.strip("/") or "\0" in path:
-        raise ValueError("write the file's whole path: file:/etc/logban/exempt")
-    return f"file:/{path.lstrip('/')}"
+        raise ValueError(f"write the file's whole path: {kind}:/etc/...")
+    return f"{kind}:{group}/{path.lstrip('/')}"
 
 
 def redis_url(written: str) -> str:

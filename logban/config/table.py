@@ -105,7 +105,8 @@ IGNOREIP: Final[Setting[str]] = Setting(
     "",
     "addresses, networks and names that are never banned, and files of those, separated by blanks "
     "or commas",
-    allowed="192.0.2.7, 198.51.100.0/24, 2001:db8::/32, office.example.org, file:/etc/exempt",
+    allowed="192.0.2.7, 198.51.100.0/24, 2001:db8::/32, office.example.org, file:/etc/exempt, "
+    "kamailio:/etc/kamailio/address.list",
 )
 IGNORESELF: Final = Setting(
     "ignoreself",

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Files of exemptions (``ignoreip = file:/path``): read again as soon as they change.
 
-The form is fail2ban's: entries separated by line ends, blanks or commas; ``#`` and ``;`` begin a
+Kamailio's address file, that of its module permissions, is one too (``kamailio:1:/path``).  The
+usual form is fail2ban's: entries separated by line ends, blanks or commas; ``#`` and ``;`` begin a
 comment.  A customer must not be locked out by a slip of the pen, so while a file can't be read,
 what it held last goes on holding, and while one of its lines is broken, that holds *beside* what
 can be read of it now.
@@ -38,13 +39,49 @@ class _Reading:
     broken: tuple[str, ...]
 
 
-class FileList:
-    """One file; ``parse`` reads an entry (ValueError if it is none), as in ``ignoreip``."""
+def entries_of(line: str) -> list[str]:
+    """Give the entries of a line of our own files."""
+    return [word for word in re.split(r"[\s,]+", line) if word]
 
-    def __init__(self, path: str, parse: Callable[[str], str]) -> None:
-        self.key = PREFIX + path
+
+def addresses_of(line: str, group: str) -> list[str]:
+    """Give the address of a line of Kamailio's address file, ``GROUP IP [MASK [PORT [TAG]]]``.
+
+    Those of other groups are passed over, and what logban itself has written there: its bans.
+    """
+    words = line.split()
+    if not words or words[0] != group or "".join(words[4:]).startswith("logban/"):
+        return []
+    if len(words) < 2:
+        raise ValueError("it is no line of Kamailio's address file: GROUP IP MASK PORT TAG")
+    return ["/".join(words[1:3])]
+
+
+def list_of(key: str, parse: Callable[[str], str]) -> FileList:
+    """Give the list that an entry of ignoreip names: ``file:/path`` or ``kamailio:GROUP:/path``."""
+    if key.startswith(PREFIX):
+        return FileList(key, key.removeprefix(PREFIX), parse)
+    _, group, path = key.split(":", 2)
+    return FileList(key, path, parse, lambda line: addresses_of(line, group))
+
+
+class FileList:
+    """One file; ``parse`` reads an entry (ValueError if it is none), as in ``ignoreip``.
+
+    ``split`` gives the entries of a line without its comment.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        path: str,
+        parse: Callable[[str], str],
+        split: Callable[[str], list[str]] = entries_of,
+    ) -> None:
+        self.key = key
         self.problem = ""
         self._path = path
+        self._split = split
         self._parse = parse
         self._state: _State | None = None
         self._good: dict[str, Exemption] = {}
@@ -95,9 +132,13 @@ class FileList:
         entries: dict[str, Exemption] = {}
         broken = []
         for number, line in enumerate(text.split("\n"), 1):
-            for word in re.split(r"[\s,]+", _COMMENT.sub("", line)):
-                if not word:
-                    continue
+            text_of_line = _COMMENT.sub("", line)
+            try:
+                words = self._split(text_of_line)
+            except ValueError as error:
+                broken.append(f"{self._path}:{number}: {visible(text_of_line, _SHOWN)}: {error}")
+                continue
+            for word in words:
                 try:
                     entry = self._parse(word)
                 except ValueError as error:

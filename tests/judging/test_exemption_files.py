@@ -11,7 +11,7 @@ import pytest
 
 from logban.config.parsers import exempt, exempt_or_list
 from logban.judging import exemption_files as module
-from logban.judging.exemption_files import FileList
+from logban.judging.exemption_files import FileList, list_of
 from logban.judging.exemption_lists import Listing
 from logban.model import Subject
 
@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def reading(path: Path) -> FileList:
-    return FileList(str(path), exempt)
+    return list_of(f"file:{path}", exempt)
 
 
 def entry(listing: Listing | None, address: str) -> tuple[str, str] | None:
@@ -133,6 +133,45 @@ def test_one_that_is_too_long_is_not_read(path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("written", ["file:/etc/exempt", "file://etc/exempt", "file:///etc/exempt"])
 def test_how_a_jail_names_it(written: str) -> None:
     assert exempt_or_list(written) == "file:/etc/exempt"
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ("kamailio:/etc/kamailio/address.list", "kamailio:1:/etc/kamailio/address.list"),
+        ("kamailio:07:/etc/kamailio/address.list", "kamailio:7:/etc/kamailio/address.list"),
+        ("2001:db8::1", "2001:db8::1"),
+    ],
+)
+def test_how_a_jail_names_kamailios(written: str, key: str) -> None:
+    assert exempt_or_list(written) == key
+
+
+@pytest.mark.parametrize("written", ["kamailio:x:/etc/a", "kamailio:-1:/etc/a"])
+def test_what_is_no_group(written: str) -> None:
+    with pytest.raises(ValueError, match="the group as a number"):
+        exempt_or_list(written)
+
+
+def test_kamailios_address_file(path: Path) -> None:
+    path.write_text(
+        "# group ip mask port tag\n"
+        "1 198.51.100.7 32 5060 trunk\n"
+        "1 203.0.113.0 24 0 carrier # of ours\n"
+        "1 2001:db8::7\n"
+        "2 192.0.2.1 32 0 others\n"
+        "1 192.0.2.2 32 0 logban/pbx/1795168800\n"
+        "2147483647 192.0.2.1 32 0 logban//abc\n"
+        "1\n"
+    )
+    kept = list_of(f"kamailio:1:{path}", exempt)
+    listing = kept.read()
+    assert entry(listing, "198.51.100.7") == ("198.51.100.7", "exempt:2")
+    assert entry(listing, "203.0.113.9") == ("203.0.113.0/24", "exempt:3")
+    assert entry(listing, "2001:db8::7") == ("2001:db8::7", "exempt:4")
+    assert not entry(listing, "192.0.2.1")
+    assert not entry(listing, "192.0.2.2")
+    assert "exempt:8: 1: it is no line of Kamailio's address file" in kept.problem
 
 
 @pytest.mark.parametrize("written", ["file:", "file:exempt", "file:/", "file:///", "file:../x"])
