@@ -207,7 +207,7 @@ class Deciding:
         change = self._ledger.decide(verdict, now)
         if change is None:
             return []
-        return [change, *self.take(self._ledger.recidivism(change), now)]
+        return [change, *self.take(self._ledger.escalation.recidivism(change), now)]
 
     def _warn(self, jail: str, now: float) -> None:
         """Tell of a brake that holds: when it begins to, and then once a minute."""

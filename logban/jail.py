@@ -21,7 +21,7 @@ from logban.judging.judge import Judge
 from logban.judging.policy import Policy, Scrutiny
 from logban.judging.times import ArrivalTimes, LineTimes
 from logban.judging.trust import Trust
-from logban.ledger.ledger import Recidive
+from logban.ledger.escalation import Recidive
 from logban.matching.matcher import Matcher
 from logban.matching.named import NamedFailure
 from logban.matching.unmatched import Unmatched

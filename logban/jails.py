@@ -144,7 +144,7 @@ class Jails:
         )
         self._abuse.set_jail(name, settings.exempt_maxretry, settings.findtime)
         self._brakes.set_jail(name, limits_of(settings))
-        self._ledger.set_jail(name, settings.growth, recidive_of(settings))
+        self._ledger.escalation.set_jail(name, settings.growth, recidive_of(settings))
         self._enquiries.set_jail(name, self._asked(settings), time_limit=TIME_LIMIT)
         self.running[name] = Jail(
             settings,
@@ -213,7 +213,7 @@ class Jails:
         self._unfollow(jail.settings)
         self._exemptions.forget_jail(name)
         self._abuse.forget_jail(name)
-        self._ledger.forget_jail(name)
+        self._ledger.escalation.forget_jail(name)
         await actions.close()
 
     def _unfollow(self, settings: JailSettings) -> None:

@@ -144,7 +144,7 @@ class Replay:
         self.ledger = Ledger(book.exempt)
         for each in (settings, *recidive):
             book.set_jail(each.name, each.ignore, "ignoreip", own=each.ignore_self)
-            self.ledger.set_jail(each.name, each.growth, recidive_of(each))
+            self.ledger.escalation.set_jail(each.name, each.growth, recidive_of(each))
         for key in book.lists():
             listing = list_of(key, parsers.exempt).read()
             if listing is not None:

@@ -377,8 +377,8 @@ class DaemonService:
         for subject in sorted(subjects, key=str):
             for jail in self._daemon.jails.running.values():
                 if ledger.get(jail.name, subject) is None:
-                    earlier = ledger.earlier(jail.name, subject, now)
-                    repeats = len(ledger.repeats(jail.name, subject, now))
+                    earlier = ledger.escalation.earlier(jail.name, subject, now)
+                    repeats = len(ledger.escalation.repeats(jail.name, subject, now))
                     sentence = prospects(jail.settings, earlier, repeats)
                     if sentence:
                         yield sentence

@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "actions": (),
     "control": (),
     "config": ("matching", "actions.catalogue", "actions.declaration", "actions.shell"),
-    "jail": ("config.settings", "matching", "judging", "actions", "ledger.ledger"),
+    "jail": ("config.settings", "matching", "judging", "actions", "ledger.escalation"),
     "offline": ("jail", "deciding", "sources.offline", "matching", "judging", "ledger", "config"),
     "particulars": ("config.settings", "matching"),
     "jails": (

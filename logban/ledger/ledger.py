@@ -12,22 +12,19 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from logban.bantime import Growth, luck_of
 from logban.errors import UsageError
 from logban.judging.exemptions import Exemption
-from logban.ledger.offences import Offence, Offences
+from logban.ledger.escalation import Escalation
 from logban.ledger.records import MAX_EVIDENCE, Allowed, BanRow, Checkpoint, Stored
 from logban.model import (
-    RECIDIVE,
     Ban,
     BanOrigin,
     Change,
     ChangeKind,
-    Evidence,
     Subject,
     SubjectKind,
     Verdict,
@@ -44,23 +41,7 @@ SUCCESS: Final = "success"
 _MISTAKES: Final = (EXEMPT, SUCCESS)
 """What ends a ban that counts against nobody."""
 
-_OFFENDERS: Final = (SubjectKind.IP, SubjectKind.NET)
-"""What offends: an account is a victim, and a customer's phone with an old password no attacker."""
-
 _SPARE_ENDS: Final = 1000
-_UNGROWN: Final = Growth()
-
-
-@dataclass(frozen=True, slots=True)
-class Recidive:
-    """What a jail that judges by the other jails' bans holds to be enough; spans are seconds.
-
-    ``bantime`` is None for ever.
-    """
-
-    maxretry: int
-    findtime: float
-    bantime: float | None
 
 
 class Ledger:
@@ -68,6 +49,7 @@ class Ledger:
 
     def __init__(self, exempt: Callable[[str, Subject], Exemption | None]) -> None:
         """Ask ``exempt`` (jail, subject) before anything is put in force."""
+        self.escalation = Escalation()
         self._exempt = exempt
         self._active: dict[Key, Ban] = {}
         self._counts: Counter[tuple[str, SubjectKind]] = Counter()
@@ -75,9 +57,6 @@ class Ledger:
         self._order = itertools.count()
         self._floors: dict[Subject, float] = {}
         self._allowed: dict[str, Allowed] = {}
-        self._offences = Offences()
-        self._growths: dict[str, Growth] = {}
-        self._recidives: dict[str, Recidive] = {}
         self._dirty_bans: dict[tuple[str, Subject, float], BanRow] = {}
         self._dirty_floors: set[Subject] = set()
         self._dirty_allowed: set[str] = set()
@@ -92,24 +71,11 @@ class Ledger:
         """The exemptions that were made by hand, by their entry."""
         return MappingProxyType(self._allowed)
 
-    def set_jail(self, jail: str, growth: Growth | None, recidive: Recidive | None = None) -> None:
-        """Note how a jail's bans grow, and whether it judges by the bans of the others."""
-        self.forget_jail(jail)
-        if growth is not None:
-            self._growths[jail] = growth
-        if recidive is not None:
-            self._recidives[jail] = recidive
-
-    def forget_jail(self, jail: str) -> None:
-        """Forget a jail's rules."""
-        self._growths.pop(jail, None)
-        self._recidives.pop(jail, None)
-
     def restore(self, stored: Stored, now: float) -> list[Change]:
         """Take up what the database holds; give the bans that ended meanwhile, as expired."""
         self._floors.update(stored.floors)
         self._allowed.update({item.entry: item for item in stored.allowed})
-        self._offences.restore(stored.offences)
+        self.escalation.restore(stored.offences)
         for ban in stored.active:
             self._hold(ban)
         return self.expire(now)
@@ -123,7 +89,7 @@ class Ledger:
             change = self.decide(verdict, now)
             if change is not None:
                 yield change
-                yield from self.decide_all(self.recidivism(change), now)
+                yield from self.decide_all(self.escalation.recidivism(change), now)
 
     def takes(self, verdict: Verdict, now: float) -> bool:
         """Tell whether a verdict would come to something.
@@ -131,7 +97,8 @@ class Ledger:
         It does not if the ban would be over already, if the subject is exempt, or if the verdict
         was on its way while the subject was lifted by hand.
         """
-        until = self._until(verdict)
+        current = self._active.get((verdict.jail, verdict.subject))
+        until = self.escalation.until(verdict, current)
         if until is not None and until <= now:
             return False
         if verdict.time <= self._floors.get(verdict.subject, float("-inf")):
@@ -146,8 +113,8 @@ class Ledger:
         """
         if not self.takes(verdict, now):
             return None
-        until = self._until(verdict)
         current = self._active.get((verdict.jail, verdict.subject))
+        until = self.escalation.until(verdict, current)
         if current is not None:
             return self._extend(current, verdict, until, now)
         ban = Ban(
@@ -158,54 +125,11 @@ class Ledger:
             verdict.failures,
             verdict.rule,
             verdict.evidence,
-            offence=self._number(verdict),
+            offence=self.escalation.number(verdict.jail, verdict.subject, verdict.time),
             fields=verdict.fields,
         )
-        if ban.offence:
-            self._offences.add(Offence(ban.jail, ban.subject, ban.time, until))
+        self.escalation.laid(ban)
         return self._put(ban, ChangeKind.BAN, now)
-
-    def repeats(self, jail: str, subject: Subject, time: float) -> list[Offence]:
-        """Give the bans of others that a jail for repeat offenders counts at a time; else none.
-
-        After a ban of its own it counts anew.
-        """
-        if jail not in self._recidives:
-            return []
-        last = self._offences.last(subject, jail)
-        since = time - self._recidives[jail].findtime
-        if last is not None:
-            since = max(since, last.time)
-        return self._offences.since(subject, since, self._recidives)
-
-    def recidivism(self, change: Change) -> list[Verdict]:
-        """Give the verdicts of those jails for repeat offenders for which a ban was one too many.
-
-        The bans of such jails are not counted themselves.
-        """
-        ban = change.ban
-        if change.kind is not ChangeKind.BAN or not ban.offence or ban.jail in self._recidives:
-            return []
-        verdicts = []
-        for jail, enough in self._recidives.items():
-            found = self.repeats(jail, ban.subject, ban.time)
-            if len(found) < enough.maxretry:
-                continue
-            evidence = tuple(
-                Evidence(each.time, RECIDIVE, f"banned in jail {each.jail}", "the ledger")
-                for each in found[-MAX_EVIDENCE:]
-            )
-            until = None if enough.bantime is None else ban.time + enough.bantime
-            verdict = Verdict(jail, ban.subject, ban.time, until, len(found), RECIDIVE, evidence)
-            verdicts.append(verdict)
-        return verdicts
-
-    def earlier(self, jail: str, subject: Subject, time: float) -> int:
-        """Count the bans that make a subject's next one in a jail longer, at a time."""
-        growth = self._growths.get(jail, _UNGROWN)
-        return self._offences.count(
-            subject, time, jail=None if growth.all_jails else jail, memory=growth.memory
-        )
 
     def ban(
         self, jail: str, subject: Subject, *, seconds: float | None, reason: str, now: float
@@ -221,8 +145,7 @@ class Ledger:
         current = self._active.get((jail, subject))
         if current is not None:
             changed = replace(current, until=until, origin=BanOrigin.HAND, reason=reason)
-            if current.offence:
-                self._offences.end(jail, subject, current.time, until)
+            self.escalation.ends(current, until)
             return self._put(changed, ChangeKind.EXTEND, now)
         ban = Ban(jail, subject, now, until, origin=BanOrigin.HAND, reason=reason)
         return self._put(ban, ChangeKind.BAN, now)
@@ -242,14 +165,13 @@ class Ledger:
             raise UsageError("it was lifted here after that ban began")
         current = self._active.get((ban.jail, ban.subject))
         if current is None:
-            if ban.subject.kind in _OFFENDERS:
-                ban = replace(ban, offence=self.earlier(ban.jail, ban.subject, ban.time) + 1)
-                self._offences.add(Offence(ban.jail, ban.subject, ban.time, ban.until))
+            number = self.escalation.number(ban.jail, ban.subject, ban.time)
+            ban = replace(ban, offence=number)
+            self.escalation.laid(ban)
             return self._put(ban, ChangeKind.BAN, now)
         if current.until is None or (ban.until is not None and ban.until <= current.until):
             return None
-        if current.offence:
-            self._offences.end(ban.jail, ban.subject, current.time, ban.until)
+        self.escalation.ends(current, ban.until)
         return self._put(replace(current, until=ban.until), ChangeKind.EXTEND, now)
 
     def lift(self, subject: Subject, now: float, *, jail: str | None, by: str) -> list[Change]:
@@ -258,12 +180,15 @@ class Ledger:
         It was a mistake, so nothing that was before counts against the subject any more.
         """
         # By the jails there are: to go through all bans for each of all would take minutes.
-        jails = dict.fromkeys(name for name, _ in self._counts) if jail is None else (jail,)
+        jails = dict.fromkeys(name for name, _ in self._counts)
         keys = [(name, subject) for name in jails if (name, subject) in self._active]
         self._floors[subject] = now
         self._dirty_floors.add(subject)
-        self._offences.forgive_all(subject)
-        return [self._end(key, ChangeKind.LIFT, now, by, forgiven=True) for key in keys]
+        self.escalation.forgive_all(subject)
+        for key in keys:
+            self._active[key] = replace(self._active[key], offence=0)
+        lifted = [key for key in keys if jail in (None, key[0])]
+        return [self._end(key, ChangeKind.LIFT, now, by, forgiven=True) for key in lifted]
 
     def lift_where(self, unwanted: Callable[[Ban], bool], now: float, by: str) -> list[Change]:
         """Take back every ban of which ``unwanted`` is true; no floor is set."""
@@ -347,30 +272,9 @@ class Ledger:
         self._dirty_allowed.clear()
         return checkpoint
 
-    def _number(self, verdict: Verdict) -> int:
-        """Tell the number of the ban that a verdict lays or extends; 0 if it does not count."""
-        current = self._active.get((verdict.jail, verdict.subject))
-        if current is not None:
-            return current.offence
-        if verdict.subject.kind not in _OFFENDERS:
-            return 0
-        return self.earlier(verdict.jail, verdict.subject, verdict.time) + 1
-
-    def _until(self, verdict: Verdict) -> float | None:
-        """Give the end of the ban that a verdict lays or extends."""
-        growth = self._growths.get(verdict.jail)
-        if verdict.until is None or growth is None:
-            return verdict.until
-        offence = self._number(verdict)
-        if offence <= 1:
-            return verdict.until
-        luck = luck_of(str(verdict.subject), verdict.time)
-        return verdict.time + growth.length(verdict.until - verdict.time, offence, luck)
-
     def _extend(self, current: Ban, verdict: Verdict, until: float | None, now: float) -> Change:
         until = None if current.until is None or until is None else max(current.until, until)
-        if current.offence:
-            self._offences.end(current.jail, current.subject, current.time, until)
+        self.escalation.ends(current, until)
         extended = replace(
             current,
             until=until,
@@ -399,11 +303,10 @@ class Ledger:
         ban = self._active.pop(key)
         self._counts[(ban.jail, ban.subject.kind)] -= 1
         if forgiven:
-            self._offences.forgive(ban.subject, ban.jail, ban.time)
+            self.escalation.forgive(ban)
             ban = replace(ban, offence=0)
-        elif ban.offence:
-            end = now if ban.until is None else min(ban.until, now)
-            self._offences.end(ban.jail, ban.subject, ban.time, end)
+        else:
+            self.escalation.ends(ban, now if ban.until is None else min(ban.until, now))
         self._note(BanRow(ban, ended=now, ended_by=by))
         return Change(kind, ban, now)
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from logban.bantime import DAY, Growth
 from logban.judging.exemptions import Exemption
-from logban.ledger.ledger import EXEMPT, SUCCESS, Ledger, Recidive
+from logban.ledger.escalation import Recidive
+from logban.ledger.ledger import EXEMPT, SUCCESS, Ledger
 from logban.ledger.offences import Offence, Offences
 from logban.ledger.store import SCHEMA_VERSION, Store
 from logban.model import RECIDIVE, Change, ChangeKind, Subject, SubjectKind, Verdict
@@ -28,7 +29,7 @@ GROWTH = Growth(memory=DAY)
 def ledger_of(**jails: Growth | None) -> Ledger:
     ledger = Ledger(lambda _jail, _subject: None)
     for jail, growth in jails.items():
-        ledger.set_jail(jail, growth)
+        ledger.escalation.set_jail(jail, growth)
     return ledger
 
 
@@ -56,8 +57,8 @@ def test_bans_grow_and_are_forgotten() -> None:
     assert [each.ban.offence for each in changes] == [1, 2, 3, 4]
     end = changes[-1].ban.until
     assert end is not None
-    assert ledger.earlier("a", SOMEBODY, end + DAY) == 1
-    assert ledger.earlier("a", SOMEBODY, end + DAY + 1) == 0
+    assert ledger.escalation.earlier("a", SOMEBODY, end + DAY) == 1
+    assert ledger.escalation.earlier("a", SOMEBODY, end + DAY + 1) == 0
     assert length(ban(ledger, end + DAY + 1)) == 600
 
 
@@ -80,9 +81,9 @@ def test_an_extension_is_no_offence_and_as_long_as_what_it_extends() -> None:
     extended = ban(ledger, NOW + 1100)
     assert extended.kind is ChangeKind.EXTEND
     assert (extended.ban.offence, extended.ban.until) == (2, NOW + 1100 + 1200)
-    assert ledger.earlier("a", SOMEBODY, NOW + 1101) == 2
+    assert ledger.escalation.earlier("a", SOMEBODY, NOW + 1101) == 2
     # It counts for as long after the new end.
-    assert ledger.earlier("a", SOMEBODY, NOW + 1100 + 1200 + DAY) == 1
+    assert ledger.escalation.earlier("a", SOMEBODY, NOW + 1100 + 1200 + DAY) == 1
 
 
 def test_a_permanent_ban_stays_one() -> None:
@@ -97,7 +98,7 @@ def test_a_permanent_ban_stays_one() -> None:
 def test_a_ban_that_growth_keeps_from_being_over_is_laid() -> None:
     ledger = ledger_of(a=GROWTH)
     assert ledger.decide(verdict(NOW), NOW + 600) is None
-    assert ledger.earlier("a", SOMEBODY, NOW) == 0
+    assert ledger.escalation.earlier("a", SOMEBODY, NOW) == 0
     ban(ledger, NOW)
     ledger.expire(NOW + 5000)
     late = ledger.decide(verdict(NOW + 4000), NOW + 4900)
@@ -113,7 +114,7 @@ def test_who_is_lifted_by_hand_starts_anew() -> None:
     (lifted,) = ledger.lift(SOMEBODY, NOW + 1001, jail="a", by="hand")
     assert lifted.ban.offence == 0
     assert length(ban(ledger, NOW + 1002)) == 600
-    assert ledger.earlier("b", ANOTHER, NOW + 1002) == 2
+    assert ledger.escalation.earlier("b", ANOTHER, NOW + 1002) == 2
 
 
 def test_a_verdict_that_was_on_its_way_while_somebody_was_lifted_comes_to_nothing() -> None:
@@ -123,15 +124,27 @@ def test_a_verdict_that_was_on_its_way_while_somebody_was_lifted_comes_to_nothin
     assert ledger.decide(verdict(NOW + 1.5), NOW + 2) is not None
 
 
+def test_a_ban_that_another_jail_keeps_counts_no_more_either(store: Store) -> None:
+    ledger = ledger_of(a=GROWTH, b=GROWTH)
+    ban(ledger, NOW)
+    ban(ledger, NOW, "b")
+    ledger.lift(SOMEBODY, NOW + 1, jail="a", by="hand")
+    store.commit(ledger.checkpoint())
+    assert [change.ban.jail for change in ledger.expire(NOW + 1000)] == ["b"]
+    store.commit(ledger.checkpoint())
+    assert store.load().offences == ()
+    assert ledger.escalation.earlier("b", SOMEBODY, NOW + 1000) == 0
+
+
 def test_a_ban_that_an_exemption_ends_does_not_count_and_earlier_ones_do() -> None:
     ledger = ledger_of(a=GROWTH)
     ban(ledger, NOW)
     ban(ledger, NOW + 1000)
     ledger.lift_where(lambda _: True, NOW + 1001, EXEMPT)
-    assert ledger.earlier("a", SOMEBODY, NOW + 1002) == 1
+    assert ledger.escalation.earlier("a", SOMEBODY, NOW + 1002) == 1
     ban(ledger, NOW + 2000)
     ledger.lift_where(lambda _: True, NOW + 2001, "reload")
-    assert ledger.earlier("a", SOMEBODY, NOW + 2002) == 2
+    assert ledger.escalation.earlier("a", SOMEBODY, NOW + 2002) == 2
 
 
 def test_a_ban_that_a_success_ends_does_not_count() -> None:
@@ -152,7 +165,7 @@ def test_a_ban_that_a_success_ends_does_not_count() -> None:
 )
 def test_an_account_and_a_customers_phone_do_not_offend(subject: Subject) -> None:
     ledger = ledger_of(a=GROWTH)
-    ledger.set_jail("r", None, Recidive(maxretry=1, findtime=DAY, bantime=DAY))
+    ledger.escalation.set_jail("r", None, Recidive(maxretry=1, findtime=DAY, bantime=DAY))
     for n in range(3):
         ledger.expire(NOW + n * 1000)
         (change,) = ledger.decide_all([verdict(NOW + n * 1000, subject=subject)], NOW + n * 1000)
@@ -166,11 +179,11 @@ def test_a_ban_by_hand_is_no_offence() -> None:
     assert length(ban(ledger, NOW + 100)) == 600
     taken_over = ledger.ban("a", SOMEBODY, seconds=DAY, reason="", now=NOW + 200)
     assert taken_over.ban.offence == 1
-    assert ledger.earlier("a", SOMEBODY, NOW + 200 + 2 * DAY) == 1
+    assert ledger.escalation.earlier("a", SOMEBODY, NOW + 200 + 2 * DAY) == 1
 
 
 def recidive(ledger: Ledger, jail: str = "r", seconds: float | None = 7 * DAY) -> None:
-    ledger.set_jail(jail, None, Recidive(maxretry=3, findtime=DAY, bantime=seconds))
+    ledger.escalation.set_jail(jail, None, Recidive(maxretry=3, findtime=DAY, bantime=seconds))
 
 
 def decided(ledger: Ledger, time: float, jail: str = "a") -> list[Change]:
@@ -225,7 +238,7 @@ def test_the_exempt_are_not_banned_there_either() -> None:
 def test_a_jail_that_is_gone_judges_no_more() -> None:
     ledger = ledger_of(a=None)
     recidive(ledger)
-    ledger.forget_jail("r")
+    ledger.escalation.forget_jail("r")
     for n in range(5):
         assert len(decided(ledger, NOW + n * 1000)) == 1
 
@@ -293,7 +306,7 @@ def test_restarts_change_nothing(history: list[tuple[float, tuple[str, str, int]
                 assert one == other
             for each in SUBJECTS:
                 for where in "ab":
-                    counts = [x.earlier(where, each, now) for x in (going_on, restarted)]
+                    counts = [x.escalation.earlier(where, each, now) for x in (going_on, restarted)]
                     assert counts[0] == counts[1]
         store.close()
 
@@ -360,6 +373,6 @@ def test_a_crash_between_two_checkpoints_loses_bans_and_counts_together(
     store = Store(path)
     again = ledger_of(a=GROWTH)
     again.restore(store.load(), NOW + 1000)
-    assert again.earlier("a", SOMEBODY, NOW + 1000) == 1
+    assert again.escalation.earlier("a", SOMEBODY, NOW + 1000) == 1
     assert ban(again, NOW + 1000).ban.offence == 2
     store.close()
