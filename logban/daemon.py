@@ -22,7 +22,7 @@ from logban.clock import Clock
 from logban.config.settings import Configuration
 from logban.deciding import Deciding
 from logban.durations import format_duration
-from logban.errors import LedgerError
+from logban.errors import LedgerError, UsageError
 from logban.exempting import Exempting
 from logban.jail import Jail
 from logban.jails import Jails
@@ -34,9 +34,9 @@ from logban.judging.names import Resolver, ReverseResolver
 from logban.judging.trust import Trust
 from logban.ledger.checkpoints import Checkpoints
 from logban.ledger.ledger import Ledger
+from logban.ledger.opening import Opened
 from logban.ledger.records import Allowed, Checkpoint
-from logban.ledger.store import Store
-from logban.model import RECIDIVE, Block, Change, ChangeKind, Subject, Verdict
+from logban.model import RECIDIVE, Ban, Block, Change, ChangeKind, Subject, Verdict
 from logban.naming import Naming
 from logban.sources.files import FileSources
 from logban.supervision import sleep_until, supervise
@@ -88,10 +88,12 @@ class World:
 class Daemon:
     """The running machine."""
 
-    def __init__(self, configuration: Configuration, store: Store, world: World) -> None:
+    def __init__(self, configuration: Configuration, opened: Opened, world: World) -> None:
         self.clock = world.clock
         self.started = world.clock.now()
-        self._stored = store.load()
+        self._stored = opened.store.load()
+        self._notice = opened.notice
+        self._is_lost = opened.is_lost
         self.sources = FileSources(
             clock=world.clock,
             positions=self._stored.positions,
@@ -117,7 +119,7 @@ class Daemon:
             own_addresses=world.own_addresses,
             submit=self._submit,
         )
-        self.checkpoints = Checkpoints(store, world.clock, self._changed, self._tell)
+        self.checkpoints = Checkpoints(opened.store, world.clock, self._changed, self._tell)
         self.jails = Jails(
             configuration,
             world.clock,
@@ -158,7 +160,7 @@ class Daemon:
             # From now on it is known which files were there, whatever becomes of them and of us.
             with suppress(LedgerError):  # said when it is tried again
                 await self.checkpoints.commit()
-            self.jails.start()
+            self.jails.start(self._adopt if self._is_lost else None)
         try:
             if ready is not None:
                 await ready()
@@ -228,6 +230,21 @@ class Daemon:
         await self.clock.sleep(2 * RESCAN_EVERY)  # for lines that a filter has held back
         self._is_catching_up = False
         self.jails.catch_up()
+
+    def _adopt(self, bans: Iterable[Ban]) -> None:
+        """Take over what is in force: what the ledger held is lost."""
+        changes = []
+        for ban in bans:
+            with suppress(UsageError):  # it is exempt
+                found = replace(ban, reason="found in force")
+                changes.append(self.ledger.adopt(found, self.clock.now()))
+        taken = [change for change in changes if change is not None]
+        for change in taken:  # nobody is told: these were told of when they were laid
+            self.jails.actions[change.ban.jail].submit([change])
+        if taken:
+            log.warning("took over %d bans that were found in force", len(taken))
+            self._ends_changed.set()
+            self.checkpoints.hurry()
 
     # The way of a line
 
@@ -365,6 +382,7 @@ class Daemon:
         """What the admin should know and no jail's status says: a sentence each."""
         return [
             *([self.checkpoints.error] if self.checkpoints.error else []),
+            *([self._notice] if self._is_lost else []),
             *(f"exemptions: {problem}" for problem in self._exempting.problems),
             *self.naming.problems,
         ]

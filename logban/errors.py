@@ -70,3 +70,11 @@ class LedgerError(LogbanError):
     """The database of bans cannot be read or written."""
 
     exit_code = 75
+
+
+class LedgerDamaged(LedgerError):
+    """The file of the database is not what it was when it was written."""
+
+
+class LedgerUnwritable(LedgerError):
+    """The disk of the database is full, read-only or broken."""

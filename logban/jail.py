@@ -12,7 +12,7 @@ from typing import Final
 from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec
 from logban.actions.protocols import Cautious, Inquiring, Notifier, Particulars
-from logban.actions.worker import EnforcerWorker, NotifierWorker
+from logban.actions.worker import Adopt, EnforcerWorker, NotifierWorker
 from logban.clock import Clock
 from logban.config.settings import JailSettings
 from logban.judging.brakes import Limits
@@ -289,10 +289,10 @@ class Actions:
         for worker in self.enforcers():
             worker.disown(subject)
 
-    def spare_strangers(self, spared: bool) -> None:
+    def spare_strangers(self, spared: bool, adopt: Adopt | None = None) -> None:
         """Leave alone, or no longer, what is in force and not in the ledger; see the worker."""
         for worker in self.enforcers():
-            worker.spare_strangers(spared)
+            worker.spare_strangers(spared, adopt)
 
     def recall(self, bans: Sequence[Ban]) -> None:
         """Name to those who enforce the ended bans that an earlier run may have left behind."""

@@ -14,6 +14,7 @@ from typing import Final
 
 from logban.actions import catalogue
 from logban.actions.process import run
+from logban.actions.worker import Adopt
 from logban.clock import Clock
 from logban.config.settings import Configuration, JailSettings
 from logban.errors import LogbanError
@@ -78,10 +79,13 @@ class Jails:
         for settings in self.configuration.jails.values():
             self._build(settings)
 
-    def start(self) -> None:
-        """Let the actions work, and leave alone what they find in force for nobody's sake."""
+    def start(self, adopt: Adopt | None = None) -> None:
+        """Let the actions work, and leave alone what they find in force for nobody's sake.
+
+        Or hand it to ``adopt``, where the ledger has been lost.
+        """
         for actions in self.actions.values():
-            actions.spare_strangers(True)
+            actions.spare_strangers(True, adopt)
             actions.start()
 
     def catch_up(self) -> None:

@@ -24,7 +24,7 @@ from logban.errors import ConfigurationError, LogbanError
 from logban.judging.host_resolver import HostResolver
 from logban.judging.names import SystemResolver
 from logban.judging.own_addresses import read_own_addresses
-from logban.ledger.store import Store
+from logban.ledger.opening import open_ledger
 from logban.sdnotify import ServiceManager
 from logban.service import DaemonService
 from logban.supervision import supervise
@@ -85,7 +85,10 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     for problem in configuration.problems():
         log.warning("%s", problem)
     world = World(SystemClock(), SystemResolver(), read_own_addresses, HostResolver())
-    daemon = Daemon(configuration, Store(_made(options.state) / DATABASE), world)
+    opened = open_ledger(_made(options.state) / DATABASE)
+    if opened.notice:
+        log.error("%s", opened.notice)
+    daemon = Daemon(configuration, opened, world)
     service = DaemonService(daemon, lambda: load(options.config))
     control = ControlServer(
         options.socket, service, operators=lambda: daemon.configuration.server.operators

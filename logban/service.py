@@ -8,6 +8,7 @@ import difflib
 import ipaddress
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 import logban
 from logban.actions.declaration import ActionSpec
@@ -18,7 +19,7 @@ from logban.config.settings import MANUAL, Configuration
 from logban.control import payloads
 from logban.control.service import Forever, KamailioOrders
 from logban.daemon import Daemon
-from logban.errors import ConfigurationError, UnknownName, UsageError
+from logban.errors import ConfigurationError, LedgerError, UnknownName, UsageError
 from logban.health.watch import Watch
 from logban.jail import Jail
 from logban.judging.exemption_book import is_name
@@ -293,9 +294,9 @@ class DaemonService:
         """Tell all that is known of a subject."""
         daemon = self._daemon
         now = daemon.clock.now()
-        await (
-            daemon.checkpoints.commit()
-        )  # the evidence of the newest bans is read back from the database
+        # The evidence of the newest bans is read back from the database.
+        with suppress(LedgerError):  # what is known by now is told all the same
+            await daemon.checkpoints.commit()
         counted = {self._counted_as(subject, prefix) for prefix in self._prefixes()} | {subject}
         counted |= {ban.subject for ban in daemon.ledger.active() if _holds(ban, subject)}
         explained, history = [], []

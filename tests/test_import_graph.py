@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "particulars": ("config.settings", "matching"),
     "jails": (
         "jail", "particulars", "config.settings", "sources.files", "judging", "ledger.ledger",
-        "actions.catalogue", "actions.process",
+        "actions.catalogue", "actions.process", "actions.worker",
     ),
     "exempting": (
         "judging", "ledger.ledger", "ledger.records", "config.settings", "config.parsers",

@@ -70,6 +70,8 @@ EVIDENCE_KEPT: Final = 100
 """Changes that wait there with the lines behind them."""
 
 T = TypeVar("T")
+Adopt = Callable[[Sequence[Ban]], None]
+"""What takes over bans that were found in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ class EnforcerWorker(_Worker):
         self._is_told = False
         self._is_asked = False
         self._spares_strangers = False
+        self._adopt: Adopt | None = None
         self._is_settling = False
         self._rested_at = 0.0
         self._compared = asyncio.Event()
@@ -244,11 +247,13 @@ class EnforcerWorker(_Worker):
         if isinstance(self._enforcer, Recalling):
             self._enforcer.recall([each for each in bans if self.takes(each.subject)])
 
-    def spare_strangers(self, spared: bool) -> None:
+    def spare_strangers(self, spared: bool, adopt: Adopt | None = None) -> None:
         """Leave alone, or no longer, what is in force though nobody wants it.
 
-        After a crash that may be a ban whose lines have still to be read again.
+        After a crash that may be a ban whose lines have still to be read again.  ``adopt`` takes
+        it over, where nobody knows any more what is wanted.
         """
+        self._adopt = adopt
         self._is_settling = self._spares_strangers and not spared
         self._spares_strangers = spared
         if self._is_settling:
@@ -419,6 +424,8 @@ class EnforcerWorker(_Worker):
             difference = Difference(changed=tuple(wanted.values()), surplus=surplus)
         else:
             difference = compare(self.spec.jail, wanted.values(), found, self._clock.now())
+            if self._adopt is not None:
+                self._adopt(difference.surplus)
             if self._spares_strangers:
                 difference = difference.sparing(changes)
         self._held = wanted.keys() - difference.subjects()

@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 
 from logban.clock import Clock
 from logban.errors import LedgerError
+from logban.ledger.opening import Database
 from logban.ledger.records import Checkpoint
-from logban.ledger.store import Store
 from logban.model import Ban, Evidence
 from logban.supervision import sleep_until
 
@@ -40,7 +40,7 @@ class Checkpoints:
 
     def __init__(
         self,
-        store: Store,
+        store: Database,
         clock: Clock,
         gather: Callable[[], Checkpoint],
         attempted: Callable[[], None] = lambda: None,

@@ -8,6 +8,7 @@ committed survives the loss of power, and a commit a second costs nothing that a
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -16,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from logban.errors import LedgerError
+from logban.errors import LedgerDamaged, LedgerError, LedgerUnwritable
 from logban.ledger.offences import MAX_OFFENCES, Offence
 from logban.ledger.records import MAX_EVIDENCE, Allowed, BanRow, Checkpoint, PastBan, Stored
 from logban.model import Ban, BanOrigin, Evidence, Position, Subject, SubjectKind
@@ -78,6 +79,8 @@ _STEPS: Final = (
 
 SCHEMA_VERSION: Final = len(_STEPS)
 
+_BAD_DISK: Final = frozenset({errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO})
+
 _BAN_COLUMNS: Final = (
     "jail, kind, network, user, time, until, failures, rule, origin, reason, ended, ended_by,"
     " offence"
@@ -104,7 +107,7 @@ class Store:
                 self._prepare()
                 undo.pop_all()
         except sqlite3.Error as error:
-            raise LedgerError(
+            raise _kind(error)(
                 f"the ledger {path} can't be opened: {error}; check the directory and its owner, "
                 "or move the file away to start with an empty one"
             ) from error
@@ -116,7 +119,8 @@ class Store:
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise LedgerError(f"{lock} can't be made: {error.strerror}") from error
+            kind = LedgerUnwritable if error.errno in _BAD_DISK else LedgerError
+            raise kind(f"{lock} can't be made: {error.strerror}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -143,6 +147,12 @@ class Store:
         """Close the database and let another daemon have it."""
         self._database.close()
         os.close(self._lock)
+
+    def check(self) -> None:
+        """Look through all pages; LedgerDamaged if one is not as it was written."""
+        ((found,),) = self._query("PRAGMA quick_check(1)")
+        if found != "ok":
+            raise LedgerDamaged(f"the ledger {self.path} is damaged: {found}")
 
     def load(self) -> Stored:
         """Give what a start needs: bans that had not ended, floors, trackers, positions."""
@@ -188,7 +198,7 @@ class Store:
                     self._database.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger {self.path} can't be written: {error}") from error
+            raise _kind(error)(f"the ledger {self.path} can't be written: {error}") from error
 
     def history(self, subject: Subject, limit: int) -> list[PastBan]:
         """Give a subject's bans with their evidence, the newest first."""
@@ -212,7 +222,7 @@ class Store:
         try:
             cursor = self._database.execute("DELETE FROM bans WHERE ended < ?", (ended_before,))
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger {self.path} can't be written: {error}") from error
+            raise _kind(error)(f"the ledger {self.path} can't be written: {error}") from error
         return cursor.rowcount
 
     def _offences(self) -> tuple[Offence, ...]:
@@ -235,7 +245,7 @@ class Store:
         try:
             return self._database.execute(sql, tuple(values)).fetchall()
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger {self.path} can't be read: {error}") from error
+            raise _kind(error)(f"the ledger {self.path} can't be read: {error}") from error
 
     def _write(self, checkpoint: Checkpoint) -> None:
         run, many = self._database.execute, self._database.executemany
@@ -303,6 +313,16 @@ class Store:
             " (SELECT rowid FROM evidence WHERE ban = ? ORDER BY rowid DESC LIMIT ?)",
             (number, number, MAX_EVIDENCE),
         )
+
+
+def _kind(error: sqlite3.Error) -> type[LedgerError]:
+    """Tell which error SQLite's is, by the low byte of its code: the rest gives the details."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return LedgerDamaged
+    if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}:
+        return LedgerUnwritable
+    return LedgerError
 
 
 def _key(subject: Subject) -> tuple[str, str, str]:

@@ -85,10 +85,12 @@ class QuickServer(RunningServer):
 
     def __init__(self, namespace: Namespace, directory: Path) -> None:
         super().__init__(namespace, directory)
-        self._forker = Forker(namespace)
+        self._forker: Forker | None = None
 
     def launch(self) -> None:
         """Start it and return at once."""
+        if self._forker is None:  # not before: it does not see what is mounted later
+            self._forker = Forker(self.namespace)
         words = ["--config", str(self.config), "--state", str(self.state)]
         words += ["--socket", str(self.socket)]
         pid = cast("int", self._forker.ask(start=words, log=str(self.log_file)))
@@ -97,7 +99,8 @@ class QuickServer(RunningServer):
     def close(self) -> int:
         """Stop the daemon, give its exit code, and end the process that it came from."""
         code = self.stop()
-        self._forker.close()
+        if self._forker is not None:
+            self._forker.close()
         return code
 
 

@@ -12,6 +12,7 @@ from logban.actions.declaration import ActionSpec
 from logban.actions.protocols import Enforcer, Notifier
 from logban.config import load
 from logban.daemon import Daemon, World
+from logban.ledger.opening import Opened
 from logban.ledger.store import Store
 from logban.testing.actions import FakeEnforcer, FakeNotifier
 from logban.testing.clock import FakeClock
@@ -123,7 +124,7 @@ class Machine:
     async def running(self) -> AsyncIterator[Daemon]:
         """Run the daemon as the configuration says now; stop it at the end."""
         world = World(self.clock, self.names, self.own_addresses)
-        daemon = Daemon(load(self.folder), self.store(), world)
+        daemon = Daemon(load(self.folder), Opened(self.store()), world)
         ready = asyncio.Event()
 
         async def told() -> None:
