@@ -21,10 +21,11 @@ from collections.abc import Callable, Iterator
 
 from logban.judging.exemption_book import ExemptionBook
 from logban.judging.judge import Judge
-from logban.judging.policy import Policy, Scrutiny
+from logban.judging.policy import Policy
 from logban.judging.times import LogTimes
 from logban.judging.trust import Trust
 from logban.model import Failure, Outcome, Success, canonical_address
+from logban.scrutiny import Scrutiny
 
 START = 1_795_132_800.0
 BLOCK = 300

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -18,7 +19,7 @@ from logban.config.settings import JailSettings
 from logban.judging.brakes import Limits
 from logban.judging.exemptions import Exemption
 from logban.judging.judge import Judge
-from logban.judging.policy import Policy, Scrutiny
+from logban.judging.policy import Policy
 from logban.judging.times import ArrivalTimes, LineTimes
 from logban.judging.trust import Trust
 from logban.ledger.escalation import Recidive
@@ -35,6 +36,7 @@ from logban.model import (
     SubjectKind,
     Verdict,
 )
+from logban.scrutiny import Scrutiny
 from logban.zones import parse_zone
 
 Worker = EnforcerWorker | NotifierWorker
@@ -189,14 +191,11 @@ def _policy(settings: JailSettings, max_tracked: int) -> Policy:
 
 
 def _scrutiny(settings: JailSettings) -> Scrutiny | None:
-    """Give how a jail looks at failures; None if it only counts them, as fail2ban does.
-
-    That is so where its filter tells neither kinds of failures nor who got in.
-    """
-    rules = settings.filter.rules if settings.filter is not None else ()
-    if not any(rule.kind or rule.success for rule in rules):
+    """Give how a jail looks at failures; None if it only counts them, as fail2ban does."""
+    if settings.scrutiny is None:
         return None
-    return Scrutiny(suspends=any(catalogue.suspends(spec) for spec in settings.actions))
+    suspends = any(catalogue.suspends(spec) for spec in settings.actions)
+    return replace(settings.scrutiny, suspends=suspends)
 
 
 class Actions:

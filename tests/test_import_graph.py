@@ -22,6 +22,8 @@ BOTTOM = (
     "errors",
     "durations",
     "text",
+    "plan",
+    "scrutiny",
     "zones",
     "clock",
     "supervision",

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from logban.actions.protocols import Enforcer, Notifier
 from logban.clock import Clock
-from logban.model import Origin
+from logban.model import Origin, Subject, SubjectKind
 
 T = TypeVar("T")
 
@@ -82,7 +82,8 @@ class ActionSpec:
     ``written`` is the name in the jail file, ``type_name`` the action that it selects,
     ``parameters`` every parameter of that action, parsed, defaults filled in.
     ``notes`` are sentences for ``check``: what was taken and not followed, and why.  ``origin``
-    is where it is written, and makes no difference between two of them.
+    is where it is written, and makes no difference between two of them.  ``only`` names the one
+    kind of subject that the action is for: ``user-ip``, ``user`` or ``net``; "" is for all.
     """
 
     jail: str
@@ -91,6 +92,17 @@ class ActionSpec:
     parameters: Mapping[str, object]
     notes: tuple[str, ...] = ()
     origin: Origin | None = field(default=None, compare=False)
+    only: str = ""
+
+    def is_for(self, subject: Subject) -> bool:
+        """Tell whether a subject is of the kind that the action is for.
+
+        A network is one of many addresses: an IPv6 address's own has 64 bits, and is a place.
+        """
+        if self.only != SubjectKind.NET:
+            return self.only in ("", subject.kind)
+        length = subject.network.partition("/")[2]
+        return subject.kind is SubjectKind.NET and (":" not in subject.network or int(length) < 64)
 
     def value(self, parameter: str, kind: type[T]) -> T:
         """Give a parameter's value, whose type its ``parse`` and its default have settled."""

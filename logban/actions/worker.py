@@ -226,6 +226,8 @@ class EnforcerWorker(_Worker):
 
     def takes(self, subject: Subject) -> bool:
         """Tell whether a ban on this subject can be kept here."""
+        if not self.spec.is_for(subject):
+            return False
         return self._selective is None or self._selective.takes(subject)
 
     async def pardon(self, subjects: Sequence[Subject]) -> None:
@@ -501,6 +503,8 @@ class NotifierWorker(_Worker):
     def submit(self, changes: Iterable[Change]) -> None:
         """Take over changes; the oldest are dropped when too many wait."""
         for change in changes:
+            if not self.spec.is_for(change.ban.subject):
+                continue
             if self._digesting is not None and not self._digesting.wants(change):
                 continue
             if len(self._queue) == self._queue.maxlen:

@@ -79,6 +79,8 @@ def _of_section(section: Section, referred: References) -> Iterator[Problem]:
         yield from _of_name(section)
     for key, value in section.values.items():
         yield from swallowed(value, _KEYS)
+        if key.startswith(table.WEIGHT_PREFIX):
+            continue  # what its name means depends on the filter
         if key not in (*_KEYS, *_VARIABLES) and key[:1] != "_" and not referred.include(key):
             yield from _unknown_key(key, value, optional=is_default)
 

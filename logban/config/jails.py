@@ -14,7 +14,7 @@ from logban import __version__
 from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec, ParameterError, UnknownAction
 from logban.bantime import Growth
-from logban.config import table
+from logban.config import judging, table
 from logban.config.action_files import FOLDER, find_action
 from logban.config.filter_text import FilterText
 from logban.config.filters import FilterLibrary, FilterSource, Overrides, build_filter
@@ -29,6 +29,8 @@ from logban.config.table import Setting
 from logban.config.text import Text, TextLine, Value, joined, written
 from logban.matching.definition import FilterDefinition
 from logban.model import RECIDIVE, Origin
+from logban.plan import Plan
+from logban.scrutiny import Limit, Scrutiny, Style, Unit
 
 T = TypeVar("T")
 
@@ -95,7 +97,7 @@ def read_jail(
         reader.get(table.IGNORESELF),
         reader.get(table.IPV6_PREFIX),
         min(maxretry if matches is None else matches, MOST_EVIDENCE),
-        reader.actions(),
+        reader.all_actions(),
         reader.get(table.LOGTIMEZONE),
         growth=reader.growth(),
         recidive=reader.is_recidive,
@@ -103,6 +105,7 @@ def read_jail(
         ignore_command=reader.ignore_command(),
         ignore_keep=reader.get(table.IGNORECACHE),
         exempt_maxretry=reader.get(table.EXEMPT_MAXRETRY),
+        scrutiny=reader.scrutiny(definition),
         max_bans_per_minute=reader.get(table.MAX_BANS_PER_MINUTE),
         max_registered_users=reader.get(table.MAX_REGISTERED_USERS),
     )
@@ -243,11 +246,82 @@ class _Reader:
         self.problems.extend(reading.problems)
         return reading.definition
 
-    def actions(self) -> tuple[ActionSpec, ...]:
-        """Give the actions, in the order in which they are written."""
+    def scrutiny(self, definition: FilterDefinition | None) -> Scrutiny | None:
+        """Give how failures are looked at; None where they are only counted."""
+        rules = definition.rules if definition is not None else ()
+        style = self.get(table.JUDGING)
+        tells = any(rule.kind or rule.success for rule in rules)
+        if style is Style.PLAIN or (style is Style.AUTO and not tells):
+            return None
+        limits = {
+            name: Limit(self.get(each.maxretry), self.get(each.findtime), self.get(each.bantime))
+            for name, each in table.LIMITS.items()
+        }
+        count_by = self.get(table.COUNT_BY)
+        asked = self.scope.find(table.LIMITS["user-ip"].maxretry.name) is not None
+        return Scrutiny(
+            frozenset(count_by or Unit),
+            user_ip=limits["user-ip"],
+            user=limits["user"],
+            net=limits["net"],
+            slow=limits["slow"],
+            trust=self.get(table.TRUST),
+            weights=self._weights({name for rule in rules for name in (rule.kind, rule.name)}),
+            plan=self._plan(),
+            always_user_ip=Unit.USER_IP in count_by or (asked and not count_by),
+        )
+
+    def _weights(self, known: set[str]) -> dict[str, float]:
+        """Give the weights that the jail sets; what [DEFAULT] says may be of other filters."""
+        weights = {}
+        for key in dict.fromkeys(self.scope.names()):
+            name = key.removeprefix(table.WEIGHT_PREFIX)
+            value = self.scope.find(key)
+            if name == key or value is None:
+                continue
+            if name not in known:
+                if key in self.section.values:
+                    message = f"the filter has neither a kind nor a rule {name!r}"
+                    hint = did_you_mean(name, known - {""})
+                    self.problems.append(error(self._at(value.origin), message, hint))
+                continue
+            text = joined(self._lines(key) or ())
+            weights[name] = self._parsed(table.WEIGHT, text, value.origin, 1.0)
+        return weights
+
+    def _plan(self) -> Plan | None:
+        """Give the numbering plan, with what its files hold."""
+        value = self.scope.find(table.EXTENSIONS.name)
+        if value is None:
+            return None
+        entries: list[str] = []
+        for entry in self.get(table.EXTENSIONS):
+            if not entry.startswith(judging.FILE):
+                entries.append(entry)
+                continue
+            path = entry.removeprefix(judging.FILE)
+            try:
+                entries += judging.extensions_in(Path(path).read_text(encoding="utf-8"))
+            except (OSError, ValueError) as failure:
+                why = failure.strerror if isinstance(failure, OSError) else failure
+                message = f"{table.EXTENSIONS.name}: {path}: {why}"
+                self.problems.append(error(self._at(value.origin), message))
+        return Plan.parse(entries) if entries else None
+
+    def all_actions(self) -> tuple[ActionSpec, ...]:
+        """Give the actions for everybody, and those for one kind of subject alone."""
+        actions = list(self.actions())
+        for setting in table.UNIT_ACTIONS:
+            if self.scope.find(setting.name) is not None:
+                unit = setting.name.removesuffix(".action")
+                actions += (replace(spec, only=unit) for spec in self.actions(setting.name))
+        return tuple(actions)
+
+    def actions(self, key: str = table.ACTION.name) -> tuple[ActionSpec, ...]:
+        """Give the actions of a key, in the order in which they are written."""
         found = []
-        selections = self._selections("action")
-        if selections == ():
+        selections = self._selections(key)
+        if selections == () and key == table.ACTION.name:
             value = self.scope.find("action")
             message = f"the jail {self.section.name!r} has no action"
             hint = "its bans are kept and nothing enforces them"

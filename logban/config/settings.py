@@ -13,6 +13,7 @@ from logban.bantime import Growth
 from logban.config.problem import Problem, distinct
 from logban.matching.definition import FilterDefinition
 from logban.model import Origin
+from logban.scrutiny import Scrutiny
 
 MANUAL = "manual"
 """The jail that bans by hand belong to; it always exists."""
@@ -73,7 +74,8 @@ class JailSettings:
     ``max_matches`` is the number of lines that are kept as evidence with a ban.  ``growth`` is None
     where every ban lasts ``bantime``.  ``recidive`` says that the jail counts, in place of lines,
     the bans of the other jails.  ``ignore_command`` is asked whether somebody is exempt, and its
-    answers hold for ``ignore_keep`` seconds.
+    answers hold for ``ignore_keep`` seconds.  ``scrutiny`` is None where failures are only
+    counted, as fail2ban does.
     """
 
     name: str
@@ -92,6 +94,7 @@ class JailSettings:
     actions: tuple[ActionSpec, ...] = ()
     time_zone: str | None = None
     exempt_maxretry: int = 100
+    scrutiny: Scrutiny | None = None
     max_bans_per_minute: int = 6000
     max_registered_users: int = 50
     growth: Growth | None = None

@@ -22,13 +22,14 @@ from logban.durations import format_duration
 from logban.judging.accounts import Accounts
 from logban.judging.networks import Networks
 from logban.judging.places import around, network_of, pair_key, subject_of
-from logban.judging.policy import Limit, Policy, Scrutiny, Unit
+from logban.judging.policy import Policy
 from logban.judging.slow import SlowCounts
 from logban.judging.tracker import UNIT, Entry, Tracked, Tracker
 from logban.judging.trust import Trust
 from logban.judging.weights import (
     CALL_REJECTED,
     FREE_TRIES,
+    KINDS,
     MAX_WEIGHT,
     UNKNOWN_USER,
     WRONG_PASSWORD,
@@ -38,6 +39,7 @@ from logban.judging.weights import (
     what_of,
 )
 from logban.model import Evidence, Failure, Notice, Subject, SubjectKind, Success, Verdict
+from logban.scrutiny import Limit, Scrutiny, Unit
 
 MAX_NAME: Final = 128
 """Characters of a user's name that tell users apart."""
@@ -131,8 +133,8 @@ class Charging:
         self._forged: dict[str, tuple[float, int, float]] = {}
         self._limit = policy.limit
         self._scrutiny = scrutiny
-        self._kinds = scrutiny.weights.table()
-        self._rules = scrutiny.weights.rules
+        self._kinds = {**KINDS, **scrutiny.weights}
+        self._rules = scrutiny.weights
         self._exempt = exempt
         self._in_force = in_force
         self._suspends = scrutiny.suspends or scrutiny.always_user_ip

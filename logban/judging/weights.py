@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
@@ -64,18 +63,6 @@ _LEAVES: Final = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _LONGEST_EXTENSION: Final = 7
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """The weights of a jail: those of ``KINDS`` but for what it says itself, by kind or rule."""
-
-    kinds: Mapping[str, float] = field(default_factory=dict)
-    rules: Mapping[str, float] = field(default_factory=dict)
-
-    def table(self) -> dict[str, float]:
-        """Give what each kind weighs here."""
-        return {**KINDS, **self.kinds}
 
 
 @lru_cache(maxsize=16384)
