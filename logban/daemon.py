@@ -100,6 +100,7 @@ class Daemon:
             is_old=self._is_old,
         )
         self.exemptions = ExemptionBook()
+        self.exemptions.restore(self._stored.names)
         self.ledger = Ledger(self.exemptions.exempt)
         self.trust = Trust()
         self.deciding = Deciding(
@@ -373,6 +374,7 @@ class Daemon:
                 for subject, text in dirty.items()
             },
             pending=self.deciding.pending.take_dirty(),
+            names=self.exemptions.take_dirty(),
             positions=self.sources.take_changed(),
             retired=self.sources.take_retired(),
         )

@@ -134,6 +134,7 @@ class Exempting:
         """Look names and addresses up again and again, until cancelled."""
         while True:
             await self._clock.sleep(LOOK_UP_EVERY)
+            self._book.forget_names()
             await self._look_up()
 
     async def watch(self) -> None:

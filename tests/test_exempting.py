@@ -263,3 +263,31 @@ def test_why_shows_what_every_source_says(bench: Machine, tmp_path: Path) -> Non
             assert refused.reason == f"{BAD} is exempt by 'dsl7.example.net' (rdns_domains)"
 
     once(story)
+
+
+def test_names_hold_over_a_restart_though_the_dns_is_away(bench: Machine) -> None:
+    async def first() -> None:
+        bench.jail(ignoreip="office.example.test gone.example.test")
+        bench.names.known["office.example.test"] = frozenset({BAD, "2001:db8::7"})
+        bench.names.known["gone.example.test"] = frozenset({OTHER})
+        async with bench.running() as daemon:
+            assert daemon.exemptions.exempt("pbx", WHO) is not None
+
+    async def second() -> None:
+        bench.names.known.clear()
+        bench.jail(ignoreip="office.example.test")
+        async with bench.running() as daemon:
+            assert daemon.exemptions.exempt("pbx", WHO) is not None
+            bench.fail(times=2)
+            await until(lambda: daemon.jails.running["pbx"].judge.counters.exempted == 2)
+            await bench.let_pass(61)
+            await until(lambda: not daemon.exemptions.addresses("gone.example.test"))
+            bench.names.known["office.example.test"] = frozenset({OTHER})
+            await bench.let_pass(61)
+            await until(lambda: daemon.exemptions.exempt("pbx", WHO) is None)
+
+    once(first)
+    once(second)
+    store = bench.store()
+    assert store.load().names == {"office.example.test": OTHER}
+    store.close()

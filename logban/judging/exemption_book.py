@@ -62,6 +62,7 @@ class ExemptionBook:
         self._heedless_of_self: set[str] = set()
         self._own: frozenset[str] = frozenset(LOOPBACK)
         self._addresses: dict[str, frozenset[str]] = {}
+        self._dirty: set[str] = set()
         self._checks: dict[str, Check] = {}
         self._lists_everywhere: tuple[str, ...] = ()
         self._listings: dict[str, Listing] = {}
@@ -146,9 +147,30 @@ class ExemptionBook:
         for name, addresses in answers.items():
             if self._addresses.get(name) != frozenset(addresses):
                 self._addresses[name] = frozenset(addresses)
+                self._dirty.add(name)
                 changed = True
         if changed:
             self._rebuild()
+        return changed
+
+    def restore(self, answers: Mapping[str, str]) -> None:
+        """Take up what names resolved to in an earlier run: the DNS may come up after us."""
+        self.set_addresses({name: text.split() for name, text in answers.items()})
+        self._dirty.clear()
+
+    def forget_names(self) -> None:
+        """Forget the addresses of names that nobody names any more."""
+        for name in self._addresses.keys() - self.names():
+            del self._addresses[name]
+            self._dirty.add(name)
+
+    def take_dirty(self) -> dict[str, str | None]:
+        """Give what names resolve to anew since the last call; None for one that is forgotten."""
+        changed = {
+            name: " ".join(sorted(self._addresses[name])) if name in self._addresses else None
+            for name in self._dirty
+        }
+        self._dirty.clear()
         return changed
 
     def addresses(self, name: str) -> frozenset[str]:

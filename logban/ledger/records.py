@@ -51,6 +51,7 @@ class Checkpoint:
     allowed: Mapping[str, Allowed | None] = field(default_factory=dict)
     tracked: Mapping[tuple[str, Subject], str | None] = field(default_factory=dict)
     pending: Mapping[tuple[str, Subject], str | None] = field(default_factory=dict)
+    names: Mapping[str, str | None] = field(default_factory=dict)
     positions: tuple[Position, ...] = ()
     retired: tuple[Position, ...] = ()
 
@@ -78,6 +79,7 @@ class Checkpoint:
             allowed={**self.allowed, **later.allowed},
             tracked={**self.tracked, **later.tracked},
             pending={**self.pending, **later.pending},
+            names={**self.names, **later.names},
             positions=tuple(positions.values()),
             retired=tuple(retired.values()),
         )
@@ -90,6 +92,7 @@ class Checkpoint:
             or self.allowed
             or self.tracked
             or self.pending
+            or self.names
             or self.positions
             or self.retired
         )
@@ -109,6 +112,7 @@ class Stored:
     allowed: tuple[Allowed, ...] = ()
     tracked: Mapping[tuple[str, Subject], str] = field(default_factory=dict)
     pending: Mapping[tuple[str, Subject], str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
     positions: tuple[Position, ...] = ()
     offences: tuple[Offence, ...] = ()
 

@@ -66,6 +66,9 @@ CREATE TABLE IF NOT EXISTS pending (
     state TEXT NOT NULL,
     PRIMARY KEY (jail, kind, network, user)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS names (
+    name TEXT PRIMARY KEY, addresses TEXT NOT NULL
+) WITHOUT ROWID;
 """
 _STEPS: Final = (
     _SCHEMA,
@@ -179,6 +182,7 @@ class Store:
                 (jail, _subject(kind, network, user)): state
                 for jail, kind, network, user, state in self._query("SELECT * FROM pending")
             },
+            names=dict(self._query("SELECT * FROM names")),
             positions=tuple(
                 Position(os.fsdecode(path), device, inode % 2**64, *rest)
                 for path, device, inode, *rest in self._query("SELECT * FROM positions")
@@ -267,6 +271,10 @@ class Store:
                 run("INSERT INTO allowed VALUES (?, ?, ?, ?)", values)
         self._write_states("tracked", checkpoint.tracked)
         self._write_states("pending", checkpoint.pending)
+        for name, addresses in checkpoint.names.items():
+            run("DELETE FROM names WHERE name = ?", (name,))
+            if addresses is not None:
+                run("INSERT INTO names VALUES (?, ?)", (name, addresses))
         many(
             "DELETE FROM positions WHERE path = ? AND device = ? AND inode = ?",
             [_file(done) for done in checkpoint.retired],
