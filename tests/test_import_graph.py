@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "control": (),
     "config": ("matching", "actions.catalogue", "actions.declaration", "actions.shell"),
     "jail": ("config.settings", "matching", "judging", "actions", "ledger.escalation"),
+    "trying": ("sources.offline", "matching"),
     "offline": ("jail", "deciding", "sources.offline", "matching", "judging", "ledger", "config"),
     "particulars": ("config.settings", "matching"),
     "jails": (
@@ -76,7 +77,7 @@ MAY_IMPORT = {
     ),
     "client": (
         "control.protocol", "control.payloads", "control.shape",
-        "offline", "config", "matching", "actions.kamailio", "actions.types_kamailio",
+        "offline", "trying", "config", "matching", "actions.kamailio", "actions.types_kamailio",
         "migration",
     ),
     "testing": (
@@ -97,7 +98,7 @@ FILLS_THE_LEDGER = "client.import_fail2ban"
 # The client's commands that work without a daemon; all others know nothing but the protocol.
 OFFLINE_COMMANDS = (
     "client.check", "client.filter_test", "client.replay", "client.offline", "client.kamailio",
-    "client.import_fail2ban",
+    "client.import_fail2ban", "client.filter_report",
 )  # fmt: skip
 OF_THE_PROTOCOL = (*BOTTOM, "client", "control.protocol", "control.payloads", "control.shape")
 

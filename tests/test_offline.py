@@ -21,9 +21,10 @@ from logban.errors import UsageError
 from logban.matching.definition import Expression, FilterDefinition, Rule
 from logban.matching.matcher import Matcher
 from logban.model import Change, ChangeKind, Origin
-from logban.offline import Matched, Missed, Replay, try_filter
+from logban.offline import Replay
 from logban.sources import offline
 from logban.sources.offline import BLOCK_SIZE, MAX_LINE, open_log, read_blocks
+from logban.trying import Log, Matched, Missed, Sought, try_filter
 
 ORIGIN = Origin("test", 1)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
@@ -155,7 +156,9 @@ def test_a_filter_over_a_file(tmp_path: Path) -> None:
         "[Nov 20 10:00:02] refused eve from 198.51.100.9: scanner",
     )
     read: list[int] = []
-    found = list(try_filter(Matcher(FILTER, zone=UTC), path, NOW, read.append, missed=True))
+    found = list(
+        try_filter(Matcher(FILTER, zone=UTC), Log(path), NOW, read.append, missed=Sought.SUSPECT)
+    )
     assert [(each.number, type(each)) for each in found] == [
         (1, Matched),
         (2, Missed),
@@ -171,7 +174,7 @@ def test_a_filter_over_a_file(tmp_path: Path) -> None:
     assert missed.line == "[Nov 20 10:00:00] denied bob 198.51.100.8"
     assert sum(read) == Path(path).stat().st_size
 
-    only = list(try_filter(Matcher(FILTER, zone=UTC), path, NOW, read.append, missed=False))
+    only = list(try_filter(Matcher(FILTER, zone=UTC), Log(path), NOW, read.append))
     assert [each.number for each in only] == [1, 20_004]
 
 

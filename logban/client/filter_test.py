@@ -3,24 +3,26 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections import Counter
-from collections.abc import Sequence
-from typing import Final, Protocol
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from pathlib import Path
+from typing import Final
 
 import click
 
+from logban.client.filter_report import CountReport, JsonReport, PersonReport, Report, Shown
 from logban.client.invocation import Invocation, common_options
 from logban.client.offline import Progress, now_option, read_filter
-from logban.client.output import Cell, count, say, table
-from logban.control.protocol import SCHEMA
+from logban.config import parsers
+from logban.matching.definition import FilterDefinition
 from logban.matching.matcher import Matcher
-from logban.model import Subject
-from logban.offline import Matched, Missed, try_filter
+from logban.trying import Log, Matched, Named, try_filter
+from logban.zones import parse_zone
 
-SHOWN: Final = 10
-"""Rows of each list that a person is shown."""
+TYPED: Final = "command line"
+"""What a line that was typed is called in place of a file."""
 
 
 @click.group("filter")
@@ -35,182 +37,112 @@ def command() -> None:
 @click.option("--now", callback=now_option, metavar="ISO8601", help="The time to take for now.")
 @click.option("--no-dates", is_flag=True, help="The lines bring no date: look for none.")
 @click.option("--count", "only_count", is_flag=True, help="Only the number of matches.")
+@click.option("-d", "--datepattern", metavar="PATTERN", help="How times are written.")
+@click.option("-e", "--encoding", metavar="NAME", default="utf-8", help="The files' encoding.")
+@click.option("--timezone", "--TZ", metavar="ZONE", help="The zone of times that name none.")
+@click.option("-L", "--maxlines", metavar="N", help="Lines that one expression can span.")
+@click.option("--ignoreregex", metavar="REGEX", help="Lines that are no failures.")
+@click.option("--usedns", metavar="WORD", help="yes lets <HOST> be a name; nothing is looked up.")
+@click.option("--print-all-matched", "matched", is_flag=True, help="Print every line that matched.")
+@click.option("--print-all-missed", "missed", is_flag=True, help="Print every line without match.")
+@click.option("--print-all-ignored", "ignored", is_flag=True, help="Print what is taken back.")
 @common_options
 @click.pass_context
 def test(
     context: click.Context,
+    /,
     name: str,
     files: Sequence[str],
     now: float,
     no_dates: bool,
     only_count: bool,
+    encoding: str,
+    timezone: str | None,
+    matched: bool,
+    missed: bool,
+    ignored: bool,
+    **given: str | None,
 ) -> None:
     """Show what FILTER finds in each FILE.
 
     FILTER is a name in filters.d or a path to a .conf, logban's or fail2ban's, either with
-    parameters in brackets.  A FILE may be compressed with gzip; `-` is standard input.  Lines
-    without a zone are in $TZ, lines without a year in that of --now.
+    parameters in brackets, or a regular expression.  A FILE may be compressed with gzip; `-` is
+    standard input; what is no file and has blanks in it is a log line.  Lines without a zone are
+    in $TZ, lines without a year in that of --now.
 
     Exits with 0 if something matched, 1 if nothing did, 78 if the filter is broken.
     """
     invocation = Invocation.of(context)
-    matcher = Matcher(read_filter(name, invocation), dated=not no_dates)
+    definition = read_filter(name, invocation, _written(given))
+    make = _Making(_zone(timezone), _encoding(encoding), not no_dates)
+    matcher = make.matcher(definition)
+    shown = Shown(matched, missed, ignored)
     report: Report
     if only_count:
         report = CountReport(several=len(files) > 1)
     elif invocation.json:
-        report = JsonReport()
+        report = JsonReport(shown)
     else:
-        report = PersonReport(matcher)
+        report = PersonReport(matcher, shown)
+    unfiltered = make.matcher(replace(definition, ignore=())) if ignored or missed else None
+    found = 0
     for path in files:
         with Progress(path) as progress:
-            for each in try_filter(matcher, path, now, progress.add, missed=report.wants_missed):
+            for each in try_filter(
+                matcher,
+                _log(path),
+                now,
+                progress.add,
+                missed=report.wants_missed,
+                unfiltered=unfiltered,
+            ):
+                found += isinstance(each, Matched | Named)
                 report.take(each)
         report.end_of(path)
     report.close()
-    context.exit(0 if matcher.counters.failures else 1)
+    context.exit(0 if found else 1)
 
 
-class Report(Protocol):
-    """What is made of the findings."""
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """How the lines are to be read."""
 
-    wants_missed: bool
+    zone: tzinfo | None
+    encoding: str
+    dated: bool
 
-    def take(self, found: Matched | Missed) -> None:
-        """Take the next finding."""
-        ...
-
-    def end_of(self, path: str) -> None:
-        """Note that a file has been read."""
-        ...
-
-    def close(self) -> None:
-        """Note that all have been read."""
-        ...
+    def matcher(self, definition: FilterDefinition) -> Matcher:
+        """Compile a filter."""
+        return Matcher(definition, zone=self.zone, encoding=self.encoding, dated=self.dated)
 
 
-class CountReport:
-    """The number of matches, as ``grep -c`` gives it."""
-
-    wants_missed = False
-
-    def __init__(self, *, several: bool) -> None:
-        self._several = several
-        self._number = 0
-
-    def take(self, found: Matched | Missed) -> None:  # noqa: ARG002  # counting is all
-        """Count a match."""
-        self._number += 1
-
-    def end_of(self, path: str) -> None:
-        """Print a file's number."""
-        prefix = f"{click.format_filename(path)}:" if self._several else ""
-        click.echo(f"{prefix}{self._number}")
-        self._number = 0
-
-    def close(self) -> None:
-        """Add nothing."""
+def _zone(text: str | None) -> tzinfo | None:
+    try:
+        name = parsers.time_zone(text or "")
+    except ValueError as failure:
+        raise click.BadParameter(f"--timezone {text!r}: {failure}") from failure
+    return parse_zone(name) if name else None
 
 
-class JsonReport:
-    """One JSON object a match."""
-
-    wants_missed = False
-
-    def __init__(self) -> None:
-        self._head = {"schema": SCHEMA}
-
-    def take(self, found: Matched | Missed) -> None:
-        """Print a match."""
-        assert isinstance(found, Matched)  # noqa: S101  # nothing else was asked for
-        failure = found.failure
-        about = {
-            "file": failure.source,
-            "line": found.number,
-            "time": failure.time,
-            "ip": failure.address,
-            "subject": Subject.of_address(failure.address).to_json(),
-            "rule": failure.rule,
-            "fields": dict(failure.fields),
-        }
-        click.echo(json.dumps({**self._head, **about}))
-        self._head = {}
-
-    def end_of(self, path: str) -> None:
-        """Add nothing."""
-
-    def close(self) -> None:
-        """Add nothing."""
+def _encoding(text: str) -> str:
+    try:
+        return parsers.encoding(text)
+    except ValueError as failure:
+        raise click.BadParameter(f"--encoding {text!r}: {failure}") from failure
 
 
-class PersonReport:
-    """A summary for a person: by rule, by address, what was missed, how long it took."""
+def _log(path: str) -> Log:
+    """Give the log that was meant: a file, or the line itself."""
+    is_line = path != "-" and re.search(r"\s", path) and not _exists(path)
+    return Log(TYPED, f"{path}\n".encode("utf-8", "surrogateescape")) if is_line else Log(path)
 
-    wants_missed = True
 
-    def __init__(self, matcher: Matcher) -> None:
-        self._matcher = matcher
-        self._started = time.perf_counter()
-        self._rules: Counter[str] = Counter()
-        self._addresses: Counter[str] = Counter()
-        self._missed = 0
-        self._samples: list[str] = []
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # too long for a name, or with a NUL in it
+        return False
 
-    def take(self, found: Matched | Missed) -> None:
-        """Count a finding."""
-        if isinstance(found, Matched):
-            self._rules[found.failure.rule] += 1
-            self._addresses[str(Subject.of_address(found.failure.address))] += 1
-            return
-        self._missed += 1
-        if len(self._samples) < SHOWN:
-            self._samples.append(f"{found.source}:{found.number}: {found.line}")
 
-    def end_of(self, path: str) -> None:
-        """Add nothing."""
-
-    def close(self) -> None:
-        """Print the summary."""
-        took = time.perf_counter() - self._started
-        counters = self._matcher.counters
-        say(
-            Cell(count(counters.failures, "failure"), "red" if counters.failures else "green"),
-            f" in {count(counters.lines, 'line')}, read in {took:.2f} s",
-        )
-        for number, what in (
-            (counters.successes, "of somebody who got in"),
-            (counters.ignored, "taken back by ignoreregex"),
-            (counters.unaddressed, "without a valid address"),
-            (counters.ambiguous, "that could name two addresses, and name nobody"),
-            (counters.doubtful, "that a peer may have made up, and name nobody"),
-            (counters.timeouts, f"skipped, an expression took too long ({counters.last_timeout})"),
-        ):
-            if number:
-                say(f"{count(number, 'line')} {what}")
-        self._print_most("RULE", self._rules)
-        self._print_most("ADDRESS", self._addresses)
-        named = self._matcher.take_named()
-        self._print_most("NOT BANNED: NO ADDRESS", Counter(each.host for each in named))
-        if self._missed:
-            say()
-            say(
-                Cell(
-                    f"{count(self._missed, 'line')} that look like an attack matched no rule",
-                    bold=True,
-                )
-            )
-            for sample in self._samples:
-                say("  ", sample)
-            if self._missed > len(self._samples):
-                say(f"  ... and {self._missed - len(self._samples)} more")
-
-    def _print_most(self, title: str, numbers: Counter[str]) -> None:
-        if not numbers:
-            return
-        say()
-        table(
-            (title, "FAILURES"),
-            [(what, str(number)) for what, number in numbers.most_common(SHOWN)],
-        )
-        if len(numbers) > SHOWN:
-            say(f"... and {len(numbers) - SHOWN} more")
+def _written(given: Mapping[str, str | None]) -> dict[str, str]:
+    return {key: value for key, value in given.items() if value is not None}

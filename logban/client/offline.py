@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
@@ -75,12 +76,17 @@ class Progress:
             click.echo("\r\x1b[K", nl=False, err=True)
 
 
-def read_filter(wanted: str, invocation: Invocation) -> FilterDefinition:
-    """Read the filter that an admin named; ConfigurationError with its mistakes if broken."""
+def read_filter(
+    wanted: str, invocation: Invocation, given: Mapping[str, str] | None = None
+) -> FilterDefinition:
+    """Read the filter that an admin named; ConfigurationError with its mistakes if broken.
+
+    What is ``given`` takes the place of what the filter says.
+    """
     from logban.config.filters import load_filter  # noqa: PLC0415  # not for online commands
     from logban.config.problem import Severity  # noqa: PLC0415
 
-    reading = load_filter(wanted, invocation.config)
+    reading = load_filter(wanted, invocation.config, given)
     if reading.definition is None:
         errors = [str(each) for each in reading.problems if each.severity is Severity.ERROR]
         raise ConfigurationError("\n".join(errors))

@@ -20,7 +20,7 @@ from logban.config.layers import Tree, layered, listed, read_tree, with_locals
 from logban.config.lint import lint
 from logban.config.parameters import Selection, SelectionError, parse_selections
 from logban.config.problem import Problem, Severity, did_you_mean, error, warning
-from logban.config.strays import judge_stray
+from logban.config.strays import judge_stray, looks_like_expression
 from logban.config.text import Text, TextLine, joined, written
 from logban.config.trust import Trust
 from logban.matching.compiler import (
@@ -44,6 +44,7 @@ from logban.model import Origin
 
 T = TypeVar("T")
 _NAME: Final = re.compile(r"[\w.\-]+")
+_COMMAND_LINE: Final = Origin("command line", 1)
 _ADDRESSED_GROUPS: Final = (*ADDRESS_GROUPS, "mlfid")
 _KEYS: Final = tuple(setting.name for setting in table.FILTER_SETTINGS)
 
@@ -117,15 +118,24 @@ class FilterLibrary:
         return error(origin, f"there is no filter {name!r}", hint)
 
 
-def load_filter(wanted: str, directory: Path) -> FilterReading:
-    """Read a filter by its name in ``directory`` or its path, ``[key=value]`` behind either."""
+def load_filter(
+    wanted: str, directory: Path, given: Mapping[str, str] | None = None
+) -> FilterReading:
+    """Read a filter by its name in ``directory`` or its path, ``[key=value]`` behind either.
+
+    What is ``given`` takes the place of what the filter says.  A text that is neither a name nor a
+    path, and looks like a regular expression, is the failregex of a filter without a file.
+    """
+    texts = {key: _typed(text) for key, text in (given or {}).items()}
     name, bracket, rest = wanted.partition("[")
     name = name.strip()
     library = FilterLibrary(directory)
     source = library.find(name, Path())
-    origin = source.tree.origin if source else Origin(name, 1)
+    if source is None and looks_like_expression(wanted):
+        return _without_file({**texts, "failregex": _typed(wanted)})
     if source is None:
-        return FilterReading(None, (library.missing(name, origin),))
+        return FilterReading(None, (library.missing(name, Origin(name, 1)),))
+    origin = source.tree.origin
     try:
         (selection,) = parse_selections((TextLine(f"filter{bracket}{rest}", origin),))
     except SelectionError as failure:
@@ -134,7 +144,20 @@ def load_filter(wanted: str, directory: Path) -> FilterReading:
         return FilterReading(None, (error(origin, f"{wanted!r} is more than one filter"),))
     selection = replace(selection, name=source.name)
     text = FilterText.of(source.tree, source.name, selection)
-    return build_filter(source, selection, text, Overrides())
+    return build_filter(source, selection, text, Overrides(texts))
+
+
+def _typed(text: str) -> Text:
+    """Give a text that was typed, which stands in no file."""
+    return tuple(TextLine(line, _COMMAND_LINE) for line in text.split("\n"))
+
+
+def _without_file(texts: Mapping[str, Text]) -> FilterReading:
+    """Put a filter together that stands in no file."""
+    source = FilterSource("failregex", Tree.empty(_COMMAND_LINE))
+    selection = Selection(source.name, _COMMAND_LINE, {})
+    text = FilterText.of(source.tree, source.name, selection)
+    return build_filter(source, selection, text, Overrides(texts))
 
 
 def build_filter(
