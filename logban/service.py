@@ -133,15 +133,18 @@ class DaemonService:
         span = settings.bantime if seconds is None else seconds
         placed: list[Change] = []
         refused = []
-        for asked in subjects:
-            subject = self._counted_as(asked, settings.ipv6_prefix)
+        charged = [self._counted_as(asked, settings.ipv6_prefix) for asked in subjects]
+        # All at once: a source that does not answer costs its limit once, not for each.
+        answers = await asyncio.gather(
+            *(daemon.deciding.spared(settings.name, subject, now) for subject in charged)
+        )
+        for subject, spared in zip(charged, answers, strict=True):
             crowd = "" if force else daemon.deciding.brakes.crowd(settings.name, subject)
             if crowd:
                 refused.append(
                     payloads.RefusedBan(subject, f"{crowd}; --force bans it all the same")
                 )
                 continue
-            spared = await daemon.deciding.spared(settings.name, subject, now)
             if spared is not None:
                 reason_not = f"{subject} is exempt by {spared.entry!r} ({spared.origin})"
                 refused.append(payloads.RefusedBan(subject, reason_not))
