@@ -41,7 +41,7 @@ def jail(tree: Path, text: str) -> None:
 
 def test_the_stock_tree_works_as_it_is(stock: Path, shipped: Path) -> None:
     prepared = imported(stock, shipped)
-    assert outcomes(prepared) == {"sshd": Outcome.AS_IT_IS}
+    assert outcomes(prepared) == {"sshd": Outcome.CHANGED}
     configuration = load(shipped)
     assert configuration.failed == {}
     sshd = configuration.jails["sshd"]
@@ -76,8 +76,12 @@ def test_only_what_is_not_shipped_is_written(freepbx: Path, shipped: Path) -> No
             for name in ("asterisk-iptables", "pbx-gui", "ssh-iptables", "apache-badbots")
         ),
         *("jails.d/recidive.local", "jails.d/fail2ban.conf"),
-        *(f"filters.d/{name}.conf" for name in ("asterisk-security", "freepbx", "sshd")),
-        *("filters.d/apache-badbots.conf", "filters.d/common.conf", "filters.d/sshd.local"),
+        *(f"filters.d/{name}.conf" for name in ("asterisk-security", "freepbx", "sshd-fail2ban")),
+        *(
+            "filters.d/apache-badbots.conf",
+            "filters.d/common.conf",
+            "filters.d/sshd-fail2ban.local",
+        ),
     }
 
 
@@ -122,7 +126,7 @@ def test_growing_bans_grow_here(stock: Path, shipped: Path) -> None:
         "[DEFAULT]\nbantime.increment = true\nbantime.multipliers = 1 5 30\n"
         "[sshd]\nbantime.maxtime = 5w\n",
     )
-    assert outcomes(imported(stock, shipped)) == {"sshd": Outcome.AS_IT_IS}
+    assert outcomes(imported(stock, shipped)) == {"sshd": Outcome.CHANGED}
     growth = load(shipped).jails["sshd"].growth
     assert growth is not None
     assert (growth.multipliers, growth.max_time) == ((1.0, 5.0, 30.0), 5 * 604800.0)
@@ -207,7 +211,7 @@ def test_a_jail_that_cannot_run_is_refused_and_the_others_are_not(
 ) -> None:
     jail(stock, f"[bad]\nenabled = true\n{text}\n")
     prepared = imported(stock, shipped)
-    assert outcomes(prepared) == {"sshd": Outcome.AS_IT_IS, "bad": Outcome.REFUSED}
+    assert outcomes(prepared) == {"sshd": Outcome.CHANGED, "bad": Outcome.REFUSED}
     assert reason in said(prepared, "bad")
     assert not (shipped / "jails.d" / "bad.conf").exists()
     assert not (shipped / "filters.d" / "freeswitch.conf").exists()
@@ -300,7 +304,7 @@ def test_an_include_that_is_another_here_gets_another_name(stock: Path, shipped:
     (shipped / "filters.d" / "common.conf").write_text("[DEFAULT]\n")
     imported(stock, shipped)
     assert (shipped / "filters.d" / "common.conf").read_text() == "[DEFAULT]\n"
-    text = (shipped / "filters.d" / "sshd.conf").read_text()
+    text = (shipped / "filters.d" / "sshd-fail2ban.conf").read_text()
     assert "before = common-fail2ban.conf" in text
     assert load(shipped).failed == {}
 
