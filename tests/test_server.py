@@ -91,11 +91,13 @@ def test_it_runs_until_it_is_told_to_stop(folder: Path, caplog: pytest.LogCaptur
         (folder / "jails.d/pbx.conf").write_text("[pbx]\nenabled = perhaps\n")
         os.kill(os.getpid(), signal.SIGHUP)
         wait_for(lambda: "not reloaded: " in caplog.text)
+        jails = ask(folder / "run" / "s", Request("status"))["jails"]
+        answers.append({jail["name"] for jail in jails})  # type: ignore[attr-defined]  # JSON
 
     thread = meanwhile(folder, story)
     assert run(folder) == 0
     thread.join()
-    assert answers == [logban.__version__]
+    assert answers == [logban.__version__, {"manual", "pbx"}]  # all goes on as it was
     assert "follows 2 jails" in caplog.text
     assert "stopped; bans stay in force until they end" in caplog.text
     assert not (folder / "run" / "s").exists()
