@@ -82,7 +82,9 @@ class Escalation:
         if offence <= 1:
             return verdict.until
         luck = luck_of(str(verdict.subject), verdict.time)
-        return verdict.time + growth.length(verdict.until - verdict.time, offence, luck)
+        # A time of today keeps a fraction of a microsecond; growth would multiply the error.
+        bantime = round(verdict.until - verdict.time, 3)
+        return verdict.time + growth.length(bantime, offence, luck)
 
     def repeats(self, jail: str, subject: Subject, time: float) -> list[Offence]:
         """Give the bans of others that a jail for repeat offenders counts at a time; else none.

@@ -376,3 +376,21 @@ def test_a_crash_between_two_checkpoints_loses_bans_and_counts_together(
     assert again.escalation.earlier("a", SOMEBODY, NOW + 1000) == 1
     assert ban(again, NOW + 1000).ban.offence == 2
     store.close()
+
+
+gaps = st.floats(1, 2 * DAY)
+
+
+@given(st.lists(gaps, max_size=20), st.floats(600, 1e6), st.sampled_from([0.0, 100.0]))
+def test_bans_grow_within_their_bounds(gaps: list[float], most: float, spread: float) -> None:
+    ledger = ledger_of(a=Growth(max_time=most, memory=1e12, spread=spread))
+    now, before = NOW, 0.0
+    for number, gap in enumerate(gaps):
+        change = ban(ledger, now)
+        assert change.kind is ChangeKind.BAN
+        assert change.ban.offence == number + 1
+        assert 600 - 1e-5 <= length(change) <= most + 1e-5
+        assert length(change) >= before - spread - 1e-5
+        before = length(change)
+        assert change.ban.until is not None
+        now = change.ban.until + gap
