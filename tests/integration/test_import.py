@@ -58,3 +58,42 @@ def test_one_command_brings_jails_and_bans(
     assert server.client("why", BAD, "--json").json["banned"][0]["evidence"][0]["line"] == (  # type: ignore[index]  # JSON
         "a line\x1b[2J"
     )
+
+
+def test_an_action_of_the_admins_own_is_told_of_bans_and_runs_nothing_else(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    tree = tmp_path / "fail2ban"
+    for folder in ("filter.d", "action.d"):
+        (tree / folder).mkdir(parents=True)
+    log, told = tmp_path / "log", tmp_path / "told"
+    (tree / "filter.d" / "bad.conf").write_text(
+        "[Definition]\nfailregex = ^ bad <F-USER>.+</F-USER> at <HOST>$\n"
+    )
+    (tree / "action.d" / "tell.conf").write_text(
+        "[Definition]\n"
+        'actionban = echo "+<ip> <failures> <restored> <F-USER>" >> <told>\n'
+        "actionunban = echo '-<ip>' >> <told>\n"
+    )
+    (tree / "jail.local").write_text(
+        f"[own]\nenabled = true\nfilter = bad\nlogpath = {log}\nmaxretry = 2\nbantime = 1h\n"
+        f"action = tell[told={told}]\n"
+    )
+    log.touch()
+    done = server.client("import-fail2ban", str(tree), "--to", str(server.config))
+    assert (done.code, done.err) == (0, "")
+    server.start()
+    name = f"x'; touch {tmp_path}/evil; '$(touch {tmp_path}/evil)"
+    soon = time.gmtime(time.time() + 1)  # whole seconds, and not before the daemon's start
+    line = f"{time.strftime('%Y-%m-%d %H:%M:%S', soon)} bad {name} at {BAD}\n"
+    with log.open("a") as stream:
+        stream.write(line * 2)
+    server.ban_of(BAD)
+    assert told.read_text() == f"+{BAD} 2 0 {name}\n"
+    server.restart()
+    # It is lifted first: a script that adds a rule would add a second one.
+    server.wait(lambda: told.read_text().count("+") == 2)
+    assert told.read_text().splitlines()[1:] == [f"-{BAD}", f"+{BAD} 2 1 "]
+    assert server.client("unban", BAD).code == 0
+    server.wait(lambda: told.read_text().endswith(f" 1 \n-{BAD}\n"))
+    assert not (tmp_path / "evil").exists()

@@ -29,8 +29,20 @@ def freepbx(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shipped(tmp_path: Path) -> Path:
-    """A configuration directory as it is installed."""
+    """A configuration directory as it is installed, but for the filters, which are short ones."""
     target = tmp_path / "logban"
+    shutil.copytree(ROOT / "jails.d", target / "jails.d")
+    (target / "filters.d").mkdir()
+    for path in (ROOT / "filters.d").glob("*.conf"):
+        text = f"[Definition]\nfailregex = ^the shipped {path.stem} <HOST>$\n"
+        (target / "filters.d" / path.name).write_text(text)
+    return target
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A configuration directory as it is installed."""
+    target = tmp_path / "installed"
     for folder in ("jails.d", "filters.d", "lists.d"):
         shutil.copytree(ROOT / folder, target / folder)
     return target

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from logban.actions.shell import Script
 from logban.config import load
@@ -51,6 +54,14 @@ def test_the_stock_tree_works_as_it_is(stock: Path, shipped: Path) -> None:
     assert sshd.actions[0].parameters["port"] == ((22, 22),)
     assert sshd.filter is not None
     assert len(sshd.filter.rules) > 20
+
+
+def test_a_telephone_system_goes_over_to_what_is_installed(freepbx: Path, installed: Path) -> None:
+    imported(freepbx, installed)
+    configuration = load(installed)
+    assert configuration.failed == {}
+    assert {"asterisk", "asterisk-iptables", "kamailio", "recidive"} <= configuration.jails.keys()
+    assert {each.state for each in imported(freepbx, installed).plan.states()} == {FileState.SAME}
 
 
 def test_a_second_import_changes_nothing(freepbx: Path, shipped: Path) -> None:
@@ -327,6 +338,37 @@ def test_nothing_of_the_tree_is_run(stock: Path, shipped: Path, tmp_path: Path) 
     (stock / "action.d" / "evil.py").write_text(f"open({str(touched)!r}, 'w')\n")
     imported(stock, shipped)
     assert not touched.exists()
+
+
+PIECES = (
+    *("[DEFAULT]\n", "[INCLUDES]\nbefore = jail.local\n", "[a]\n", "[a b]\n", "[]\n", "[manual]\n"),
+    *("enabled = true\n", "enabled = %(enabled)s\n", "filter = bad\n", "filter = %(x)s\n"),
+    *("filter = bad[a='b, \"c\"']\n", "filter =\n", "logpath = /l\n    /m tail\n", "logpath = l\n"),
+    *("action = iptables[name=%(__name__)s, chain='<known/chain>']\n", "action = <x>\n"),
+    *("action = mine[x=y\n", "action = mine[ban='<F-USER>']\n", "action = smtp.py[dest=x]\n"),
+    *("bantime = -1\n", "bantime = 1h+\n", "maxretry = x\n", "maxretry = 99999999999999999999\n"),
+    *("ignoreip = a b ::1/64 %%\n", "backend = systemd[x=y]\n", "failregex = (<HOST>\n", "\xff\n"),
+    *("    ; what\n", "\tcontinued\n", "\0\n", "= x\n", "known/x = %(known/x)s\n", "%(\n"),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=12), max_size=14))
+@settings(max_examples=30, deadline=None)
+def test_no_tree_makes_it_fail(pieces: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        tree, target = Path(name, "tree"), Path(name, "target")
+        target.mkdir()
+        for folder in ("filter.d", "action.d"):
+            (tree / folder).mkdir(parents=True)
+        (tree / "filter.d" / "bad.conf").write_text("[Definition]\nfailregex = ^bad <HOST>$\n")
+        (tree / "action.d" / "mine.conf").write_text("[Definition]\nactionban = x <ip> <x>\n")
+        (tree / "jail.local").write_text("".join(pieces), "utf-8", "replace", "")
+        prepared = imported(tree, target)
+        assert load(target).failed == {}
+        assert {each.state for each in imported(tree, target).plan.states()} <= {FileState.SAME}
+        assert {each.name for each in prepared.drafts} == {
+            each.name for each in prepare(tree, target).drafts
+        }
 
 
 def test_what_is_no_directory_of_fail2bans_is_told(tmp_path: Path) -> None:
