@@ -11,6 +11,7 @@ Whatever blocks (the database, the kernel, mail, names) is done by somebody's th
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -466,6 +467,7 @@ class Daemon:
             for name in before - {*new.jails, *new.failed}:
                 self.deciding.forget_jail(name)
             await self._exempting.configure(new.server)
+            gc.collect()  # jails hold their parts in cycles, and the collector seldom comes by
             return said
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -33,6 +34,10 @@ from logban.text import visible
 log = logging.getLogger("logban")
 
 DATABASE = "logban.sqlite3"
+
+_COLLECT_AT: Final = (10_000, 10, 100)
+"""When garbage is collected: at so many new objects that stay, and each tenth and hundredth time
+with those of the times before."""
 
 STATUS_EVERY: Final = 10.0
 """Seconds between two looks at whether the service manager's line is still true."""
@@ -80,10 +85,25 @@ def _check(configuration: Configuration) -> int:
     return ConfigurationError.exit_code if broken else os.EX_OK
 
 
+def _collect_rarely() -> None:
+    """Have the garbage collector look at what is new, and seldom at all that there is.
+
+    What the daemon holds is a million objects without cycles when a hundred thousand are banned;
+    to go through them takes half a second in which nothing is decided, and by Python's default
+    that happens again with every quarter that they grow by: half of all the time in a flood.
+    Cycles are made by tasks and errors, which are gone before they grow old, and by a reload,
+    after which everything is looked at once.
+    """
+    gc.freeze()
+    gc.enable()
+    gc.set_threshold(*_COLLECT_AT)
+
+
 async def _serve(options: argparse.Namespace, configuration: Configuration) -> int:
     """Run the daemon and its control socket until a signal says to stop."""
     for problem in configuration.problems():
         log.warning("%s", problem)
+    gc.disable()  # what a start takes up stays
     world = World(SystemClock(), SystemResolver(), read_own_addresses, HostResolver())
     opened = open_ledger(_made(options.state) / DATABASE)
     if opened.notice:
@@ -101,6 +121,7 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
         loop.add_signal_handler(number, stop.set)
 
     async def ready() -> None:
+        _collect_rarely()
         # Whoever asks is answered from a ledger that is whole: at the start and at the end.
         await control.start()
         _keep(background, supervise(service.watch.run, daemon.clock))

@@ -20,6 +20,9 @@ LOOPBACK: Final = ("127.0.0.0/8", "::1")
 
 _LIST: Final = ("file:", "kamailio:")
 
+MAX_CLEARED: Final = 50_000
+"""Subjects of a jail that are known not to be exempt by anything that is kept here."""
+
 Check = Callable[[Subject], Exemption | None]
 """A source that tells from memory, for any subject, whether it is exempt."""
 
@@ -70,6 +73,8 @@ class ExemptionBook:
         self._hand_networks = Exemptions()
         self._own_networks = Exemptions()
         self._jail_networks: dict[str, Exemptions] = {}
+        # Between two changes the same is asked three times of whoever is banned.
+        self._cleared: dict[str, set[Subject]] = {}
         self._rebuild()
 
     def set_jail(self, jail: str, entries: Iterable[str], origin: str, *, own: bool) -> None:
@@ -109,6 +114,7 @@ class ExemptionBook:
     def set_lists_everywhere(self, keys: Iterable[str]) -> None:
         """Note the lists that hold for every jail, whatever its ignoreip says."""
         self._lists_everywhere = tuple(keys)
+        self._cleared.clear()
 
     def set_own(self, addresses: Iterable[str]) -> bool:
         """Note the host's own addresses; tell whether anything is new."""
@@ -127,11 +133,13 @@ class ExemptionBook:
         """Note what a list holds now."""
         self._listings[key] = listing
         self._listed_names[key] = self._resolved(listing.names.values())
+        self._cleared.clear()
 
     def forget_lists(self, known: Collection[str]) -> None:
         """Forget what all lists but these have held."""
         for key in self._listings.keys() - set(known):
             del self._listings[key], self._listed_names[key]
+        self._cleared.clear()
 
     def names(self) -> set[str]:
         """Give the names that have to be looked up."""
@@ -179,6 +187,20 @@ class ExemptionBook:
 
     def exempt(self, jail: str, subject: Subject) -> Exemption | None:
         """Give the reason why a jail must not ban a subject, if there is one."""
+        cleared = self._cleared.get(jail)
+        if cleared is None or subject not in cleared:
+            found = self._kept(jail, subject)
+            if found is not None:
+                return found
+            if cleared is None or len(cleared) >= MAX_CLEARED:
+                cleared = self._cleared[jail] = set()
+            cleared.add(subject)
+        if not self._checks:
+            return None
+        return _first(Consulted(name, check(subject)) for name, check in self._checks.items())
+
+    def _kept(self, jail: str, subject: Subject) -> Exemption | None:
+        """Give the exemption by what is kept here, which changes only through these methods."""
         found = self._hand_networks.find_subject(subject)
         if found is None and jail in self._jail_networks:
             found = self._jail_networks[jail].find_subject(subject)
@@ -186,8 +208,6 @@ class ExemptionBook:
             found = self._own_networks.find_subject(subject)
         if found is None and self._listings:
             found = _first(self._listed(jail, subject))
-        if found is None and self._checks:
-            found = _first(Consulted(name, check(subject)) for name, check in self._checks.items())
         return found
 
     def consult(self, jail: str, subject: Subject) -> list[Consulted]:
@@ -212,6 +232,7 @@ class ExemptionBook:
             yield Consulted(key, found, is_of_jail=key in of_jail)
 
     def _rebuild(self) -> None:
+        self._cleared.clear()
         self._hand_networks = self._resolved(self._everywhere.values())
         self._jail_networks = {
             jail: self._resolved(entries.values()) for jail, entries in self._of_jail.items()

@@ -47,6 +47,8 @@ class Exemptions:
 
         A network is exempt as soon as one of its addresses is: banning it would ban that one.
         """
+        if not self._networks:
+            return None
         version, value, prefix, length = _parsed(network)
         for (other_version, other_prefix), bases in self._networks.items():
             if other_version != version:

@@ -266,7 +266,7 @@ class Ledger:
             key = (row.ban.jail, row.ban.subject)
             current = self._active.get(key)
             if current is not None and current.evidence:
-                self._active[key] = replace(current, evidence=())
+                self._active[key] = current.without_evidence()
         self._dirty_bans.clear()
         self._dirty_floors.clear()
         self._dirty_allowed.clear()

@@ -12,7 +12,7 @@ import errno
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -88,6 +88,22 @@ _BAN_COLUMNS: Final = (
     "jail, kind, network, user, time, until, failures, rule, origin, reason, ended, ended_by,"
     " offence"
 )
+
+_BAN_WRITTEN: Final = (
+    f"INSERT INTO bans ({_BAN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # columns are a constant
+    " ON CONFLICT DO UPDATE SET until = excluded.until, failures = excluded.failures,"
+    " rule = excluded.rule, origin = excluded.origin, reason = excluded.reason,"
+    " ended = excluded.ended, ended_by = excluded.ended_by, offence = excluded.offence"
+)
+
+_BAN_ASKED: Final = "jail = ? AND kind = ? AND network = ? AND user = ? AND time = ?"
+
+_EVIDENCE_CUT: Final = (
+    "DELETE FROM evidence WHERE rowid IN (SELECT evidence.rowid FROM bans JOIN evidence"  # noqa: S608  # numbers and names are constants
+    f" ON ban = id WHERE {_BAN_ASKED.replace(' time', ' bans.time')}"
+    f" ORDER BY evidence.rowid DESC LIMIT -1 OFFSET {MAX_EVIDENCE})"
+)
+"""Leaves the newest lines of a ban."""
 
 
 class Store:
@@ -253,8 +269,7 @@ class Store:
 
     def _write(self, checkpoint: Checkpoint) -> None:
         run, many = self._database.execute, self._database.executemany
-        for row in checkpoint.bans:
-            self._write_ban(row)
+        self._write_bans(checkpoint.bans)
         for subject, floor in checkpoint.floors.items():
             run("DELETE FROM floors WHERE kind = ? AND network = ? AND user = ?", _key(subject))
             if floor is not None:
@@ -292,35 +307,35 @@ class Store:
         many(f"DELETE FROM {table} WHERE {where}", gone)  # noqa: S608  # one of our tables
         many(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)", kept)  # noqa: S608  # likewise
 
-    def _write_ban(self, row: BanRow) -> None:
-        ban = row.ban
-        values = (
-            ban.jail, *_key(ban.subject), ban.time, ban.until, ban.failures, ban.rule,
-            ban.origin.value, _storable(ban.reason), row.ended, row.ended_by, ban.offence,
-        )  # fmt: skip
-        (number,) = self._database.execute(
-            f"INSERT INTO bans ({_BAN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # columns are a constant
-            " ON CONFLICT DO UPDATE SET until = excluded.until, failures = excluded.failures,"
-            " rule = excluded.rule, origin = excluded.origin, reason = excluded.reason,"
-            " ended = excluded.ended, ended_by = excluded.ended_by, offence = excluded.offence"
-            " RETURNING id",
-            values,
-        ).fetchone()
-        if not ban.evidence:
-            return
-        self._database.executemany(
-            "INSERT INTO evidence VALUES (?, ?, ?, ?, ?)",
+    def _write_bans(self, rows: Sequence[BanRow]) -> None:
+        """Write bans and the lines that have come to be known of them.
+
+        In few statements, each prepared once: a flood is thousands of bans a second.
+        """
+        many = self._database.executemany
+        many(_BAN_WRITTEN, [_columns(row) for row in rows])
+        spoken = [row.ban for row in rows if row.ban.evidence]
+        many(
+            f"INSERT INTO evidence SELECT id, ?, ?, ?, ? FROM bans WHERE {_BAN_ASKED}",  # noqa: S608  # a constant
             [
-                (number, item.time, item.rule, _storable(item.line), _storable(item.source))
+                (
+                    item.time, item.rule, _storable(item.line), _storable(item.source),
+                    ban.jail, *_key(ban.subject), ban.time,
+                )
+                for ban in spoken
                 for item in ban.evidence
             ],
-        )
+        )  # fmt: skip
         # Whoever is banned for ever and does not stop must not fill the disk.
-        self._database.execute(
-            "DELETE FROM evidence WHERE ban = ? AND rowid NOT IN"
-            " (SELECT rowid FROM evidence WHERE ban = ? ORDER BY rowid DESC LIMIT ?)",
-            (number, number, MAX_EVIDENCE),
-        )
+        many(_EVIDENCE_CUT, [(ban.jail, *_key(ban.subject), ban.time) for ban in spoken])
+
+
+def _columns(row: BanRow) -> tuple[object, ...]:
+    ban = row.ban
+    return (
+        ban.jail, *_key(ban.subject), ban.time, ban.until, ban.failures, ban.rule,
+        ban.origin.value, _storable(ban.reason), row.ended, row.ended_by, ban.offence,
+    )  # fmt: skip
 
 
 def _kind(error: sqlite3.Error) -> type[LedgerError]:
@@ -348,15 +363,19 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+_KINDS: Final = {kind.value: kind for kind in SubjectKind}
+_ORIGINS: Final = {origin.value: origin for origin in BanOrigin}
+
+
 def _subject(kind: str, network: str, user: str) -> Subject:
-    return Subject(SubjectKind(kind), network, user)
+    return Subject(_KINDS[kind], network, user)
 
 
 def _ban(row: tuple, evidence: tuple[Evidence, ...] = ()) -> Ban:  # type: ignore[type-arg]  # a row of bans
     _, jail, kind, network, user, time, until, failures, rule, origin, reason, _, _, offence = row
     subject = _subject(kind, network, user)
     return Ban(
-        jail, subject, time, until, failures, rule, evidence, BanOrigin(origin), reason, offence
+        jail, subject, time, until, failures, rule, evidence, _ORIGINS[origin], reason, offence
     )
 
 
