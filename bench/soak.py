@@ -34,6 +34,10 @@ SLACK_KIB = 6 * 1024
 SLACK_SHARE = 0.05
 """What memory may differ by between the third and the last quarter: the larger of the two."""
 
+ATTACKERS = 1000
+"""Addresses that attack, again and again: what is remembered of each has its bounds, and is to have
+reached them when memory is first looked at."""
+
 BENIGN = (
     "chan_sip.c: -- Registered SIP '2001' at 192.0.2.10:5060",
     'pbx.c: -- Executing [100@internal:1] Answer("SIP/2001-0000", "") in new stack',
@@ -74,7 +78,7 @@ class Load:
             due = int((time.monotonic() - begun) * self.rate) - self.lines
             for _ in range(min(due, self.rate)):
                 if draw.random() < 0.02:
-                    number = draw.randrange(1 << 20)
+                    number = draw.randrange(ATTACKERS)
                     address = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
                     # Not the customer of the other lines: what is his is judged otherwise.
                     tried = (wrong_password(address, user="admin") for _ in range(5))

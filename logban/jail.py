@@ -12,8 +12,9 @@ from typing import Final
 
 from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec
+from logban.actions.notifying import NotifierWorker
 from logban.actions.protocols import Cautious, Inquiring, Notifier, Particulars
-from logban.actions.worker import Adopt, EnforcerWorker, NotifierWorker
+from logban.actions.worker import Adopt, EnforcerWorker
 from logban.clock import Clock
 from logban.config.settings import JailSettings
 from logban.judging.brakes import Limits

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What keeps an action going: its thread, its queue, its second and third attempt.
+"""What keeps an enforcer at what the ledger says.
 
-Each action has one worker and each worker one thread, so an action that hangs holds up itself
-alone.  An enforcer's worker does not queue events: it keeps, for each subject, what is wanted
-now, and after any failure it starts over from the ledger (*desired state*).
+An enforcer's worker does not queue events: it keeps, for each subject, what is wanted now, and
+after any failure it starts over from the ledger (*desired state*).
 """
 
 from __future__ import annotations
@@ -11,23 +10,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
+from logban.actions.attempting import (
+    CLOSE_WITHIN,
+    FIRST_RETRY,
+    LONGEST_RETRY,
+    ActionReport,
+    Worker,
+)
 from logban.actions.comparison import Difference, compare
 from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
-from logban.actions.pacing import Pacing
 from logban.actions.protocols import (
-    Digesting,
     Enforcer,
     Filling,
     Foreseeing,
-    Notifier,
     Pardoning,
     Recalling,
     Remarking,
@@ -41,10 +41,6 @@ from logban.model import Ban, Change, ChangeKind, Subject
 
 log = logging.getLogger(__name__)
 
-FIRST_RETRY: Final = 1.0
-LONGEST_RETRY: Final = 60.0
-"""Seconds from a failed attempt to the next; doubled each time, up to the longest."""
-
 RECONCILE_EVERY: Final = 60.0
 """Seconds between two comparisons of what is in force with what should be."""
 
@@ -53,125 +49,12 @@ LEAST_REST: Final = 0.2
 """What follows a comparison that somebody else's change led to: so many times as long as it took,
 and at least so many seconds, before another change leads to the next one."""
 
-CLOSE_WITHIN: Final = 10.0
-"""Seconds that an action has for its last work when the daemon ends."""
-
-MAX_NOTICES: Final = 1000
-NOTICE_AGE: Final = 86400.0
-"""Changes that wait for a notifier that does not get on, and the seconds that they may wait.
-
-Beyond either the oldest are dropped, and counted.
-"""
-
-MAX_DIGEST: Final = 10_000
-"""Changes that wait for a notifier that tells many in one."""
-
-EVIDENCE_KEPT: Final = 100
-"""Changes that wait there with the lines behind them."""
-
 T = TypeVar("T")
 Adopt = Callable[[Sequence[Ban]], None]
 """What takes over bans that were found in force."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActionReport:
-    """How an action does, for ``status``; ``since`` is when it last changed between ok and not.
-
-    ``retries`` are its failures in this state, ``failures`` all of them since it was made.
-    """
-
-    name: str
-    kind: str
-    state: str
-    error: str
-    since: float
-    retries: int
-    in_force: int | None
-    pending: int
-    drift: int
-    dropped: int
-    failures: int = 0
-
-
-class _Worker:
-    """One action's thread, and the story of its failures."""
-
-    kind = ""
-
-    def __init__(self, spec: ActionSpec, clock: Clock) -> None:
-        self.spec = spec
-        self._clock = clock
-        self._thread = ThreadPoolExecutor(1, f"{spec.jail}-{spec.written}")
-        self._wake = asyncio.Event()
-        self._state = "starting"
-        self._error = ""
-        self._since = clock.now()
-        self._retries = 0
-        self._failures = 0
-        self._longest_retry = LONGEST_RETRY
-
-    async def _call(self, work: Callable[..., T], *arguments: object) -> T:
-        """Do something that blocks in the action's own thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, work, *arguments)
-
-    def _well(self) -> None:
-        if self._state != "ok":
-            if self._retries:
-                log.info("[%s] action %s works again", self.spec.jail, self.spec.written)
-            self._state, self._error, self._since = "ok", "", self._clock.now()
-            self._retries = 0
-
-    def _failed(self, error: Exception) -> float:
-        """Note a failure; give the seconds until the next attempt."""
-        if not isinstance(error, LogbanError):
-            log.error("[%s] action %s", self.spec.jail, self.spec.written, exc_info=error)
-        if self._state != "retrying" or self._error != str(error):
-            log.warning("[%s] action %s: %s", self.spec.jail, self.spec.written, error)
-        if self._state != "retrying":
-            self._state, self._since = "retrying", self._clock.now()
-        self._error = str(error) or type(error).__name__
-        self._retries += 1
-        self._failures += 1
-        return float(min(self._longest_retry, FIRST_RETRY * 2 ** min(self._retries - 1, 10)))
-
-    async def _finish(self, *steps: Callable[[], Awaitable[object]]) -> None:
-        """Do the last work and end the thread; what fails or hangs holds nothing else up."""
-        last_work = asyncio.ensure_future(self._try_each(steps))
-        limit = asyncio.ensure_future(self._clock.sleep(CLOSE_WITHIN))
-        await asyncio.wait((last_work, limit), return_when=asyncio.FIRST_COMPLETED)
-        if not last_work.done():
-            log.warning("[%s] action %s hangs; left alone", self.spec.jail, self.spec.written)
-        for future in (last_work, limit):
-            future.cancel()
-        self._thread.shutdown(wait=False, cancel_futures=True)
-
-    async def _try_each(self, steps: Sequence[Callable[[], Awaitable[object]]]) -> None:
-        for step in steps:
-            try:
-                await step()
-            except LogbanError as error:
-                log.warning(
-                    "[%s] action %s, at its end: %s", self.spec.jail, self.spec.written, error
-                )
-            except Exception:
-                log.exception("[%s] action %s, at its end", self.spec.jail, self.spec.written)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait for that long, or until there is something to do."""
-        waits = {
-            asyncio.ensure_future(self._clock.sleep(seconds)),
-            asyncio.ensure_future(self._wake.wait()),
-        }
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-
-
-class EnforcerWorker(_Worker):
+class EnforcerWorker(Worker):
     """Keeps one enforcer at what the ledger says."""
 
     kind = "enforcer"
@@ -481,94 +364,3 @@ class EnforcerWorker(_Worker):
 
 def _ends_it(change: Change) -> bool:
     return change.kind in (ChangeKind.LIFT, ChangeKind.EXPIRE)
-
-
-class NotifierWorker(_Worker):
-    """Passes changes to one notifier, each at most once, in their order."""
-
-    kind = "notifier"
-
-    def __init__(self, spec: ActionSpec, notifier: Notifier, clock: Clock) -> None:
-        super().__init__(spec, clock)
-        self._state = "ok"
-        self._notifier = notifier
-        self._digesting = notifier if isinstance(notifier, Digesting) else None
-        pace = self._digesting.pace if self._digesting else None
-        self._pacing = Pacing(pace) if pace is not None else None
-        most = MAX_NOTICES if self._pacing is None else MAX_DIGEST
-        self._queue: deque[Change] = deque(maxlen=most)
-        self._dropped = 0
-        self._dropped_told = 0
-
-    def submit(self, changes: Iterable[Change]) -> None:
-        """Take over changes; the oldest are dropped when too many wait."""
-        for change in changes:
-            if not self.spec.is_for(change.ban.subject):
-                continue
-            if self._digesting is not None and not self._digesting.wants(change):
-                continue
-            if len(self._queue) == self._queue.maxlen:
-                self._dropped += 1
-            # Of many that are told together, only what is said of each is kept.
-            is_many = self._pacing is not None and len(self._queue) >= EVIDENCE_KEPT
-            self._queue.append(_without_evidence(change) if is_many else change)
-        self._wake.set()
-
-    def report(self) -> ActionReport:
-        """Tell how it does."""
-        return ActionReport(
-            self.spec.written, self.kind, self._state, self._error, self._since, self._retries,
-            None, len(self._queue), 0, self._dropped, self._failures,
-        )  # fmt: skip
-
-    async def run(self) -> None:
-        """Tell what is to be told, until cancelled."""
-        while True:
-            if not self._queue:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            now = self._clock.now()
-            if now - self._queue[0].time > NOTICE_AGE:
-                self._queue.popleft()
-                self._dropped += 1
-                continue
-            pause = self._pacing.pause(now) if self._pacing else 0.0
-            if pause > 0:
-                await self._clock.sleep(pause)
-                continue
-            try:
-                await self._tell()
-            except Exception as error:  # noqa: BLE001  # a supervisor: logs, counts, tries again
-                await self._clock.sleep(self._failed(error))
-                continue
-            self._well()
-
-    async def _tell(self) -> None:
-        """Tell the next change, or all that wait where they are gathered."""
-        is_one = self._pacing is None or not self._pacing.is_gathering or len(self._queue) == 1
-        changes = [self._queue[0]] if is_one else list(self._queue)
-        dropped = self._dropped
-        if is_one or self._digesting is None:
-            await self._call(self._notifier.notify, changes[0])
-        else:
-            await self._call(self._digesting.digest, changes, dropped - self._dropped_told)
-            self._dropped_told = dropped
-        if self._pacing is not None:
-            self._pacing.told(self._clock.now())
-        told = set(map(id, changes))
-        while self._queue and id(self._queue[0]) in told:
-            self._queue.popleft()
-
-    async def _tell_gathered(self) -> None:
-        """Tell what was gathered and would be lost."""
-        if self._pacing is not None and self._pacing.is_gathering and self._queue:
-            await self._tell()
-
-    async def close(self) -> None:
-        """End the worker; what was gathered is told, what else it has not told stays untold."""
-        await self._finish(self._tell_gathered, lambda: self._call(self._notifier.close))
-
-
-def _without_evidence(change: Change) -> Change:
-    return replace(change, ban=replace(change.ban, evidence=()))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from logban.actions.worker import ActionReport
+from logban.actions.attempting import ActionReport
 from logban.model import ChangeKind, SubjectKind
 from logban.sources.report import SourceReport
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from logban.actions.worker import ActionReport
+from logban.actions.attempting import ActionReport
 from logban.health.alarms import Alarm
 from logban.health.figures import Figures, JailFigures
 from logban.health.kinds import KINDS

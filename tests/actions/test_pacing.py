@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logban.actions import catalogue
+from logban.actions.notifying import EVIDENCE_KEPT, MAX_DIGEST, NotifierWorker
 from logban.actions.pacing import Pace, Pacing
-from logban.actions.worker import EVIDENCE_KEPT, MAX_DIGEST, NotifierWorker
 from logban.errors import ActionError
 from logban.model import Ban, Change, ChangeKind, Evidence, Subject
 from logban.testing.actions import FakeNotifier

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from logban.actions.worker import ActionReport
+from logban.actions.attempting import ActionReport
 from logban.health.figures import Figures, JailFigures
 from logban.model import ChangeKind, SubjectKind
 from logban.sources.report import SourceReport, SourceState
