@@ -38,3 +38,11 @@ def test_every_attack_line_of_the_generator_is_found_and_no_other(tmp_path: Path
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = Counter(json.loads(line)["ip"] for line in printed.splitlines())
     assert found == Counter(json.loads(truth.read_text()))
+
+
+def test_the_judging_benchmark_runs() -> None:
+    command = [sys.executable, str(ROOT / "bench" / "judging.py"), "--smoke"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    rows = [line.split() for line in printed.splitlines()]
+    assert [row[0] for row in rows[:4]] == ["flood", "scan", "spray", "mixed"]
+    assert all(float(row[0]) < 260 for row in rows[4:])

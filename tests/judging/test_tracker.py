@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -314,3 +316,23 @@ def test_no_more_subjects_than_allowed_are_followed(events: list[tuple[int, int]
     last_seen = {number: at for at, (number, _) in enumerate(events)}
     quietest_first = [last_seen[int(key.rpartition(".")[2])] for key in real]
     assert all(earlier < later for earlier, later in pairwise(quietest_first))
+
+
+@pytest.mark.parametrize(("failures", "most"), [(1, 150), (2, 190)])
+def test_a_subject_takes_no_more_than_two_hundred_bytes(failures: int, most: int) -> None:
+    """The evidence aside: its address, its failures, and its place in the table."""
+    slow = SlowCounts(findtime=86400.0, max_subjects=NOBODY)
+    real = Tracker(findtime=600.0, max_evidence=0, max_subjects=NOBODY, slow=slow)
+    item = failure(0)
+    tracemalloc.start()
+    try:
+        for time in range(failures):
+            for number in range(5000):
+                real.add(f"198.{number // 200}.{number % 200}.250", float(time), item, UNIT, 7)
+        real.take_dirty()
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(real) == 5000
+    assert taken / len(real) <= most

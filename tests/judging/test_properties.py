@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+"""Whatever happens in whatever order: nobody exempt is banned, trust ends, owners go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logban.judging.charging import Charging
+from logban.judging.exemption_book import ExemptionBook
+from logban.judging.judge import Judge
+from logban.judging.places import place_of
+from logban.judging.policy import Policy
+from logban.judging.times import LogTimes
+from logban.judging.trust import Trust
+from logban.judging.weights import KINDS, novelty, number_factor, pace
+from logban.model import Failure, Outcome, Subject, SubjectKind, Success, Verdict, canonical_address
+from logban.plan import Plan
+from logban.scrutiny import Limit, Scrutiny
+
+START = 1_795_132_800.0
+EXEMPT = ("203.0.113.77", "2001:db8:7::1")
+ADDRESSES = [
+    *(canonical_address(each) for each in EXEMPT),
+    *(canonical_address(f"203.0.113.{n}") for n in range(1, 15)),
+    canonical_address("2001:db8:7::2"),
+    canonical_address("2001:db8:8::2"),
+]
+USERS = ("201", "202", "203", "")
+
+outcomes = st.lists(
+    st.tuples(
+        st.sampled_from(("in", *KINDS, "")),
+        st.sampled_from(ADDRESSES),
+        st.sampled_from(USERS),
+        st.one_of(st.integers(0, 20), st.sampled_from([60, 700, 30_000])),
+        st.booleans(),
+    ),
+    max_size=120,
+)
+Event = tuple[str, str, str, int, bool]
+
+
+def story(events: Sequence[Event]) -> list[Outcome]:
+    """Give what these events would be as a log tells them, each so long after the one before."""
+    time = START
+    told: list[Outcome] = []
+    for number, (kind, address, user, gap, proven) in enumerate(events):
+        time += gap
+        where = canonical_address(address)
+        fields = {"user": user} if user else {"number": f"00{number % 4}7259123456"}
+        if kind == "in":
+            told.append(Success(where, time, "in", fields, "line", "full", number))
+        else:
+            told.append(Failure(where, time, kind, fields, "line", "full", number, kind, proven))
+    return told
+
+
+def scrutiny(events: int) -> Scrutiny:
+    """Give limits so low that a short story reaches them, in different ways."""
+    return Scrutiny(
+        user=Limit(3, 86400.0, 3600.0),
+        net=Limit(3, 3600.0, 3600.0),
+        slow=Limit(12, 86400.0, 3600.0),
+        suspends=events % 2 == 0,
+        always_user_ip=events % 3 == 0,
+    )
+
+
+class Bench:
+    """A judge, and a ledger that is no more than a set."""
+
+    def __init__(self, events: int, max_places: int = 100) -> None:
+        self.trust = Trust(max_places=max_places, max_users=2)
+        self.book = ExemptionBook()
+        self.book.set_jail("pbx", EXEMPT, "ignoreip", own=True)
+        self.suspended: set[Subject] = set()
+        self.judge = Judge(
+            "pbx",
+            Policy(3, 600.0, 3600.0, scrutiny=scrutiny(events)),
+            exempt=lambda subject: self.book.exempt("pbx", subject),
+            floors={},
+            trust=self.trust,
+            in_force=self.suspended.__contains__,
+        )
+
+    def take(self, told: Sequence[Outcome]) -> list[Verdict]:
+        now = told[-1].time or START
+        verdicts = self.judge.judge(told, LogTimes(), live=False, now=now)
+        for subject, _ in self.judge.take_released():
+            self.suspended.discard(subject)
+        users = (SubjectKind.USER, SubjectKind.USER_IP)
+        self.suspended.update(each.subject for each in verdicts if each.subject.kind in users)
+        return verdicts
+
+
+@settings(max_examples=200)
+@given(outcomes)
+def test_nobody_exempt_is_ever_banned(events: list[Event]) -> None:
+    bench = Bench(len(events))
+    for each in story(events):
+        for verdict in bench.take([each]):
+            if verdict.subject.kind is not SubjectKind.USER:
+                assert bench.book.exempt("pbx", verdict.subject) is None
+
+
+@settings(max_examples=200)
+@given(outcomes)
+def test_no_account_is_suspended_where_its_owner_is_registered(events: list[Event]) -> None:
+    """Of a user who got in, the account is never suspended everywhere, nor by others' failures."""
+    bench = Bench(len(events))
+    got_in: dict[str, set[str]] = {}
+    for each in story(events):
+        user = each.fields.get("user", "")
+        place = place_of(each.address, 64)
+        if isinstance(each, Success):
+            got_in.setdefault(user, set()).add(place)
+        for verdict in bench.take([each]):
+            subject = verdict.subject
+            if subject.kind is SubjectKind.USER:
+                assert subject.user not in got_in
+            if subject.kind is SubjectKind.USER_IP and subject.network in got_in.get(user, ()):
+                assert (subject.user, subject.network) == (user, place)
+        if isinstance(each, Success):
+            assert Subject(SubjectKind.USER, user=user) not in bench.suspended
+
+
+@settings(max_examples=200)
+@given(outcomes, st.integers(1, 5))
+def test_trust_never_outlives_its_end_or_its_cap(events: list[Event], cap: int) -> None:
+    bench = Bench(len(events), max_places=cap)
+    last: dict[str, float] = {}
+    for each in story(events):
+        bench.take([each])
+        assert each.time is not None
+        if isinstance(each, Success):
+            last[place_of(each.address, 64)] = each.time
+        assert len(bench.trust) <= cap
+        for place in bench.trust:
+            known = bench.trust.get(place)
+            assert known is not None
+            assert known.until <= last[place] + scrutiny(0).trust
+            assert len(known.users) <= 2
+
+
+@settings(max_examples=100)
+@given(outcomes)
+def test_no_weight_is_negative(events: list[Event]) -> None:
+    bench = Bench(len(events))
+    charging = bench.judge.charging
+    assert isinstance(charging, Charging)
+    for each in story(events):
+        if isinstance(each, Failure):
+            assert charging.weight(each) >= 0
+        bench.take([each])
+        for key in charging.places:
+            known = charging.places.get(key)
+            assert known is not None
+            assert all(weight >= 0 for weight in known.weights)
+
+
+@given(st.text(), st.integers(0, 100), st.floats(0, 1e9), st.integers(1, 1000))
+def test_no_modifier_is_negative(text: str, names: int, gap: float, limit: int) -> None:
+    assert number_factor(text) >= 1
+    assert Plan.parse(["7XX", "201", "2000-2999"]).factor(text) > 0
+    assert novelty(names) >= 1
+    assert 0 <= pace(gap, limit=limit, findtime=600.0, names=names) <= 1
+
+
+@settings(max_examples=100)
+@given(outcomes, st.lists(st.integers(1, 9), max_size=60))
+def test_the_same_log_gives_the_same_events_however_it_is_cut(
+    events: list[Event], sizes: list[int]
+) -> None:
+    told = story(events)
+    whole, cut = Bench(len(events)), Bench(len(events))
+    one_by_one = [verdict for each in told for verdict in whole.take([each])]
+    in_blocks: list[Verdict] = []
+    left = list(told)
+    for size in (*sizes, len(told)):
+        if left:
+            # What a block's end has as its time must not make its beginning too old to count.
+            block = [
+                left[0],
+                *(e for e in left[1:size] if (e.time or 0) - (left[0].time or 0) < 600),
+            ]
+            in_blocks += cut.take(block)
+            left = left[len(block) :]
+    if not left:
+        assert [each.subject for each in in_blocks] == [each.subject for each in one_by_one]
