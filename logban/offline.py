@@ -15,10 +15,11 @@ from logban.judging.brakes import Brakes
 from logban.judging.enquiries import Enquiries
 from logban.judging.exemption_book import ExemptionBook
 from logban.judging.exemption_files import list_of
+from logban.judging.impact import Impact
 from logban.judging.times import LogTimes
 from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
-from logban.model import Change, ChangeKind, Notice, Outcome
+from logban.model import Change, ChangeKind, Notice, Outcome, Success
 from logban.sources.offline import open_log, read_blocks
 
 Progress = Callable[[int], None]
@@ -61,6 +62,7 @@ class Replay:
             submit=lambda _: None,
             tell=self._notices.append,
         )
+        self.impact = Impact(settings.ipv6_prefix)
         self.jail = Jail(
             settings,
             trust=trust,
@@ -76,6 +78,11 @@ class Replay:
 
     def run(self, paths: Sequence[str], progress: Progress) -> Iterator[Change]:
         """Give what would have happened, in order; several files are read as one, by time."""
+        for change in self._changes(paths, progress):
+            self.impact.change(change)
+            yield change
+
+    def _changes(self, paths: Sequence[str], progress: Progress) -> Iterator[Change]:
         streams = [self._outcomes(path, progress) for path in paths]
         times = LogTimes()
         for time, outcome in heapq.merge(*streams, key=lambda dated: dated[0]):
@@ -86,6 +93,8 @@ class Replay:
                 self._released = self._clock
                 yield from self._deciding.release(self._clock)
             times.last = time
+            if isinstance(outcome, Success):
+                self.impact.succeed(outcome)
             for verdict in self.jail.judge.judge([outcome], times, live=False, now=self._clock):
                 yield from self._deciding.take([verdict], verdict.time)
             yield from map(Change.of_notice, (*self._notices, *self.jail.judge.take_notices()))

@@ -324,7 +324,11 @@ class DaemonService:
             exempt=next((each.exempt for each in consulted if each.exempt), None),
             history=tuple(sorted(history, key=lambda past: -past.time)),
             floor=max(floors, default=None),
-            explanation=(*self._waiting(counted), *self._prospects(counted, now)),
+            explanation=(
+                *self._waiting(counted),
+                *self._prospects(counted, now),
+                *self._standing(counted, now),
+            ),
             consulted=consulted,
         )
 
@@ -391,6 +395,12 @@ class DaemonService:
         jail = self._daemon.jails.running.get(ban.jail)
         return "" if jail is None else length_of(ban, jail.settings)
 
+    def _standing(self, subjects: Iterable[Subject], now: float) -> Iterable[str]:
+        """Say once what the jails think of these."""
+        jails = self._daemon.jails.running.values()
+        said = (each for jail in jails for who in subjects for each in jail.judge.explain(who, now))
+        return dict.fromkeys(said)
+
     def _counting(self, subjects: Iterable[Subject]) -> Iterable[payloads.Counting]:
         for jail in self._daemon.jails.running.values():
             settings = jail.settings
@@ -398,9 +408,19 @@ class DaemonService:
             for subject in subjects:
                 known = jail.judge.known_of(subject)
                 counted = [item for item in known.evidence if item.time > oldest] if known else []
-                if counted:
+                if known is not None and counted:
+                    weights = dict(zip(known.times, known.weights, strict=True))
                     yield payloads.Counting(
-                        jail.name, settings.maxretry, settings.findtime, tuple(counted)
+                        jail.name,
+                        settings.maxretry,
+                        settings.findtime,
+                        tuple(counted),
+                        tuple(weights.get(item.time, 1.0) for item in counted),
+                        sum(
+                            weight
+                            for time, weight in zip(known.times, known.weights, strict=True)
+                            if time > oldest
+                        ),
                     )
 
     def _prefixes(self) -> set[int]:

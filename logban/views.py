@@ -121,7 +121,7 @@ class Views:
             unparsed=counters.unaddressed,
             unmatched=jail.unmatched.count,
             tracked=len(jail.judge.tracker),
-            forgotten=jail.judge.tracker.dropped,
+            forgotten=jail.judge.dropped,
             active=self._daemon.ledger.count(jail.name),
             changes=dict(jail.changes),
             actions=tuple(worker.report() for worker in actions.workers) if actions else (),

@@ -77,7 +77,8 @@ MAY_IMPORT = {
     ),
     "client": (
         "control.protocol", "control.payloads", "control.shape",
-        "offline", "trying", "config", "matching", "actions.kamailio", "actions.types_kamailio",
+        "offline", "trying", "config", "matching", "judging.impact", "actions.kamailio",
+        "actions.types_kamailio",
         "migration",
     ),
     "testing": (

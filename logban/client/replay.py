@@ -19,6 +19,7 @@ from logban.config.problem import did_you_mean
 from logban.config.settings import Configuration, JailSettings
 from logban.control.protocol import SCHEMA
 from logban.errors import ConfigurationError, UnknownName
+from logban.judging.impact import Hit
 from logban.model import RECIDIVE, Change, ChangeKind, SubjectKind
 from logban.offline import Replay
 
@@ -49,8 +50,14 @@ def command(context: click.Context, files: Sequence[str], jail: str, now: float)
             else:
                 _print(change, settings.name)
             kinds[change.kind] += 1
-    if not invocation.json:
+    hits = replay.impact.hits()
+    if invocation.json:
+        for hit in hits:
+            change = Change(ChangeKind.BAN, hit.ban, hit.ban.time)
+            click.echo(json.dumps({**_event(change), "event": "impact", "users": hit.users}))
+    else:
         _print_summary(replay, kinds)
+        _print_impact(hits)
     context.exit(0 if kinds[ChangeKind.BAN] else 1)
 
 
@@ -105,6 +112,16 @@ def _print(change: Change, jail: str) -> None:
     say(moment(change.time), "  ", Cell(f"{_name(change):7}", color), about, why)
     if change.kind is ChangeKind.BAN and ban.evidence:
         say("    ", ban.evidence[-1].line)
+
+
+def _print_impact(hits: Sequence[Hit]) -> None:
+    """Tell which customers would have been banned."""
+    if not hits:
+        return
+    say()
+    say(Cell(f"{count(len(hits), 'ban')} would have hit customers", "red"), ", who got in as well:")
+    for hit in hits:
+        say("  ", moment(hit.ban.time), "  ", str(hit.ban.subject), "  ", ", ".join(hit.users))
 
 
 def _print_summary(replay: Replay, kinds: Counter[ChangeKind]) -> None:

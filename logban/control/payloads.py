@@ -487,12 +487,18 @@ class ExplainedBan:
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """The failures of a subject that a jail counts at this moment."""
+    """The failures of a subject that a jail counts at this moment.
+
+    ``weights`` are those of ``failures``, of which only the last ones are kept; ``total`` is what
+    all of them weigh together.
+    """
 
     jail: str
     maxretry: int
     findtime: float
     failures: tuple[Evidence, ...]
+    weights: tuple[float, ...] = ()
+    total: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

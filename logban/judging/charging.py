@@ -131,7 +131,8 @@ class Charging:
         self.pair_cap = _HourlyCap(MAX_PAIRS_AN_HOUR)
         self._bursts: dict[str, float] = {}
         self._forged: dict[str, tuple[float, int, float]] = {}
-        self._limit = policy.limit
+        self.limit = policy.limit
+        self.slow_limit = self._banned_slowly(policy.limit, scrutiny.slow)
         self._scrutiny = scrutiny
         self._kinds = {**KINDS, **scrutiny.weights}
         self._rules = scrutiny.weights
@@ -201,7 +202,7 @@ class Charging:
 
     def tidy(self, now: float) -> None:
         """Forget what has become too old to matter."""
-        self.places.forget_older(now - self._limit.findtime)
+        self.places.forget_older(now - self.limit.findtime)
         self.places.forget_faded(now)
         self.pairs.forget_older(now - self._scrutiny.user_ip.findtime)
         self.accounts.tidy(now)
@@ -356,7 +357,7 @@ class Charging:
         same = [entry[0] for entry in entries if entry[1] == what]
         if len(same) < FREE_TRIES:
             return 1.0
-        limit = self._limit
+        limit = self.limit
         gap = (time - same[-FREE_TRIES]) / FREE_TRIES
         return pace(gap, limit=limit.maxretry, findtime=limit.findtime, names=len(names))
 
@@ -419,27 +420,28 @@ class Charging:
         return self.places.add(key, time, failure, units, what)
 
     def _enough(self, key: str, time: float, total: int, before: int, lenience: int) -> bool:
-        if total >= self._limit.maxretry * UNIT * lenience:
+        if total >= self.limit.maxretry * UNIT * lenience:
             return True
         if key not in self.slow:
             return False
         return self.slow.value(key, time) + before + 1 >= self._scrutiny.slow.maxretry
 
     def _ban(self, key: str, total: int, failure: Failure, time: float) -> Verdict:
-        limit = self._limit
+        limit = self.limit
         slow = self.slow.value(key, time)
         tracked = self.places.take(key)
         if total < limit.maxretry * UNIT:
-            limit = self._slow_limit()
+            limit = self.slow_limit
             tracked = Tracked([*tracked.times, *[time] * int(slow)], [], tracked.evidence)
         return self._verdict(subject_of(key), limit, tracked, failure)
 
-    def _slow_limit(self) -> Limit:
+    @staticmethod
+    def _banned_slowly(usual: Limit, slow: Limit) -> Limit:
         """Give the limit of the day's window; a ban by it is never shorter than a usual one."""
-        slow, usual = self._scrutiny.slow, self._limit
-        if slow.bantime is None or usual.bantime is None:
-            return Limit(slow.maxretry, slow.findtime, None)
-        return Limit(slow.maxretry, slow.findtime, max(slow.bantime, usual.bantime))
+        bantime = None
+        if slow.bantime is not None and usual.bantime is not None:
+            bantime = max(slow.bantime, usual.bantime)
+        return Limit(slow.maxretry, slow.findtime, bantime)
 
     def _verdict(
         self, subject: Subject, limit: Limit, tracked: Tracked, failure: Failure

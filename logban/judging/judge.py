@@ -10,6 +10,7 @@ from typing import Final
 from logban.judging.attempts import Attempts
 from logban.judging.charging import Charging
 from logban.judging.exemptions import Exemption
+from logban.judging.explaining import explain
 from logban.judging.places import pair_key, pair_of, place_of, subject_of
 from logban.judging.policy import Policy
 from logban.judging.times import LineTimes
@@ -197,6 +198,21 @@ class Judge:
             case SubjectKind.USER_IP if self.charging is not None:
                 return self.charging.pairs.get(pair_key(subject.network, subject.user), now)
         return None
+
+    def explain(self, subject: Subject, now: float) -> list[str]:
+        """Say where a subject stands beside what is counted, in sentences."""
+        return [] if self.charging is None else list(explain(self.charging, subject, now))
+
+    @property
+    def dropped(self) -> int:
+        """How much was forgotten because there was too much of it, of whatever sort."""
+        if self.charging is None:
+            return self.tracker.dropped
+        parts = (
+            self.tracker, self.charging.slow, self.charging.pairs, self.charging.accounts,
+            self.charging.networks, self.charging.trust,
+        )  # fmt: skip
+        return sum(each.dropped for each in parts)
 
     def clear(self, subject: Subject) -> None:
         """Let a subject's count start again."""

@@ -49,7 +49,7 @@ _NOVELTY: Final = (1.0, 1.0, 1.25, 1.75)
 FREE_TRIES: Final = 3
 """Tries with one user's name that weigh full, whatever their pace."""
 
-PHONE_PACE: Final = 12.0
+PHONE_PACE: Final = 10.0
 """Seconds between two tries, on an average, from which on it may be a telephone that retries."""
 
 # Of maxretry, what all of the tries at a telephone's pace come to, beside the first three.

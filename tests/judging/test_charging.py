@@ -107,7 +107,7 @@ def test_three_slips_ban_nobody_whatever_was_mistyped() -> None:
         assert Bench().all(failed(n, f"30{n}", kind=kind) for n in range(3)) == []
 
 
-@pytest.mark.parametrize("gap", [12.0, 20.0, 30.0, 60.0, 240.0, 599.0])
+@pytest.mark.parametrize("gap", [10.0, 20.0, 30.0, 60.0, 240.0, 599.0])
 def test_one_user_at_a_telephones_pace_is_caught_by_the_day_and_not_before(gap: float) -> None:
     verdicts = Bench().all(failed(number * gap, "201") for number in range(200))
     first = verdicts[0]
@@ -390,3 +390,24 @@ def test_what_is_known_survives_a_restart() -> None:
     ]
     assert again.all(later) == bench.all(later) != []
     assert again.judge.take_notices() == bench.judge.take_notices() != []
+
+
+def test_an_admin_is_told_where_a_place_stands_and_what_comes_next() -> None:
+    bench = Bench()
+    bench.take(got_in(0, "201"), got_in(1, "202"))
+    bench.all(failed(60 + n * 30, "201", OFFICE) for n in range(6))
+    bench.take(failed(300, "999", OFFICE), failed(400, "204"))
+    said = "\n".join(bench.judge.explain(ip(OFFICE), START + 500))
+    assert f"{OFFICE} is trusted until 2026-11-20 06:00:01 UTC" in said
+    assert "user 202 is known there" in said
+    assert "user 201 is known there, and got in last at 2026-11-20 00:00:00 UTC; failed 6" in said
+    assert "user 999 has never got in there; failed 1 times" in said
+    assert "weigh 1 of 10" in said
+    assert "its network can't be banned" in said
+    said = "\n".join(bench.judge.explain(ip(OTHER), START + 500))
+    assert "weigh 1 of 5" in said
+    assert "one more wrong password would leave 3" in said
+    bench.all(failed(501 + n, "204") for n in range(4))
+    assert "one more wrong password would ban it" in bench.judge.explain(ip(OTHER), START + 505)[1]
+    user = Subject(SubjectKind.USER, user="201")
+    assert any("his own places go on" in each for each in bench.judge.explain(user, START))
