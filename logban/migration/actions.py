@@ -22,6 +22,10 @@ _UNREMARKABLE: Final = {
     "norestored": None,
     "logpath": None,
 }
+# fail2ban has none of these; whoever has an action of such a name has written it himself.
+_OURS_ALONE: Final = frozenset(
+    kind.name for kind in catalogue.TYPES if kind.name not in ("nftables", "iptables")
+)
 _PASSING: Final = ("accept", "return", "allow")
 _SMTP: Final = {"host": "smtp", "sender": "sender", "sendername": "sendername", "dest": "dest"}
 
@@ -47,12 +51,19 @@ class Inverse(Exception):
 class Translator:
     """Translates the actions of one jail after another, and keeps their places apart."""
 
-    def __init__(self, places: dict[Place, str], foreign: Callable[[str, Selection], str]) -> None:
+    def __init__(
+        self,
+        places: dict[Place, str],
+        foreign: Callable[[str, Selection], str],
+        changes: Callable[[str], tuple[str, ...]],
+    ) -> None:
         """``places`` are taken, by the jails that are there already; new ones are added.
 
         ``foreign`` takes an action of the admin's own over and gives the name that it has here;
-        it raises ValueError with the reason if that can't be.
+        it raises ValueError with the reason if that can't be.  ``changes`` names the files by which
+        an admin has changed one of fail2ban's own actions.
         """
+        self._changes = changes
         self._places = places
         self._foreign = foreign
 
@@ -61,7 +72,7 @@ class Translator:
         done = Translated()
         for selection in selections:
             try:
-                self._add(jail, _smtp(selection), done)
+                self._add(jail, _known_here(selection), done)
             except ValueError as failure:
                 done.lost.append(Note(f"action {selection.name}", str(failure)))
         return done
@@ -96,6 +107,9 @@ class Translator:
                 why = f"the name is taken by the jail {self._places[place]}"
                 done.changed.append(Note(f"{selection.name}[name={place.name}] -> {name}", why))
                 kept["name"] = name
+        for path in self._changes(selection.name):
+            why = "logban's own action does this one's work, and does not read it"
+            done.changed.append(Note(f"action {selection.name}: {path}", why))
         remark = kind.remarks.get(selection.name)
         if remark:
             done.changed.append(Note(f"action {selection.name}", remark))
@@ -131,8 +145,15 @@ def _names(name: str, jail: str) -> Iterator[str]:
         number += 1
 
 
-def _smtp(selection: Selection) -> Selection:
-    """Give fail2ban's smtp.py as our email; ValueError where that takes a password."""
+def _known_here(selection: Selection) -> Selection:
+    """Give fail2ban's smtp.py as our email; ValueError where that takes a password.
+
+    ValueError for an action of the admin's own that bears the name of one of logban's, too.
+    """
+    if selection.name in _OURS_ALONE:
+        raise ValueError(
+            "logban has an action of this name that does something else; call yours otherwise"
+        )
     if not selection.name.endswith(".py"):
         return selection
     if selection.name != "smtp.py":

@@ -114,7 +114,7 @@ class _Attempt:
                 if jail.name not in names:
                     places[place] = jail.name
         self._actions = Copier(source.directory / "action.d", "actions.d", self.plan)
-        translator = Translator(places, self._foreign)
+        translator = Translator(places, self._foreign, self._changes)
         filters = Copier(source.directory / "filter.d", "filters.d", self.plan)
         drafter = Drafter(source, filters, translator)
         self._add(_DEFAULTS, ".conf", drafter.defaults())
@@ -139,6 +139,17 @@ class _Attempt:
         found.spec(jail, selection)
         copied = self._actions.copy(selection.name, found.tree)
         return copied.name
+
+    def _changes(self, name: str) -> tuple[str, ...]:
+        """Name the files by which an admin has changed an action, and what it includes."""
+        found = find_action(name, self._source.directory / "action.d")
+        paths = [layer.file.path for layer in found.tree.layers] if found else []
+        folder = str(self._source.directory)
+        return tuple(
+            path.removeprefix(folder).lstrip("/")
+            for path in dict.fromkeys(paths)
+            if path.endswith(".local") or "/action.d/" + name + ".d/" in path
+        )
 
     def _add(self, name: str, suffix: str, draft: Draft) -> None:
         if not draft.values:

@@ -280,6 +280,20 @@ def test_an_action_of_the_admins_own_comes_along(stock: Path, shipped: Path) -> 
     assert not (shipped / "actions.d" / "unsafe.conf").exists()
 
 
+def test_a_change_of_fail2bans_own_action_is_told(stock: Path, shipped: Path) -> None:
+    (stock / "action.d" / "iptables.local").write_text("[Init]\nblocktype = DROP\n")
+    (stock / "action.d" / "email.conf").write_text("[Definition]\nactionban = echo <ip>\n")
+    jail(
+        stock, "[sshd]\naction = %(action_)s\n    email\n    smtp.py[host=mx, dest=a@example.com]\n"
+    )
+    told = said(imported(stock, shipped), "sshd")
+    assert "action iptables-multiport: action.d/iptables.local: logban's own action does" in told
+    assert "action email: logban has an action of this name that does something else" in told
+    firewall, mail = load(shipped).jails["sshd"].actions
+    assert (firewall.written, mail.written) == ("iptables-multiport", "email")
+    assert (str(mail.parameters["smtp"]), mail.parameters["dest"]) == ("mx", ("a@example.com",))
+
+
 def test_a_jails_own_expressions_come_with_it(stock: Path, shipped: Path) -> None:
     jail(
         stock,
