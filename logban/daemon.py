@@ -55,6 +55,9 @@ TIDY_EVERY: Final = 60.0
 CATCH_UP_WITHIN: Final = 60.0
 """Seconds after which bans of nobody's are lifted though a log has not been read to its end."""
 
+STEP: Final = 5.0
+"""Seconds by which the host's clock has to be set at once for it to be noticed."""
+
 SETTLE_WITHIN: Final = 2.0
 """Seconds that an order by hand waits at the most for the actions to carry it out."""
 
@@ -142,6 +145,7 @@ class Daemon:
             decide=self._decide,
         )
         self._is_catching_up = True
+        self._ahead = world.clock.now() - world.clock.steady()
         # Changes of which those who tell are to be told, before and while they are committed.
         self._untold: list[Change] = []
         self._telling: list[Change] = []
@@ -266,7 +270,7 @@ class Daemon:
         Nothing here waits: the sources' positions count a block as handled as soon as they have
         given it, so a checkpoint must never come between.
         """
-        now = self.clock.now()
+        now = self._now()
         patterns = self.sources.patterns_of(block.source)
         verdicts = []
         for jail in self.jails.following(patterns):
@@ -274,6 +278,21 @@ class Daemon:
         self._decide(verdicts, now)
         for jail in self.jails.running.values():
             self._hear(jail)
+
+    def _now(self) -> float:
+        """Give the time of day; where it has been set back, bring back what was counted."""
+        now = self.clock.now()
+        ahead = now - self.clock.steady()
+        if abs(ahead - self._ahead) > STEP:
+            way = "forward" if ahead > self._ahead else "back"
+            span = format_duration(abs(ahead - self._ahead))
+            log.warning("the host's clock went %s by %s; bans keep their ends", way, span)
+            if ahead < self._ahead:
+                for jail in self.jails.running.values():
+                    jail.judge.bring_back(now)
+            self._ends_changed.set()
+        self._ahead = ahead
+        return now
 
     def _decide(self, verdicts: Iterable[Verdict], now: float) -> None:
         """Enter verdicts in the ledger, and hand on what comes of them."""
@@ -341,7 +360,7 @@ class Daemon:
         while True:
             await self.clock.sleep(RESCAN_EVERY)
             self.sources.rescan()
-            now = self.clock.now()
+            now = self._now()
             for jail in self.jails.running.values():
                 self._decide(jail.release(now), now)
                 self._hear(jail)

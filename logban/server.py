@@ -21,11 +21,13 @@ from logban.config.problem import Severity
 from logban.config.settings import Configuration
 from logban.control.server import ControlServer
 from logban.daemon import Daemon, World
-from logban.errors import ConfigurationError, LogbanError
+from logban.errors import ConfigurationError, LogbanError, PartlyFailed
 from logban.judging.host_resolver import HostResolver
 from logban.judging.names import SystemResolver
 from logban.judging.own_addresses import read_own_addresses
 from logban.ledger.opening import open_ledger
+from logban.ledger.store import Store
+from logban.restoring import restore
 from logban.sdnotify import ServiceManager
 from logban.service import DaemonService
 from logban.supervision import supervise
@@ -54,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.check:
             return _check(configuration)
         logging.getLogger().setLevel(configuration.server.loglevel)
+        if options.restore_only:
+            return _restore(options.state / DATABASE, configuration)
         return asyncio.run(_serve(options, configuration))
     except LogbanError as error:
         print(f"logban-server: {error}", file=sys.stderr)  # noqa: T201  # a program's last word
@@ -72,6 +76,11 @@ def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--socket", type=Path, default="/run/logban/logban.sock", metavar="PATH", help="%(default)s"
     )
     add("--check", action="store_true", help="check the configuration and exit (0 good, 78 bad)")
+    add(
+        "--restore-only",
+        action="store_true",
+        help="put the bans of the ledger in force and exit: before the network is up",
+    )
     add("--version", action="version", version=f"logban {logban.__version__}")
     return parser.parse_args(arguments)
 
@@ -97,6 +106,19 @@ def _collect_rarely() -> None:
     gc.freeze()
     gc.enable()
     gc.set_threshold(*_COLLECT_AT)
+
+
+def _restore(path: Path, configuration: Configuration) -> int:
+    """Put the bans of the ledger in force; give the exit code."""
+    if not path.exists():
+        log.info("there is no ledger at %s yet, so there is nothing to restore", path)
+        return os.EX_OK
+    store = Store(path)
+    try:
+        stored = store.load()
+    finally:
+        store.close()
+    return PartlyFailed.exit_code if restore(configuration, stored, SystemClock()) else os.EX_OK
 
 
 async def _serve(options: argparse.Namespace, configuration: Configuration) -> int:

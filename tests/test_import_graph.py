@@ -66,9 +66,10 @@ MAY_IMPORT = {
         "adopting", "views", "proxies", "daemon", "jail", "health", "control", "config", "judging",
         "ledger.records", "actions.declaration", "actions.worker",
     ),
+    "restoring": ("actions", "config.settings", "ledger.records"),
     "server": (
-        "service", "daemon", "jail", "control", "config", "actions", "ledger", "judging",
-        "matching", "sources",
+        "restoring", "service", "daemon", "jail", "control", "config", "actions", "ledger",
+        "judging", "matching", "sources",
     ),
     "adopting": ("control.payloads", "ledger.ledger"),
     "migration": (

@@ -228,6 +228,12 @@ class Judge:
         else:
             self.charging.tidy(now)
 
+    def bring_back(self, now: float) -> None:
+        """Go on though the clock was set back: what was counted since counts as of now."""
+        self.tracker.bring_back(now)
+        if self.charging is not None:
+            self.charging.pairs.bring_back(now)
+
     def take_over(self, earlier: Judge) -> None:
         """Go on where the jail's judge before this one stops, with what it has not saved yet."""
         self.tracker.take_over(earlier.tracker)

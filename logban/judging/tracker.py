@@ -213,6 +213,17 @@ class Tracker:
             self._lines -= len(kept) - len(others)
             self._evidence[key] = others
 
+    def bring_back(self, now: float) -> None:
+        """Have what is counted of a time that is still to come counted as of now.
+
+        The clock has been set back.
+        """
+        for key, record in self._records.items():
+            if _unpack_from(record, len(record) - _SIZE)[0] > now:
+                entries = _ENTRY.iter_unpack(record)
+                self._records[key] = b"".join(_pack(min(now, at), *rest) for at, *rest in entries)
+                self._dirty.add(key)
+
     def forget_older(self, time: float) -> None:
         """Drop what has been in the window and is not after ``time``."""
         while self._records:

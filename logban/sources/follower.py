@@ -8,8 +8,10 @@ No call waits, and none raises: what is in the way is told by ``state`` and ``re
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import resource
 import stat
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +19,7 @@ from pathlib import Path
 from logban.clock import Clock
 from logban.model import Block
 from logban.sources.book import Identity, PositionBook
-from logban.sources.reader import BLOCK, Reader
+from logban.sources.reader import BLOCK, CutOff, Reader
 from logban.sources.recent import IsOld
 from logban.sources.report import SourceState, Tally
 from logban.sources.siblings import (
@@ -40,6 +42,10 @@ GRACE = 60.0
 _GRACE_UNLINKED = 3600.0
 _GRACE_ALONE = 86400.0
 _MOST_WALKS = 8
+# Of a log that is rotated faster than that, older files are let go of before their time.
+_MOST_OLDER = 100
+# Descriptors that are left to all that is not a log: the kernel, the database, programs.
+_SPARE = 50
 
 
 class Start(StrEnum):
@@ -85,6 +91,8 @@ class FileFollower:
         self._reason = ""
         self._barred = False
         self._older: list[Reader] = []
+        # Those of them that are copies of a file that was truncated then: nobody writes to them.
+        self._copies: set[Reader] = set()
         self._current: Reader | None = None
         # For finding what was created and rotated away between two looks: when the last file was
         # last written to, and what lay beside it before it was opened.
@@ -164,17 +172,23 @@ class FileFollower:
                 if reader is self._found:
                     self._skip_old(reader)
                 block = reader.read(limit)
+                has_copy = self._look_for_copy(reader)
             except OSError as error:
                 self._give_up(reader, error)
                 continue
             self._book.keep(reader.position)
             if block is not None:
-                self.drained = reader is readers[-1] and reader.drained
+                self.drained = reader is readers[-1] and reader.drained and not has_copy
                 return block
-            if not reader.drained:
+            if has_copy or not reader.drained:
                 return None
         for reader in tuple(self._older):
-            if self._clock.now() - reader.quiet_since >= self._grace(reader):
+            is_past = self._clock.steady() - reader.quiet_since >= self._grace(reader)
+            if reader in self._copies:
+                self._copies.discard(reader)
+                self._let_go(reader)  # what it holds without an LF went on in the other file
+                self._book.drop(reader.identity)
+            elif is_past or len(self._older) > _MOST_OLDER:
                 block = self._retire(reader)
                 if block is not None:
                     return block
@@ -304,6 +318,7 @@ class FileFollower:
         descriptor = -1
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+            _leave_some(descriptor)
             reader = self._take(descriptor, from_end=from_end, expected=expected)
         except OSError as error:
             if path == self.path:
@@ -333,7 +348,32 @@ class FileFollower:
                 reader.skip_to_end()
             elif expected is None and not self._watched:
                 self._found = reader
+            if saved is not None:
+                reader.cut_off = CutOff(saved)  # truncated while nobody looked, or another file
         return reader
+
+    def _look_for_copy(self, reader: Reader) -> bool:
+        """Find the copy that was made of a file before it was truncated; tell if there is one.
+
+        What of it had not been read is read next.
+        """
+        cut_off, reader.cut_off = reader.cut_off, None
+        if cut_off is None:
+            return False
+        for sibling in reversed(neighbours(self.path)):
+            is_free = self._book.reader_of(sibling.identity) is None
+            if not is_free or not is_predecessor(self.path, sibling, None):
+                continue
+            copy = self._open(sibling.path, expected=sibling.identity)
+            if copy is None:
+                continue
+            if copy.resume_copy(cut_off):
+                self._own(copy)
+                self._older.append(copy)
+                self._copies.add(copy)
+                return True
+            copy.close()
+        return False
 
     def _skip_old(self, reader: Reader) -> None:
         self._found = None
@@ -353,7 +393,7 @@ class FileFollower:
         """Take note that a file has the name no longer; it is read on for a while."""
         if self._current is not None:
             # However long it has been quiet: its writer may be told only now.
-            self._current.quiet_since = self._clock.now()
+            self._current.quiet_since = self._clock.steady()
             self._older.append(self._current)
             self._current = None
 
@@ -396,6 +436,13 @@ class FileFollower:
             return reader.size if reader else 0
         except OSError:
             return 0
+
+
+def _leave_some(descriptor: int) -> None:
+    """Raise OSError where this leaves too few descriptors: the kernel gives the lowest one."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptor >= limit - min(_SPARE, limit // 2):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def _has_moved(sibling: Sibling) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from typing import NamedTuple
 
 from logban.clock import Clock
 from logban.model import Block, Position
@@ -27,6 +28,13 @@ _FINGERPRINT = 64
 _LOOKS = 16
 
 
+class CutOff(NamedTuple):
+    """Where a file was when it was truncated, and the bytes before that, None if not known."""
+
+    position: Position
+    before: bytes | None = None
+
+
 class Reader:
     """Reads one descriptor, which it owns; blocks are named after ``path``.
 
@@ -43,7 +51,7 @@ class Reader:
         self.identity = Identity.of(status)
         self.drained = False
         self.resumed = False
-        self.quiet_since = clock.now()
+        self.quiet_since = clock.steady()
         self._descriptor = descriptor
         self._path = path
         self._clock = clock
@@ -64,6 +72,7 @@ class Reader:
         # Up to where that line's LF has been looked for in vain.
         self._searched = 0
         self._end_seen = 0
+        self.cut_off: CutOff | None = None
         self._position = self._position_at(0)
 
     @property
@@ -99,6 +108,13 @@ class Reader:
         # At the beginning of a file there is nothing yet to know it by but its inode.
         self.resumed = position.head_length > 0
         return True
+
+    def resume_copy(self, cut_off: CutOff) -> bool:
+        """Go on where another file was truncated if this is its copy; tell whether it is."""
+        at = cut_off.position
+        if at.head_length == 0 or self.size <= at.offset or not self.resume(at):
+            return False
+        return cut_off.before is None or cut_off.before == self._before
 
     def skip_to_end(self) -> None:
         """Leave out all whole lines that are there; an unfinished last one is still awaited."""
@@ -264,15 +280,16 @@ class Reader:
     def _start_again(self) -> None:
         """Go to the beginning of a file that was truncated; what it holds now was written since."""
         self._tally.truncations += 1
+        self.cut_off = CutOff(self._position, self._before)
         self._found_until = 0
-        self.quiet_since = self._clock.now()
+        self.quiet_since = self._clock.steady()
         self._go_to(0)
 
     def _note_growth(self, end: int) -> None:
         """Note when there was last more than before: an unfinished line is read again and again."""
         if end > self._end_seen:
             self._end_seen = end
-            self.quiet_since = self._clock.now()
+            self.quiet_since = self._clock.steady()
 
     def _is_what_it_was(self) -> bool:
         """Compare the fingerprint, for a look that begins further on; False: it was truncated.

@@ -60,10 +60,14 @@ class Forked:
 class Forker:
     """The process from which daemons are forked, in a namespace."""
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: Namespace, more: dict[str, str]) -> None:
         command = [IP, "netns", "exec", namespace.name, sys.executable, "-m", __name__]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment() | more,
         )
 
     def ask(self, **request: object) -> object:
@@ -90,10 +94,8 @@ class QuickServer(RunningServer):
     def launch(self) -> None:
         """Start it and return at once."""
         if self._forker is None:  # not before: it does not see what is mounted later
-            self._forker = Forker(self.namespace)
-        words = ["--config", str(self.config), "--state", str(self.state)]
-        words += ["--socket", str(self.socket)]
-        pid = cast("int", self._forker.ask(start=words, log=str(self.log_file)))
+            self._forker = Forker(self.namespace, self.environment)
+        pid = cast("int", self._forker.ask(start=self.words()[1:], log=str(self.log_file)))
         self._process = Forked(self._forker, pid)
 
     def close(self) -> int:

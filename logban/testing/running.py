@@ -82,6 +82,8 @@ class RunningServer:
         self.state = directory / "state"
         self.socket = directory / "s"  # short, for a socket's path may have 107 bytes
         self.log_file = directory / "server.log"
+        self.environment: dict[str, str] = {}
+        """What the daemon is started with besides the usual."""
         self._process: Process | None = None
         self._as_user: tuple[str, ...] = ()
         for part in ("jails.d", "filters.d"):
@@ -119,16 +121,37 @@ class RunningServer:
 
     def launch(self) -> None:
         """Start it and return at once."""
-        command = [
-            *(IP, "netns", "exec", self.namespace.name),
-            *self._as_user,
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment() | self.environment,
+            )
+
+    def command(self) -> list[str]:
+        """Give the words that start it."""
+        return [*(IP, "netns", "exec", self.namespace.name), *self.words()]
+
+    def words(self) -> list[str]:
+        """Give the words that start it where one is in its namespace already."""
+        return [
             *(str(_BIN / "logban-server"), "--config", str(self.config)),
             *("--state", str(self.state), "--socket", str(self.socket)),
         ]
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment()
-            )
+
+    def run(self, *options: str) -> Finished:
+        """Run the program with an option by which it ends by itself."""
+        done = subprocess.run(
+            [*self.command(), *options],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=environment() | self.environment,
+            timeout=60,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
 
     def stop(self) -> int:
         """Tell it to stop and give its exit code; killed if it does not get there in 20 s."""
