@@ -9,6 +9,14 @@ SERVER_OPTIONS = (
     ("--state", "DIR", "Where the database of bans is; /var/lib/logban without it."),
     ("--socket", "PATH", "The control socket; /run/logban/logban.sock without it."),
     (
+        "--restore-only",
+        "",
+        (
+            "Put the bans of the database in force, where the kernel keeps them, and exit: for the "
+            "boot, before the network is up. It reads no log and tells nobody."
+        ),
+    ),
+    (
         "--check",
         "",
         "Say what is wrong with the configuration and exit: 0 if it can be followed, 78 if not.",
