@@ -81,6 +81,14 @@ class Gates:
             worth.sort()
         return [found[start] for start in sorted(found)]
 
+    def asked_first(self, data: bytes) -> tuple[bytes, ...]:
+        """Give texts of which each candidate line holds one; () if every line is one."""
+        if self.ungated:
+            return ()
+        if len(data) >= SAMPLE_SIZE:
+            self._sample(data)
+        return tuple(literal for literal, _, _ in self._first_look)
+
     def of_line(self, line: bytes) -> list[int]:
         """Give the rules worth trying on a line."""
         return sorted(self._worth_trying(line, self._every))

@@ -31,6 +31,11 @@ class Hearsay:
         self._waiting: dict[str, Failure] = {}
 
     @property
+    def is_waiting(self) -> bool:
+        """Tell whether anything waits."""
+        return bool(self._waiting)
+
+    @property
     def threads(self) -> Container[str]:
         """Give the threads whose next failure is waited for."""
         return self._waiting.keys()

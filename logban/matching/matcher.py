@@ -45,8 +45,9 @@ from logban.matching.definition import (
     FilterDefinition,
     Quote,
 )
-from logban.matching.engine.joining import Engine, Taken, make_engine
+from logban.matching.engine.joining import Engine, make_engine
 from logban.matching.engine.ladder import Rung
+from logban.matching.engine.taken import Taken
 from logban.matching.gates import Gates, LiteralSets
 from logban.matching.json_text import JsonReader
 from logban.matching.literals import required_literals
@@ -201,21 +202,44 @@ class Matcher:
         They come in the block's order, but for those of earlier lines that had been held back.
         """
         self.counters.lines += block.data.count(b"\n")
-        source = self._sources.get(block.source)
-        if source is None:
-            source = self._sources[block.source] = Remembered(LineBuffer(self._max_lines))
+        source = self._remembered(block.source)
         if self._max_lines > 1:
             return self._match_lines(block, source, now)
         source.guard.begin_block(block.data, block.offset, now)
-        self._seen += len(block.data)
-        engine = self.engine if self._seen >= WORTH_AN_ENGINE else self._engine
-        if isinstance(engine, Engine):
+        engine = self._engine_for(block)
+        if engine is not None:
             outcomes = engine.match(Taken(self, block, source, now))
         else:
             outcomes = self.match_from(block, source, 0, now)
         source.guard.end_block()
         self._count(outcomes)
         return outcomes
+
+    def count(self, block: Block, now: float) -> int:
+        """Give only the number of failures in a block, which counts as matched."""
+        engine = self._engine_for(block)
+        if engine is None:
+            return sum(isinstance(outcome, Failure) for outcome in self.match(block, now))
+        self.counters.lines += block.data.count(b"\n")
+        source = self._remembered(block.source)
+        source.guard.begin_block(block.data, block.offset, now)
+        tally = engine.count(Taken(self, block, source, now))
+        source.guard.end_block()
+        self._count(())
+        self.counters.failures += tally.failures
+        self.counters.successes += tally.successes
+        return tally.failures
+
+    def _remembered(self, name: str) -> Remembered:
+        source = self._sources.get(name)
+        if source is None:
+            source = self._sources[name] = Remembered(LineBuffer(self._max_lines))
+        return source
+
+    def _engine_for(self, block: Block) -> Engine | None:
+        self._seen += len(block.data)
+        engine = self.engine if self._seen >= WORTH_AN_ENGINE else self._engine
+        return engine if isinstance(engine, Engine) else None
 
     def match_from(self, block: Block, source: Remembered, begin: int, now: float) -> list[Outcome]:
         """Give what is in a block from a line's beginning on."""
@@ -237,6 +261,13 @@ class Matcher:
         if not numbers and not (ends and source.guard.is_holding):
             return []
         return self._take((start, end, numbers, ends), block, source, now)
+
+    def asked_first(self, data: bytes) -> tuple[bytes, ...]:
+        """Give texts of which every line that matters holds one; () if there are none.
+
+        Which these are depends on the log, of which ``data`` may be taken for a sample.
+        """
+        return self._gates.asked_first(data)
 
     def may_open(self, line: bytes) -> bool:
         """Tell whether a line may begin a message of several lines."""

@@ -122,6 +122,10 @@ class QuoteGuard:
         """Say whether something is held back."""
         return bool(self._held)
 
+    def knows_all(self, threads: Iterable[str]) -> bool:
+        """Say whether all of some threads have been seen outside of all windows."""
+        return self._threads.has_all(threads)
+
     def pass_by(self, threads: Sequence[str]) -> None:
         """Note lines with an outcome of their own, of known threads, that begin no message.
 

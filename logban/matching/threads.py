@@ -44,6 +44,10 @@ class Threads:
     def __contains__(self, thread: str | None) -> bool:
         return thread in self._known
 
+    def has_all(self, threads: Iterable[str]) -> bool:
+        """Tell whether all of these are known."""
+        return self._known.keys() >= set(threads)
+
     def __iter__(self) -> Iterator[str]:
         self._catch_up()
         return iter(self._known)

@@ -1,15 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Blocks by the engine: which of their lines it takes, and what it gives of these.
-
-The engine answers for a line only where its answer is the reference's.  It leaves to the reference
-lines that are no ASCII, that end with CR LF, that are very long, that may be JSON, or that may
-begin a message whose own first line can't be believed at once.
-"""
+"""What the engine finds in the lines that it is given: records, or only their number."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from logban.matching.captures import encoded_groups, join, joined_groups, read_encoded
@@ -18,22 +12,13 @@ from logban.matching.dates import DateReader
 from logban.matching.definition import FilterDefinition
 from logban.matching.engine.pcre2 import Code, Library, Pcre2Error, TooLargeError
 from logban.matching.engine.program import SLOW_MARK, Program
-from logban.matching.engine.rewrite import LONG
+from logban.matching.engine.stretches import Stretch
 from logban.model import CanonicalAddress, Failure, Outcome, Success, canonical_address
 
 MAX_KNOWN: Final = 65536
 """Addresses that are remembered as they stand in lines, and dates of one minute."""
 
 _SET: Final = "="
-_HALF: Final = LONG // 2
-
-
-class Piece(NamedTuple):
-    """A part of a block: lines for the engine, or one line for the reference."""
-
-    start: int
-    end: int
-    is_plain: bool
 
 
 class Record(NamedTuple):
@@ -57,24 +42,20 @@ class BlockEngine:
         program: Program,
         definition: FilterDefinition,
         dates: DateReader,
-        doubtful: Sequence[bytes],
     ) -> None:
-        """Compile the program; Pcre2Error if that can't be done.
-
-        A line that holds one of the ``doubtful`` texts is the reference's.
-        """
+        """Compile the program; Pcre2Error if that can't be done."""
         self._code = _compiled(library, program.texts)
         self._rules = definition.rules
         self._program = program
         self._dates = dates
-        self._doubtful = tuple(doubtful)
-        texts = [re.escape(each) for each in doubtful]
-        self._doubt = re.compile(b"|".join([rb"[\x80-\xff]|\r\n", *texts]))
         self._times: dict[str, float | None] = {}
         self._minute = 0.0
         self._addresses: dict[str, CanonicalAddress | None] = {}
         self._width = 5 + len(program.columns)
         self._template = _template(program)
+        self._sighting = _sighting(program, "$0\n")
+        self._brief = _sighting(program, "")
+        self._has_successes = any(rule.success for rule in definition.rules)
         self._makers = {
             number: self._maker(number, fields.columns) for number, fields in program.fields.items()
         }
@@ -84,71 +65,72 @@ class BlockEngine:
         """Tell whether the expression is machine code."""
         return self._code.has_jit
 
-    def pieces(self, data: bytes) -> Iterator[Piece]:
-        """Give the parts of a block, in order."""
-        done = 0
-        for start, end in self._left_alone(data):
-            if start > done:
-                yield Piece(done, start, is_plain=True)
-            yield Piece(start, end, is_plain=False)
-            done = end
-        if done < len(data):
-            yield Piece(done, len(data), is_plain=True)
-
-    def _left_alone(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Give start and end, LF included, of the lines that are not for the engine."""
-        is_doubtful = self._is_doubtful(data)
-
-        def doubt(begin: int) -> int:
-            found = self._doubt.search(data, begin) if is_doubtful else None
-            return found.start() if found is not None else len(data)
-
-        doubted, long, done = doubt(0), _long_line(data, 0), 0
-        while min(doubted, long) < len(data):
-            at = min(doubted, long)
-            start, end = data.rfind(b"\n", done, at) + 1 or done, data.find(b"\n", at) + 1
-            if not end:
-                return
-            if start <= doubted < end or end - start > LONG:
-                yield start, end
-            done = end
-            if doubted < end:
-                doubted = doubt(end)
-            if long < end:
-                long = _long_line(data, end)
-
-    def _is_doubtful(self, data: bytes) -> bool:
-        return not data.isascii() or b"\r\n" in data or any(text in data for text in self._doubtful)
-
-    def records(
-        self, data: bytes, piece: Piece, place: tuple[str, int], now: float
-    ) -> list[Record] | None:
-        """Give what is found in a piece, in order; None if PCRE2 gives up.
+    def records(self, stretch: Stretch, place: tuple[str, int], now: float) -> list[Record] | None:
+        """Give what is found in a stretch, in order; None if PCRE2 gives up.
 
         ``place`` is the source's name and where the block begins in it.
         """
-        whole = piece.start == 0 and piece.end == len(data)
-        text = data if whole else data[piece.start : piece.end]
-        try:
-            found = self._code.records(text, self._template).decode("ascii").split("\n")
-        except Pcre2Error:
+        found = self._found(stretch.text, self._template)
+        if found is None:
             return None
         if now // 60.0 != self._minute or len(self._times) > MAX_KNOWN:
             # The year of a date without one depends on the clock.
             self._times.clear()
             self._minute = now // 60.0
         records = []
-        at = piece.start
+        next_at = 0
         for number in range(0, len(found) - 1, self._width):
             mark, line = found[number], found[number + 1]
-            at = _next_line(data, line.encode("ascii"), at)
+            at = next_line(stretch.text, line.encode("ascii"), next_at)
+            next_at = at + len(line) + 1
+            start = stretch.origin(at)
             columns = found[number + 2 : number + self._width]
             outcome = None
             if mark != SLOW_MARK:
-                outcome = self._makers[int(mark)](columns, line, (place[0], place[1] + at), now)
-            records.append(Record(at, at + len(line), columns[0], outcome))
-            at += len(line) + 1
+                outcome = self._makers[int(mark)](columns, line, (place[0], place[1] + start), now)
+            records.append(Record(start, start + len(line), columns[0], outcome))
         return records
+
+    def sightings(self, text: bytes) -> list[str] | None:
+        """Give the line, the thread and the address of each record, one behind the other.
+
+        An address stands behind a ``+`` if it is that of a success; it is "" where the reference
+        has to look.  None if PCRE2 gives up.
+        """
+        return self._found(text, self._sighting)
+
+    def tally(self, text: bytes) -> tuple[list[str], list[str], int] | None:
+        """Give the threads and the addresses of all records, and the number of successes.
+
+        None if PCRE2 gives up, or the reference has to look at some line.
+        """
+        try:
+            raw = self._code.records(text, self._brief)
+        except Pcre2Error:
+            return None
+        found = raw.decode("ascii").split("\n")
+        addresses = found[1::2]
+        if not self._addresses.keys() >= set(addresses) and not self._are_known(addresses):
+            return None
+        successes = raw.count(b"\n+") if self._has_successes else 0
+        return found[:-1:2], addresses, successes
+
+    def is_known(self, address: str) -> bool:
+        """Tell whether an address, as it stands in sightings, is one."""
+        return address in self._addresses or self._are_known([address])
+
+    def _are_known(self, addresses: Iterable[str]) -> bool:
+        for each in set(addresses) - self._addresses.keys():
+            if not each or self._address(each.removeprefix("+")) is None:
+                return False
+            self._addresses[each] = self._addresses[each.removeprefix("+")]
+        return True
+
+    def _found(self, text: bytes, template: bytes) -> list[str] | None:
+        try:
+            return self._code.records(text, template).decode("ascii").split("\n")
+        except Pcre2Error:
+            return None
 
     def _maker(
         self, number: int, columns: Sequence[tuple[str, tuple[int, ...]]]
@@ -159,10 +141,9 @@ class BlockEngine:
         names = [name for name, _ in own]
         # The captures of the prefix stand in one column each, behind the others.
         prefixed = [
-            (name, (3 + len(self._program.columns) + number,))
+            (name, 3 + len(self._program.columns) + number)
             for number, (name, _) in enumerate(self._program.prefix_fields.columns)
         ]
-        every = (*own, *(each for each in prefixed if each[0] not in names))
         encoded = encoded_groups(names)
         joined = joined_groups((*names, *(name for name, _ in prefixed)))
 
@@ -173,11 +154,13 @@ class BlockEngine:
             if address is None:
                 return None
             fields = {}
-            for name, places in every:
+            for name, places in own:
                 for each in places:
                     if found[each]:
                         fields[name] = found[each][1:]
-                        break
+            for name, column in prefixed:
+                if found[column]:
+                    fields.setdefault(name, found[column][1:])
             if encoded:
                 read_encoded(fields, encoded)
             if joined:
@@ -240,21 +223,16 @@ def _template(program: Program) -> bytes:
     return "".join(f"{part}\n" for part in parts).encode("ascii")
 
 
-def _next_line(data: bytes, line: bytes, start: int) -> int:
+def _sighting(program: Program, begin: str) -> bytes:
+    """Write what is to be given of a match that is only counted."""
+    threads = "".join(f"${{{number}}}" for number in program.thread)
+    addresses = "".join(f"${{{number}}}" for number in program.address)
+    return f"{begin}{threads}\n${{{program.success}:++:}}{addresses}\n".encode("ascii")
+
+
+def next_line(data: bytes, line: bytes, start: int) -> int:
     """Give where the next line of that text begins."""
     at = data.find(line + b"\n", start)
     while at > start and data[at - 1] != 0x0A:
         at = data.find(line + b"\n", at + 1)
     return at
-
-
-def _long_line(data: bytes, start: int) -> int:
-    """Give a place in the next line that may be longer than lines are; the data's end if none is.
-
-    Such a line fills a whole stretch of half its length somewhere, wherever stretches begin.
-    """
-    for begin in range(start, len(data), _HALF):
-        end = data.find(b"\n", begin, begin + _HALF)
-        if end < 0 and begin + _HALF <= len(data):
-            return begin
-    return len(data)

@@ -15,91 +15,55 @@ guard: whether it begins a message itself.  If it may, the reference takes it ag
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 from logban.matching.dates import DateReader, NoDates, tries_defaults_first
 from logban.matching.definition import FilterDefinition, Quote
-from logban.matching.engine.blocks import BlockEngine, Piece, Record
+from logban.matching.engine.blocks import BlockEngine, Record
+from logban.matching.engine.counting import Counting, Tally
 from logban.matching.engine.heads import DATED, UNDATED
-from logban.matching.engine.ladder import Rung
+from logban.matching.engine.ladder import Rung, best_rung
 from logban.matching.engine.pcre2 import Pcre2Error, library
+from logban.matching.engine.prefilter import Literals
 from logban.matching.engine.program import write_program
+from logban.matching.engine.stretches import Stretch, Stretches
 from logban.matching.engine.syntax import InexpressibleError
+from logban.matching.engine.taken import Taken
 from logban.matching.gates import LiteralSets
-from logban.matching.remembered import Remembered
-from logban.model import Block, Outcome
-
-
-class Reference(Protocol):
-    """The reference matcher, as far as the engine needs it."""
-
-    is_guarded: bool
-
-    def match_from(self, block: Block, source: Remembered, begin: int, now: float) -> list[Outcome]:
-        """Give what is in a block from a line's beginning on."""
-        ...
-
-    def match_line(
-        self, block: Block, source: Remembered, start: int, end: int, now: float
-    ) -> list[Outcome]:
-        """Give what a line of a block says, or makes believable."""
-        ...
-
-    def may_open(self, line: bytes) -> bool:
-        """Tell whether a line may begin a message of several lines."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A block on its way through the engine, and what is known of its source."""
-
-    reference: Reference
-    block: Block
-    source: Remembered
-    now: float
-
-    def is_holding(self) -> bool:
-        """Tell whether something is held back, so that every line matters."""
-        return self.source.guard.is_holding
-
-    def line(self, start: int, end: int) -> list[Outcome]:
-        """Have the reference take a line."""
-        return self.reference.match_line(self.block, self.source, start, end, self.now)
-
-    def rest(self, start: int) -> list[Outcome]:
-        """Have the reference take the rest of the block."""
-        return self.reference.match_from(self.block, self.source, start, self.now)
+from logban.model import Outcome
 
 
 class Engine:
-    """A filter's engine, or why there is none."""
+    """A filter's engine at work."""
 
-    def __init__(self, blocks: BlockEngine, refused: Mapping[str, str]) -> None:
+    def __init__(
+        self, blocks: BlockEngine, stretches: Stretches, refused: Mapping[str, str], rung: Rung
+    ) -> None:
         self.refused = refused
+        self.rung = rung
         self._blocks = blocks
+        self._stretches = stretches
+        self._asked: tuple[bytes, ...] = ()
+        self._prefilter = Literals(())
 
     def match(self, taken: Taken) -> list[Outcome]:
         """Give what is in a block, as the reference would."""
-        data = taken.block.data
         outcomes: list[Outcome] = []
-        left = list(self._blocks.pieces(data))[::-1]
+        left = self._taken_apart(taken)[::-1]
         while left:
-            piece = left.pop()
+            stretch = left.pop()
             if taken.is_holding():
-                return outcomes + taken.rest(piece.start)
-            if not piece.is_plain:
-                outcomes += taken.line(piece.start, piece.end - 1)
+                return outcomes + taken.rest(stretch.start)
+            if not stretch.is_plain:
+                outcomes += taken.line(stretch.start, stretch.end - 1)
                 continue
             place = (taken.block.source, taken.block.offset)
-            records = self._blocks.records(data, piece, place, taken.now)
+            records = self._blocks.records(stretch, place, taken.now)
             if records is None:
-                left += _halves(data, piece)[::-1]
+                left += stretch.halves()[::-1]
             elif taken.reference.is_guarded:
-                found, done = _guarded(taken, records, piece.end)
+                found, done = _guarded(taken, records, stretch.end)
                 outcomes += found
-                if done < piece.end:
+                if done < stretch.end:
                     return outcomes + taken.rest(done)
             else:
                 for record in records:
@@ -109,15 +73,38 @@ class Engine:
                         outcomes += taken.line(record.start, record.end)
         return outcomes
 
+    def count(self, taken: Taken) -> Tally:
+        """Give only how many failures and successes are in a block."""
+        counting = Counting(taken, self._blocks)
+        left = self._taken_apart(taken)[::-1]
+        while left:
+            stretch = left.pop()
+            done = stretch.end
+            if taken.is_holding():
+                done = stretch.start
+            elif not stretch.is_plain:
+                counting.add(taken.line(stretch.start, stretch.end - 1))
+            elif (rest := counting.count_all(stretch)) is not None:
+                counted = counting.count_each(rest)
+                if counted is None:
+                    left += rest.halves()[::-1]
+                    continue
+                done = counted
+            if done < stretch.end:
+                counting.add(taken.rest(done))
+                break
+        return counting.tally
 
-def _halves(data: bytes, piece: Piece) -> list[Piece]:
-    """Cut a piece in two that PCRE2 gave up on; a single line is the reference's."""
-    middle = data.rfind(b"\n", piece.start, (piece.start + piece.end) // 2) + 1
-    if middle <= piece.start:
-        middle = data.find(b"\n", piece.start) + 1
-    if middle >= piece.end:
-        return [piece._replace(is_plain=False)]
-    return [piece._replace(end=middle), piece._replace(start=middle)]
+    def _taken_apart(self, taken: Taken) -> list[Stretch]:
+        """Give the lines of a block that may matter."""
+        data = taken.block.data
+        asked = taken.reference.asked_first(data) if self.rung is Rung.FULL else ()
+        if asked != self._asked:
+            self._asked, self._prefilter = asked, Literals(asked)
+        spans = self._prefilter.lines(data) if asked else None
+        if spans is None:
+            return list(self._stretches.of_block(data))
+        return list(self._stretches.of_lines(data, spans))
 
 
 def _guarded(taken: Taken, records: Sequence[Record], end: int) -> tuple[list[Outcome], int]:
@@ -178,9 +165,11 @@ def make_engine(
     rung: Rung,
 ) -> Engine | str:
     """Give the engine of a filter, or the reason why it has none."""
-    pcre2 = library() if rung is not Rung.REFERENCE else None
-    if pcre2 is None:
+    pcre2 = library()
+    if rung is Rung.REFERENCE or pcre2 is None:
         return "there is no PCRE2"
+    if best_rung() is not Rung.FULL:
+        rung = Rung.PCRE2
     if definition.reading.lines > 1:
         return "its expressions span several lines"
     if not (isinstance(dates, NoDates) or tries_defaults_first(dates)):
@@ -197,6 +186,7 @@ def make_engine(
             opening.append(sets)
     try:
         program = write_program(definition, heads, opening)
-        return Engine(BlockEngine(pcre2, program, definition, dates, doubtful), program.refused)
+        blocks = BlockEngine(pcre2, program, definition, dates)
+        return Engine(blocks, Stretches(doubtful), program.refused, rung)
     except (InexpressibleError, Pcre2Error) as error:
         return str(error)

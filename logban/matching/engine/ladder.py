@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from importlib.util import find_spec
 
 from logban.matching.engine.pcre2 import library
 
 
-class Rung(Enum):
+class Rung(StrEnum):
     """How lines are matched, the fastest way first; all ways give the same."""
 
     FULL = "full"

@@ -22,7 +22,7 @@ from logban.matching.definition import FilterDefinition
 from logban.matching.engine.joining import Engine
 from logban.matching.engine.ladder import Rung
 from logban.matching.matcher import Matcher
-from logban.model import Block, Outcome
+from logban.model import Block, Failure, Outcome
 
 from .conftest import (
     DEBIAN_FILTERS,
@@ -63,6 +63,12 @@ def check(definition: FilterDefinition, lines: list[bytes], number: int) -> None
         assert len(found) == len(expected)
         assert matcher.counters == reference.counters
         assert matcher.take_named() == named
+        counting = Matcher(definition, zone=UTC, timeout=10.0, rung=rung)
+        assert counting.engine
+        failures = sum(counting.count(block, NOW) for block in several)
+        failures += sum(isinstance(each, Failure) for each in counting.flush())
+        assert failures == reference.counters.failures
+        assert counting.counters == reference.counters
 
 
 @pytest.mark.parametrize("name", SHIPPED)

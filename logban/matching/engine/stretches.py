@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""Which lines of a block the engine searches together, and which it leaves to the reference.
+
+Left alone are lines that are no ASCII, that end with CR LF, that are very long, or that hold a text
+which makes them doubtful.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from logban.matching.engine.prefilter import Literals
+from logban.matching.engine.rewrite import LONG
+
+_HALF: Final = LONG // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Lines of a block: all of them from ``start`` to ``end``, or those chosen.
+
+    ``text`` are the lines.  If they were chosen, ``begins`` says where each begins in the text, and
+    ``origins`` where in the block.  ``is_plain`` says that they are for the engine.
+    """
+
+    text: bytes
+    start: int
+    end: int
+    is_plain: bool = True
+    begins: Sequence[int] = ()
+    origins: Sequence[int] = ()
+
+    def origin(self, at: int) -> int:
+        """Give where in the block a line begins, by where it begins in the text."""
+        if not self.begins:
+            return self.start + at
+        number = bisect_right(self.begins, at) - 1
+        return self.origins[number] + at - self.begins[number]
+
+    def cut(self, at: int) -> tuple[Stretch, Stretch]:
+        """Cut it in two, where a line begins in the text."""
+        middle = self.origin(at)
+        if not self.begins:
+            return (
+                Stretch(self.text[:at], self.start, middle),
+                Stretch(self.text[at:], middle, self.end),
+            )
+        number = bisect_right(self.begins, at) - 1
+        rest = [begin - at for begin in self.begins[number:]]
+        return (
+            Stretch(
+                self.text[:at], self.start, middle, begins=self.begins[:number],
+                origins=self.origins[:number],
+            ),
+            Stretch(self.text[at:], middle, self.end, begins=rest, origins=self.origins[number:]),
+        )  # fmt: skip
+
+    def halves(self) -> tuple[Stretch, ...]:
+        """Cut it in two, about in the middle; a single line is left to the reference."""
+        at = self.text.rfind(b"\n", 0, len(self.text) // 2) + 1 or self.text.find(b"\n") + 1
+        if at >= len(self.text):
+            start = self.origin(0)
+            return (Stretch(self.text, start, start + len(self.text), is_plain=False),)
+        return self.cut(at)
+
+
+class Stretches:
+    """Takes blocks apart."""
+
+    def __init__(self, doubtful: Sequence[bytes]) -> None:
+        """Leave a line to the reference that holds one of the ``doubtful`` texts."""
+        self._literals = Literals(doubtful)
+        texts = [re.escape(each) for each in doubtful]
+        self._doubt = re.compile(b"|".join([rb"[\x80-\xff]|\r\n", *texts]))
+
+    def of_block(self, data: bytes) -> Iterator[Stretch]:
+        """Give all lines of a block."""
+        done = 0
+        for start, end in self._left_alone(data):
+            if start > done:
+                yield Stretch(data[done:start], done, start)
+            yield Stretch(data[start:end], start, end, is_plain=False)
+            done = end
+        if done < len(data):
+            yield Stretch(data[done:] if done else data, done, len(data))
+
+    def of_lines(self, data: bytes, spans: Sequence[tuple[int, int]]) -> Iterator[Stretch]:
+        """Give chosen lines of a block, by where they begin and end (behind their LF)."""
+        lines = [data[start:end] for start, end in spans]
+        text = b"".join(lines)
+        if not self._is_doubtful(text) and (not lines or max(map(len, lines)) <= LONG):
+            yield from _chosen(lines, spans)
+            return
+        plain = 0
+        for number, (start, end) in enumerate(spans):
+            if end - start > LONG or self._doubt.search(lines[number]) is not None:
+                yield from _chosen(lines[plain:number], spans[plain:number])
+                yield Stretch(lines[number], start, end, is_plain=False)
+                plain = number + 1
+        yield from _chosen(lines[plain:], spans[plain:])
+
+    def _left_alone(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Give start and end, LF included, of the lines that are not for the engine."""
+        is_doubtful = self._is_doubtful(data)
+
+        def doubt(begin: int) -> int:
+            found = self._doubt.search(data, begin) if is_doubtful else None
+            return found.start() if found is not None else len(data)
+
+        doubted, long, done = doubt(0), _long_line(data, 0), 0
+        while min(doubted, long) < len(data):
+            at = min(doubted, long)
+            start, end = data.rfind(b"\n", done, at) + 1 or done, data.find(b"\n", at) + 1
+            if start <= doubted < end or end - start > LONG:
+                yield start, end
+            done = end
+            if doubted < end:
+                doubted = doubt(end)
+            if long < end:
+                long = _long_line(data, end)
+
+    def _is_doubtful(self, data: bytes) -> bool:
+        return not data.isascii() or b"\r\n" in data or self._literals.are_in(data)
+
+
+def _chosen(lines: Sequence[bytes], spans: Sequence[tuple[int, int]]) -> Iterator[Stretch]:
+    if not lines:
+        return
+    begins, at = [], 0
+    for line in lines:
+        begins.append(at)
+        at += len(line)
+    origins = [start for start, _ in spans]
+    yield Stretch(b"".join(lines), origins[0], spans[-1][1], begins=begins, origins=origins)
+
+
+def _long_line(data: bytes, start: int) -> int:
+    """Give a place in the next line that may be longer than lines are; the data's end if none is.
+
+    Such a line fills a whole stretch of half its length somewhere, wherever stretches begin.
+    """
+    for begin in range(start, len(data), _HALF):
+        if data.find(b"\n", begin, begin + _HALF) < 0 and begin + _HALF <= len(data):
+            return begin
+    return len(data)

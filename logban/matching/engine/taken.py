@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""A block on its way through the engine, with the reference at its side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from logban.matching.remembered import Remembered
+from logban.model import Block, Outcome
+
+
+class Reference(Protocol):
+    """The reference matcher, as far as the engine needs it."""
+
+    is_guarded: bool
+
+    def match_from(self, block: Block, source: Remembered, begin: int, now: float) -> list[Outcome]:
+        """Give what is in a block from a line's beginning on."""
+        ...
+
+    def match_line(
+        self, block: Block, source: Remembered, start: int, end: int, now: float
+    ) -> list[Outcome]:
+        """Give what a line of a block says, or makes believable."""
+        ...
+
+    def asked_first(self, data: bytes) -> tuple[bytes, ...]:
+        """Give texts of which every line that matters holds one; () if there are none.
+
+        Which these are depends on the log, of which ``data`` may be taken for a sample.
+        """
+        ...
+
+    def may_open(self, line: bytes) -> bool:
+        """Tell whether a line may begin a message of several lines."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A block on its way through the engine, and what is known of its source."""
+
+    reference: Reference
+    block: Block
+    source: Remembered
+    now: float
+
+    def is_holding(self) -> bool:
+        """Tell whether something is held back, so that every line matters."""
+        return self.source.guard.is_holding
+
+    def line(self, start: int, end: int) -> list[Outcome]:
+        """Have the reference take a line."""
+        return self.reference.match_line(self.block, self.source, start, end, self.now)
+
+    def rest(self, start: int) -> list[Outcome]:
+        """Have the reference take the rest of the block."""
+        return self.reference.match_from(self.block, self.source, start, self.now)
