@@ -101,6 +101,16 @@ def try_filter(
         yield from trial.in_order([*found, *trial.rest(log.name)], [], earlier)
 
 
+def count_matches(matcher: Matcher, log: Log, now: float, progress: Progress) -> int:
+    """Give only the number of matches in a log; UsageError if it can't be read."""
+    number = 0
+    with log.opened() as stream:
+        for block in read_blocks(stream, log.name):
+            number += matcher.count(block, now) + len(matcher.take_named())
+            progress(len(block.data))
+    return number + sum(isinstance(each, Failure) for each in matcher.flush(source=log.name))
+
+
 @dataclass(frozen=True, slots=True)
 class Log:
     """What a filter is tried on: a file by its name, or a text that was typed."""

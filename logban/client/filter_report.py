@@ -48,29 +48,6 @@ class Report(Protocol):
         ...
 
 
-class CountReport:
-    """The number of matches, as ``grep -c`` gives it."""
-
-    wants_missed = Sought.NONE
-
-    def __init__(self, *, several: bool) -> None:
-        self._several = several
-        self._number = 0
-
-    def take(self, found: Finding) -> None:
-        """Count a match."""
-        self._number += isinstance(found, Matched | Named)
-
-    def end_of(self, path: str) -> None:
-        """Print a file's number."""
-        prefix = f"{click.format_filename(path)}:" if self._several else ""
-        click.echo(f"{prefix}{self._number}")
-        self._number = 0
-
-    def close(self) -> None:
-        """Add nothing."""
-
-
 class JsonReport:
     """One JSON object a match, and one a line that is shown beside."""
 

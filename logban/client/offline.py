@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -17,6 +18,7 @@ from logban.client.invocation import Invocation
 from logban.client.output import say
 from logban.errors import ConfigurationError
 from logban.matching.definition import FilterDefinition
+from logban.matching.engine.saved import ProgramStore
 
 SHOW_AFTER: Final = 1.0
 """Seconds of silence before progress is shown, and between two showings a tenth of that."""
@@ -93,3 +95,9 @@ def read_filter(
     for problem in reading.problems:
         say("warning: ", str(problem), err=True)
     return reading.definition
+
+
+def program_store() -> ProgramStore:
+    """Give the folder where this user's programs for the block engine are kept."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    return ProgramStore(Path(cache) / "logban")

@@ -32,9 +32,6 @@ COST_OF_BYTE: Final = 1 / 13000
 SOON_ASKED: Final = 4
 """Literals that are sooner asked for one by one than with an expression."""
 
-MAX_ASKED: Final = 3
-"""Literals that are asked for of one line for one rule; what many rules ask for tells little."""
-
 
 class Gates:
     """Finds the candidate lines for a list of rules, each known by its number in the list."""
@@ -46,11 +43,12 @@ class Gates:
         self._required = [
             [
                 tuple(sorted(each))
-                for each in sorted(sets, key=lambda one: (shared[one], len(one), sorted(one)))
-            ][:MAX_ASKED]
+                for each in sorted(
+                    sets, key=lambda one: (shared[one], len(one), -min(map(len, one)), sorted(one))
+                )
+            ]
             for sets in required
         ]
-        # Lines are only told by what is asked for, so that which they are depends on no sample.
         self._sets = [tuple(map(frozenset, each)) for each in self._required]
         self._choose(dict.fromkeys(chain.from_iterable(chain.from_iterable(self._sets)), 1.0))
         self._every = self._plan(range(len(required)))

@@ -47,6 +47,7 @@ from logban.matching.definition import (
 )
 from logban.matching.engine.joining import Engine, make_engine
 from logban.matching.engine.ladder import Rung
+from logban.matching.engine.saved import ProgramStore
 from logban.matching.engine.taken import Taken
 from logban.matching.gates import Gates, LiteralSets
 from logban.matching.json_text import JsonReader
@@ -115,12 +116,13 @@ class Matcher:
         encoding: str = "utf-8",
         dated: bool = True,
         rung: Rung = Rung.FULL,
+        programs: ProgramStore | None = None,
     ) -> None:
         """Compile a filter; ExpressionError if it can't be (reading the configuration checks it).
 
         ``zone`` is that of dates which name none (None: the C library's).  ``encoding`` has to
         agree with ASCII on its characters.  ``dated=False`` looks for no dates.  ``rung`` is the
-        fastest engine to use.
+        fastest engine to use, ``programs`` where engines' programs are kept.
         """
         self.counters = MatchCounters()
         self._timeout = timeout
@@ -148,7 +150,7 @@ class Matcher:
         self.ungated_rules = [
             self._rules[number].name for number in self._gates.ungated if number < len(self._rules)
         ]
-        self._definition, self._rung = definition, rung
+        self._definition, self._rung, self._programs = definition, rung, programs
         self._engine: Engine | str | None = None
         self._seen = 0
 
@@ -187,7 +189,9 @@ class Matcher:
         """Give the filter's engine, or the reason why it has none; made when first asked for."""
         if self._engine is None:
             asked = self._asked_of_quotes()
-            self._engine = make_engine(self._definition, self._dates, asked, self._rung)
+            self._engine = make_engine(
+                self._definition, self._dates, asked, self._rung, self._programs
+            )
         return self._engine
 
     def _asked_of_quotes(self) -> list[tuple[Quote, LiteralSets]]:

@@ -120,7 +120,9 @@ class BlockEngine:
         return address in self._addresses or self._are_known([address])
 
     def _are_known(self, addresses: Iterable[str]) -> bool:
-        for each in set(addresses) - self._addresses.keys():
+        for each in set(addresses):
+            if each in self._addresses:
+                continue
             if not each or self._address(each.removeprefix("+")) is None:
                 return False
             self._addresses[each] = self._addresses[each.removeprefix("+")]

@@ -20,11 +20,12 @@ from logban.matching.dates import DateReader, NoDates, tries_defaults_first
 from logban.matching.definition import FilterDefinition, Quote
 from logban.matching.engine.blocks import BlockEngine, Record
 from logban.matching.engine.counting import Counting, Tally
-from logban.matching.engine.heads import DATED, UNDATED
+from logban.matching.engine.heads import DATED, UNDATED, Head
 from logban.matching.engine.ladder import Rung, best_rung
 from logban.matching.engine.pcre2 import Pcre2Error, library
 from logban.matching.engine.prefilter import Literals
-from logban.matching.engine.program import write_program
+from logban.matching.engine.program import Program, write_program
+from logban.matching.engine.saved import ProgramStore, key_of
 from logban.matching.engine.stretches import Stretch, Stretches
 from logban.matching.engine.syntax import InexpressibleError
 from logban.matching.engine.taken import Taken
@@ -163,6 +164,7 @@ def make_engine(
     dates: DateReader,
     quotes: Sequence[tuple[Quote, LiteralSets]],
     rung: Rung,
+    store: ProgramStore | None,
 ) -> Engine | str:
     """Give the engine of a filter, or the reason why it has none."""
     pcre2 = library()
@@ -185,8 +187,24 @@ def make_engine(
         else:
             opening.append(sets)
     try:
-        program = write_program(definition, heads, opening)
+        program = _program(definition, heads, opening, store)
         blocks = BlockEngine(pcre2, program, definition, dates)
         return Engine(blocks, Stretches(doubtful), program.refused, rung)
     except (InexpressibleError, Pcre2Error) as error:
         return str(error)
+
+
+def _program(
+    definition: FilterDefinition,
+    heads: Sequence[Head],
+    opening: Sequence[LiteralSets],
+    store: ProgramStore | None,
+) -> Program:
+    if store is None:
+        return write_program(definition, heads, opening)
+    key = key_of(definition, heads, opening)
+    program = store.read(key)
+    if program is None:
+        program = write_program(definition, heads, opening)
+        store.keep(key, program)
+    return program

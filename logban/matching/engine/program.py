@@ -18,7 +18,6 @@ As the first rule in order wins, a slow record stands for "this rule, or one beh
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -124,7 +123,7 @@ class _Entry:
     kept: dict[int, str]
     pads: dict[int, tuple[int, int]]
     gate: str
-    family: Counter[str] = field(default_factory=Counter)
+    family: tuple[frozenset[str], ...] = ()
 
 
 def write_program(
@@ -433,25 +432,29 @@ def _reordered(entries: Items[_Entry]) -> list[_Entry]:
 
 
 def _told_apart(entries: Items[_Entry]) -> list[_Entry]:
-    """Note of each rule how many of those that begin like it need the texts that it needs."""
-    families: dict[str, Counter[str]] = {}
+    """Note of each rule what texts those need that begin like it."""
+    families: dict[str, list[frozenset[str]]] = {}
     for entry in entries:
-        families.setdefault(literal(entry.items), Counter()).update(texts_in(entry.items))
-    return [replace(entry, family=families[literal(entry.items)]) for entry in entries]
+        families.setdefault(literal(entry.items), []).append(frozenset(texts_in(entry.items)))
+    return [replace(entry, family=tuple(families[literal(entry.items)])) for entry in entries]
 
 
 def _telling(entry: _Entry, done: int) -> str:
-    """Give a text that the rest of a rule needs and others like it do not; "" if there is none.
+    """Give a text that the rest of a rule needs and few others like it do; "" if there is none.
 
     Whether a line has it is asked first, where finding out otherwise may take many tries.
     """
     rest = entry.items[done:]
     if not takes_long(rest):
         return ""
-    texts = {text: entry.family[text] for text in texts_in(rest) if len(text) >= MIN_TELLING}
-    best = min(texts, key=lambda text: (texts[text], -len(text), text), default="")
-    is_rare = bool(best) and texts[best] < max(entry.family.values())
-    return best if is_rare and not literal(rest).startswith(best) else ""
+
+    def needed_by(text: str) -> int:
+        return sum(any(text in each for each in texts) for texts in entry.family)
+
+    texts = [text for text in texts_in(rest) if len(text) >= MIN_TELLING]
+    times = {text: needed_by(text) for text in texts if not literal(rest).startswith(text)}
+    best = min(times, key=lambda text: (times[text], -len(text), text), default="")
+    return best if best and times[best] * 2 <= len(entry.family) else ""
 
 
 def _check_span(node: Node, span: int) -> None:
@@ -546,11 +549,13 @@ def _open_ended(node: Node) -> Node:
     return _opened(Sequence(node.items[:-1]))
 
 
-def _opened(node: Node) -> Node:
+def _opened(node: Node) -> Node:  # noqa: PLR0911  # one for each kind of node
     """Rewrite what is followed by the line's end."""
     slow = Group(EMPTY, _SLOW, -1)
     end = At(Place.END)
     match node:
+        case Group(name="content", body=Repeat(body=chars, least=1, most=None)) if chars == ANY:
+            return Look(ANY, ahead=True, negative=False)
         case Group(name="content"):
             rest: Node = Look(Sequence((node.body, end)), ahead=True, negative=False)
             if node.body.extent.least:

@@ -50,15 +50,16 @@ def debian_lines(name: str) -> list[bytes]:
 class Spoiler:
     """The random source: gives lines as they are, and spoilt."""
 
-    def __init__(self, lines: Sequence[bytes], seed: int) -> None:
+    def __init__(self, lines: Sequence[bytes], seed: int, whole: float) -> None:
         self.random = random.Random(seed)  # noqa: S311  # the same for the same seed
         self._lines = lines
+        self._whole = whole
 
     def line(self) -> bytes:
         """Give a line."""
         pick = self.random.random()
         line = self.random.choice(self._lines)
-        if pick < 0.3:
+        if pick < self._whole:
             return line
         for _ in range(self.random.choice((1, 1, 1, 2, 4))):
             line = self._spoilt(line)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from datetime import UTC
 from pathlib import Path
 
@@ -47,9 +49,11 @@ def outcomes_of(matcher: Matcher, several: list[Block]) -> list[Outcome]:
     return found + matcher.flush()
 
 
-def check(definition: FilterDefinition, lines: list[bytes], number: int) -> None:
-    """Hold an engine against the reference."""
-    spoiler = Spoiler(lines, SEED)
+def check(
+    definition: FilterDefinition, lines: list[bytes], number: int, whole: float = 0.3
+) -> None:
+    """Hold an engine against the reference; ``whole`` is the share of lines left as they are."""
+    spoiler = Spoiler(lines, SEED, whole)
     several = list(blocks([spoiler.line() for _ in range(number)], spoiler))
     reference = Matcher(definition, zone=UTC, timeout=10.0, rung=Rung.REFERENCE)
     expected, named = outcomes_of(reference, several), reference.take_named()
@@ -78,6 +82,15 @@ def test_shipped_filters(name: str) -> None:
     assert isinstance(Matcher(definition).engine, Engine)
     lines = corpus_lines("asterisk" if name == "asterisk" else "kamailio")
     check(definition, lines, LINES // 2 // len(SHIPPED))
+
+
+def test_a_flood_with_some_spoilt_lines() -> None:
+    # Only where most lines are the program's own is all of a block taken at once.
+    command = [sys.executable, str(ROOT / "bench" / "genlog.py"), "--lines", str(LINES // 20)]
+    made = subprocess.run([*command, "--attack", "0.8"], check=True, capture_output=True).stdout
+    definition = load_filter("asterisk", ROOT).definition
+    assert definition is not None
+    check(definition, made.split(b"\n")[:-1], LINES // 10, whole=0.998)
 
 
 @pytest.mark.parametrize("name", DEBIAN)

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""Programs kept on disk: writing one takes a few tenths of a second, reading one a millisecond.
+
+What decides who is banned is only taken from a file that nobody but its owner, who runs this, can
+have written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from logban import __version__
+from logban.matching.definition import FilterDefinition
+from logban.matching.engine.heads import Head
+from logban.matching.engine.program import Fields, Program
+from logban.matching.gates import LiteralSets
+
+KEPT: Final = 64
+"""Programs that are kept; the oldest are removed."""
+
+_Columns = Sequence[tuple[str, Sequence[int]]]
+
+
+class ProgramStore:
+    """A folder of programs, by what they were made of."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read from, and keep in, a folder; it is made when something is kept."""
+        self._folder = folder
+
+    def read(self, key: str) -> Program | None:
+        """Give a program; None if there is none that can be trusted and understood."""
+        try:
+            file = os.open(self._path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return None
+        with os.fdopen(file, encoding="ascii") as stream:
+            about = os.fstat(file)
+            is_own = about.st_uid == os.geteuid() and stat.S_ISREG(about.st_mode)
+            if not is_own or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                return None
+            try:
+                return _from_json(json.load(stream))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                return None
+
+    def keep(self, key: str, program: Program) -> None:
+        """Keep a program; where that can't be done, it is written again the next time."""
+        with suppress(OSError):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self._folder)
+            with os.fdopen(handle, "w", encoding="ascii") as stream:
+                json.dump(_to_json(program), stream)
+            Path(name).rename(self._path(key))
+            kept = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+            for path in kept[:-KEPT]:
+                path.unlink()
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.json"
+
+
+def key_of(
+    definition: FilterDefinition, heads: Sequence[Head], opening: Sequence[LiteralSets]
+) -> str:
+    """Give what a program is known by: a digest of all that it is made of, and by whom."""
+    made_by = [
+        (path.name, path.stat().st_mtime_ns, path.stat().st_size)
+        for path in sorted(Path(__file__).parent.glob("*.py"))
+    ]
+    rules = [
+        (rule.name, rule.expression.text, rule.hearsay, rule.witness, rule.success)
+        for rule in definition.rules
+    ]
+    about = (
+        __version__,
+        made_by,
+        rules,
+        [each.text for each in definition.ignore],
+        definition.prefix.text if definition.prefix is not None else None,
+        definition.reading.names,
+        [(head.before, head.date, head.behind) for head in heads],
+        [[sorted(choice) for choice in sets] for sets in opening],
+    )
+    return sha256(repr(about).encode()).hexdigest()
+
+
+def _to_json(program: Program) -> Mapping[str, object]:
+    return {
+        "texts": program.texts,
+        "thread": program.thread,
+        "address": program.address,
+        "date": program.date,
+        "success": program.success,
+        "columns": [program.columns.start, program.columns.stop],
+        "prefix_fields": program.prefix_fields.columns,
+        "fields": {number: each.columns for number, each in program.fields.items()},
+        "refused": program.refused,
+    }
+
+
+def _from_json(saved: Mapping[str, object]) -> Program:
+    """Read what was written; ValueError and the like if it is anything else."""
+    texts, fields, refused = saved["texts"], saved["fields"], saved["refused"]
+    if not (isinstance(texts, list) and isinstance(fields, dict) and isinstance(refused, dict)):
+        raise TypeError("a program is kept as lists and objects")
+    success, columns = saved["success"], _numbers(saved["columns"])
+    if not isinstance(success, int):
+        raise TypeError("a column is a number")
+    return Program(
+        tuple(map(str, texts)),
+        _numbers(saved["thread"]),
+        _numbers(saved["address"]),
+        _numbers(saved["date"]),
+        success,
+        range(*columns),
+        _fields(saved["prefix_fields"]),
+        {int(number): _fields(each) for number, each in fields.items()},
+        {str(name): str(why) for name, why in refused.items()},
+    )
+
+
+def _numbers(saved: object) -> tuple[int, ...]:
+    if not isinstance(saved, list):
+        raise TypeError("columns are a list")
+    return tuple(int(number) for number in saved)
+
+
+def _fields(saved: object) -> Fields:
+    if not isinstance(saved, list):
+        raise TypeError("fields are a list")
+    return Fields(tuple((str(name), _numbers(numbers)) for name, numbers in saved))
