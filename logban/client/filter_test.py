@@ -14,13 +14,9 @@ import click
 
 from logban.client.filter_report import JsonReport, PersonReport, Report, Shown
 from logban.client.invocation import Invocation, common_options
-    definition = read_filter(name, invocation, _written(given))
-    make = _Making(_zone(timezone), _encoding(encoding), not no_dates)
-    matcher = make.matcher(definition)
-    if only_count:
-        context.exit(0 if _print_numbers(matcher, files, now) else 1)
-    shown = Shown(matched, missed, ignored)
-    report: Report = JsonReport(shown) if invocation.json else PersonReport(matcher, shown)
+from logban.client.offline import Progress, now_option, program_store, read_filter
+from logban.config import parsers
+from logban.matching.definition import FilterDefinition
 from logban.matching.matcher import Matcher
 from logban.trying import Log, Matched, Named, count_matches, try_filter
 from logban.zones import parse_zone
@@ -77,16 +73,13 @@ def test(
     Exits with 0 if something matched, 1 if nothing did, 78 if the filter is broken.
     """
     invocation = Invocation.of(context)
-<<<<<<< HEAD
     definition = read_filter(name, invocation, _written(given))
     make = _Making(_zone(timezone), _encoding(encoding), not no_dates)
     matcher = make.matcher(definition)
+    if only_count:
+        context.exit(0 if _print_numbers(matcher, files, now) else 1)
     shown = Shown(matched, missed, ignored)
-    report: Report
-=======
-    definition = read_filter(name, invocation)
-    matcher = Matcher(definition, dated=not no_dates, programs=program_store())
->>>>>>> 41712f3 (Keep the engine's programs on disk; ask for texts that tell rules apart first)
+    report: Report = JsonReport(shown) if invocation.json else PersonReport(matcher, shown)
     unfiltered = make.matcher(replace(definition, ignore=())) if ignored or missed else None
     found = 0
     for path in files:
