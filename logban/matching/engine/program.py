@@ -164,7 +164,7 @@ class _Composer:
         span = max((part.span for part in parts if part.pace is Pace.FAST), default=0)
         dates: list[int] = []
         numbers: dict[str, list[int]] = {}
-        heads = [self._head(head, dates, numbers) for head in self._heads]
+        heads = self._begun(dates, numbers)
         slow = ""
         if any(head.date for head in self._heads):
             self._writer.captures += 1
@@ -176,8 +176,9 @@ class _Composer:
         self._last = base + before + span + max(groups, default=0)
         fields: dict[int, Fields] = {}
         if self._goes_on or len(self._heads) == 1:
-            strange = last_of(self._prefix) if self._goes_on and self._prefix else frozenset()
-            text_before = "" if self._goes_on else self._heads[0].before
+            strange, text_before = _strange_at(self._heads[0]), self._heads[0].before
+            if self._goes_on and self._prefix is not None:
+                strange, text_before = last_of(self._prefix), ""
             rules = self._rules(parts, (text_before, strange), (base, before, span), fields)
             for number in numbers.get(_SLOW, ()):
                 rules = f"(?({number})(*MARK:{SLOW_MARK})|{rules})"
@@ -185,7 +186,7 @@ class _Composer:
         else:
             ways = []
             for head, begin in zip(self._heads, heads, strict=True):
-                strange = _DATE_ENDS | frozenset(map(ord, head.before))
+                strange = _strange_at(head)
                 found: dict[int, Fields] = {}
                 rules = self._rules(parts, (head.before, strange), (base, before, span), found)
                 fields.update(found)
@@ -212,6 +213,22 @@ class _Composer:
             fields,
             self._refused,
         )
+
+    def _begun(self, dates: list[int], numbers: dict[str, list[int]]) -> list[str]:
+        """Write how lines may begin; those whose prefregex can't be told there are left alone."""
+        heads, texts, why = [], [], InexpressibleError("has no beginning")
+        for head in self._heads:
+            before = self._writer.captures
+            try:
+                texts.append(self._head(head, dates, numbers))
+                heads.append(head)
+            except InexpressibleError as error:
+                self._writer.captures, why = before, error
+                del dates[len(heads) :]
+        if not heads:
+            raise why
+        self._heads = heads
+        return texts
 
     def _take_prefix(self) -> None:
         prefix = self._definition.prefix
@@ -243,7 +260,7 @@ class _Composer:
             # A line that has its date, and not what has to follow, is nobody's.
             text += f"({head.date}){head.behind}(*PRUNE)"
         if self._prefix is not None:
-            strange = frozenset(map(ord, head.before)) | (_DATE_ENDS if head.date else frozenset())
+            strange = _strange_at(head)
             try:
                 node = begins_at(self._prefix, head.before, strange)
                 if not self._goes_on:
@@ -464,6 +481,11 @@ def _check_span(node: Node, span: int) -> None:
 
 def _is_host(node: Node) -> bool:
     return isinstance(node, Group) and node.name in HOST_GROUPS
+
+
+def _strange_at(head: Head) -> frozenset[int]:
+    """Give what may stand before the text that goes on behind a date: its end, or ``before``."""
+    return _DATE_ENDS | frozenset(map(ord, head.before)) if head.date else frozenset()
 
 
 def _parsed(text: str, reading: Reading) -> Node:
