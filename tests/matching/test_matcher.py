@@ -293,6 +293,13 @@ Nov 20 10:00:00 sip kamailio[77]: ERROR: <core> [core/receive.c:228]: receive_ms
 Nov 20 10:00:00 sip kamailio[77]: ALERT: <script>: scanner detected: friendly - src ip: 198.51.100.9
 Nov 20 10:00:00 sip kamailio[77]: INFO: <script>: all is well
 """,  # noqa: E501
+    "sshd": """\
+Nov 20 10:00:00 pbx sshd[77]: Failed password for root from 198.51.100.7 port 41022 ssh2
+2026-11-20T10:00:00.123456+00:00 pbx sshd[78]: Failed password for invalid user a b from 2001:db8::7 port 41023 ssh2
+Nov 20 10:00:00 pbx sshd-session[79]: Invalid user x from 198.51.100.8 port 41024
+Nov 20 10:00:00 pbx sshd[80]: Connection closed by authenticating user root 198.51.100.9 port 41025 [preauth]
+Nov 20 10:00:00 pbx sshd[81]: Server listening on 0.0.0.0 port 22.
+""",  # noqa: E501
     "kamailio-logban": """\
 Nov 20 10:00:00 sip kamailio[7]: NOTICE: <script>: logban: [198.51.100.7] auth-fail rc=-2 user=616c ua= ci=3166 port=5060 proto=udp
 Nov 20 10:00:00 sip kamailio[7]: NOTICE: <script>: logban: [2001:db8::7] scanner method=4f ua=66 port=5060 proto=tcp
