@@ -186,8 +186,14 @@ class Command:
                 self._for_jail(stop, family)
 
     def takes(self, subject: Subject) -> bool:
-        """Tell whether it can be told of this subject: fail2ban's scripts know addresses alone."""
-        return bool(subject.network) or not isinstance(self._commands.ban, Script)
+        """Tell whether it can be told of this subject.
+
+        A command that does not ask for the user would shut everybody at his address out.
+        """
+        if subject.kind in (SubjectKind.IP, SubjectKind.NET):
+            return True
+        line = self._commands.ban
+        return isinstance(line, CommandLine) and "user" in line.text
 
     def _start(self, family: str) -> None:
         """Run ``start`` for a family of addresses, or for both (""), once."""

@@ -31,6 +31,7 @@ from logban.judging.weights import (
     FREE_TRIES,
     KINDS,
     MAX_WEIGHT,
+    PHONE_PACE,
     UNKNOWN_USER,
     WRONG_PASSWORD,
     novelty,
@@ -132,6 +133,7 @@ class Charging:
         self._bursts: dict[str, float] = {}
         self._forged: dict[str, tuple[float, int, float]] = {}
         self.limit = policy.limit
+        self._enough_units = policy.maxretry * UNIT
         self.slow_limit = self._banned_slowly(policy.limit, scrutiny.slow)
         self._scrutiny = scrutiny
         self._kinds = {**KINDS, **scrutiny.weights}
@@ -331,10 +333,10 @@ class Charging:
         tried = user or failure.fields.get("number", "")
         what = what_of(tried) if tried else 0
         entries = self.places.look(key, time)
+        same = [entry[0] for entry in entries if entry[1] == what]
         if user:
             if self._by_user and failure.kind == WRONG_PASSWORD:
-                tries = sum(each[1] == what for each in entries)
-                verdicts = self._charge_account(failure, time, place, user, tries)
+                verdicts = self._charge_account(failure, time, place, user, len(same))
             if self._scrutiny.always_user_ip:
                 self._count_pair(failure, time, place, user)
                 verdicts += self._suspend_pair(failure, time, place, user)
@@ -342,24 +344,33 @@ class Charging:
             return verdicts
         weight = self.weight(failure) * self._weigh(failure.address)
         if entries:
-            weight *= self._modifier(entries, what, time)
-        total = self._add(key, time, failure, weight, what)
-        if self._enough(key, time, total, len(entries), 1):
-            verdicts.append(self._ban(key, total, failure, time))
+            weight *= self._modifier(entries, same, what, time)
+        units = int(min(weight, MAX_WEIGHT) * UNIT)
+        total = units
+        for entry in entries:
+            total += entry[2]
+        self.places.add_to(entries, key, time, failure, units, what)
+        if total >= self._enough_units or key in self.slow:
+            if self._enough(key, time, total, len(entries), 1):
+                verdicts.append(self._ban(key, total, failure, time))
         elif not entries and self._by_network:
             verdicts += self._charge_network(failure, time, place)
         return verdicts
 
-    def _modifier(self, entries: Sequence[Entry], what: int, time: float) -> float:
-        names = {entry[1] for entry in entries}
-        if what and what not in names:
-            return novelty(len(names))
-        same = [entry[0] for entry in entries if entry[1] == what]
+    def _modifier(
+        self, entries: Sequence[Entry], same: Sequence[float], what: int, time: float
+    ) -> float:
+        """Say by what a failure weighs more or less for those before; ``same`` tried the same."""
+        if what and not same:
+            return novelty(len({entry[1] for entry in entries}))
         if len(same) < FREE_TRIES:
             return 1.0
         limit = self.limit
         gap = (time - same[-FREE_TRIES]) / FREE_TRIES
-        return pace(gap, limit=limit.maxretry, findtime=limit.findtime, names=len(names))
+        if gap < PHONE_PACE:
+            return 1.0
+        names = len({entry[1] for entry in entries})
+        return pace(gap, limit=limit.maxretry, findtime=limit.findtime, names=names)
 
     def _charge_account(
         self, failure: Failure, time: float, place: str, user: str, tries: int
@@ -420,7 +431,7 @@ class Charging:
         return self.places.add(key, time, failure, units, what)
 
     def _enough(self, key: str, time: float, total: int, before: int, lenience: int) -> bool:
-        if total >= self.limit.maxretry * UNIT * lenience:
+        if total >= self._enough_units * lenience:
             return True
         if key not in self.slow:
             return False

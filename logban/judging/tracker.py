@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from struct import Struct
 from typing import Final
@@ -133,8 +133,11 @@ class Tracker:
         record = self._records.get(key)
         if record is None:
             return []
-        oldest = max(time, _unpack_from(record, len(record) - _SIZE)[0]) - self._findtime
-        return [entry for entry in _ENTRY.iter_unpack(record) if entry[0] > oldest]
+        entries = list(_ENTRY.iter_unpack(record))
+        oldest = max(time, entries[-1][0]) - self._findtime
+        if entries[0][0] > oldest:
+            return entries
+        return [entry for entry in entries if entry[0] > oldest]
 
     def add(
         self, key: str, time: float, failure: Failure, weight: int = UNIT, what: int = 0
@@ -165,13 +168,38 @@ class Tracker:
                 record = self._cut(key, record, _unpack_from(record)[0])
             records[key] = record
             total = sum(array("H", record)[_WEIGHT::_SHORTS])
+        self._note(key, time, failure)
+        return total
+
+    def add_to(
+        self,
+        entries: Sequence[Entry],
+        key: str,
+        time: float,
+        failure: Failure,
+        weight: int,
+        what: int,
+    ) -> None:
+        """Count a failure on top of those that ``look`` gave for it a moment ago."""
+        record = self._records.get(key, b"")
+        size = len(record)
+        fits = len(entries) * _SIZE == size < self._max_size
+        if not fits or (size and time < entries[-1][0]):
+            self.add(key, time, failure, weight, what)
+            return
+        if size:
+            del self._records[key]
+        self._records[key] = record + _pack(time, what, weight)
+        self._note(key, time, failure)
+
+    def _note(self, key: str, time: float, failure: Failure) -> None:
+        """See to what else a failure that was counted needs."""
         self._dirty.add(key)
         if self._max_evidence:
             self._keep(key, time, failure)
         while len(self._records) > self._max_subjects:
             self._drop(self._quietest())
             self.dropped += 1
-        return total
 
     def take(self, key: str) -> Tracked:
         """Give all that is known of a subject, whose count starts again."""

@@ -486,3 +486,16 @@ def test_the_recorder_is_a_program(recorder: Recorder) -> None:
     command = Command("asterisk", commands(recorder, ban="x"), FakeClock())
     with pytest.raises(ActionError, match="cannot be run: Permission denied"):
         command.apply([BAN])
+
+
+def test_who_does_not_ask_for_the_user_is_told_of_no_user() -> None:
+    """He would shut out everybody at the address of a telephone with an old password."""
+    user = Subject(SubjectKind.USER_IP, "192.0.2.1", "6003")
+    network = Subject(SubjectKind.NET, "2001:db8::/64")
+    script = build(
+        catalogue.parse("asterisk", "command", {"ban": "/bin/ban {{ ip }}"}), FakeClock()
+    )
+    assert [script.takes(each) for each in (ADDRESS, network, user)] == [True, True, False]
+    of_users = {"ban": "/bin/suspend {{ user }} {{ ip }}"}
+    suspender = build(catalogue.parse("asterisk", "command", of_users), FakeClock())
+    assert [suspender.takes(each) for each in (ADDRESS, user)] == [True, True]
