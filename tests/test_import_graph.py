@@ -73,7 +73,8 @@ MAY_IMPORT = {
     ),
     "adopting": ("control.payloads", "ledger.ledger"),
     "migration": (
-        "config", "actions.catalogue", "actions.declaration", "adopting", "control.payloads",
+        "config", "actions.catalogue", "actions.declaration", "actions.types_message", "adopting",
+        "control.payloads",
         "judging", "ledger",
     ),
     "client": (

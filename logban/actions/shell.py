@@ -93,6 +93,19 @@ class Script:
         return ["/bin/sh", "-c", script]
 
 
+def _interpreter(text: str) -> str:
+    """Name the first program in a script that would read its arguments as commands; "" if none.
+
+    A word behind ``=`` or ``:`` in double quotes, as in ``"service=php"``, is no program.
+    """
+    for found in _INTERPRETER.finditer(text):
+        start = found.start(1) if found[1] else found.start(2)
+        is_data = text[start - 1 : start] in ("=", ":") and text.count('"', 0, start) % 2
+        if not is_data:
+            return found[1] or found[2]
+    return ""
+
+
 class _Scanner:
     """Reads a script from left to right, and knows by what it is quoted at each place.
 
@@ -105,8 +118,7 @@ class _Scanner:
         self._open: list[str] = []
         self._done: list[str] = []
         self._here: list[tuple[str, bool]] = []
-        found = _INTERPRETER.search(text)
-        self._program = (found[1] or found[2]) if found else ""
+        self._program = _interpreter(text)
 
     def run(self) -> str:
         while self._at < len(self._text):
@@ -139,6 +151,9 @@ class _Scanner:
     def _structure(self, rest: str) -> None:
         """Read what opens or closes something, or one character that does not."""
         inside = self._inside
+        if rest.startswith("<<<"):  # one word, and no document
+            self._plain(3)
+            return
         for opening in ("$((", "$("):
             if rest.startswith(opening):
                 self._open.append(opening)

@@ -10,6 +10,7 @@ from typing import Final
 from logban.actions import catalogue
 from logban.actions.catalogue import Place
 from logban.actions.declaration import ActionSpec, ParameterError, UnknownAction
+from logban.actions.types_message import EMAIL
 from logban.config.parameters import Selection
 from logban.migration.report import Note
 from logban.migration.writing import selected
@@ -34,11 +35,13 @@ _SMTP: Final = {"host": "smtp", "sender": "sender", "sendername": "sendername", 
 class Translated:
     """A jail's actions as they are to be written, and what is to be said of them.
 
+    ``bans`` says that one of them keeps somebody out, or may.
     ``lost`` are actions that can't be had, ``changed`` what is otherwise, ``remarks`` parameters
     that are not followed and change nothing that anybody would miss.
     """
 
     lines: list[str] = field(default_factory=list)
+    bans: bool = False
     lost: list[Note] = field(default_factory=list)
     changed: list[Note] = field(default_factory=list)
     remarks: list[Note] = field(default_factory=list)
@@ -82,6 +85,7 @@ class Translator:
             kind, _ = catalogue.find(selection.name)
         except UnknownAction:
             done.lines.append(selected(selection, self._foreign(jail, selection)))
+            done.bans = True
             return
         if selection.parameters.get("blocktype", "").lower().startswith(_PASSING):
             raise Inverse(selection.name)
@@ -114,6 +118,7 @@ class Translator:
         if remark:
             done.changed.append(Note(f"action {selection.name}", remark))
         done.lines.append(selected(replace(selection, parameters=kept)))
+        done.bans = done.bans or kind is not EMAIL
 
     def _parsed(self, jail: str, name: str, kept: dict[str, str], done: Translated) -> ActionSpec:
         """Read an action; a parameter that can't be followed is taken out of ``kept``."""

@@ -143,6 +143,9 @@ class Drafter:
         draft.lost.extend(done.lost)
         draft.changed.extend(done.changed)
         draft.remarks.extend(done.remarks)
+        if done.lines and done.lost and not done.bans:
+            why = "none that is left keeps anybody out; add one, for instance nftables"
+            draft.changed.append(Note("action", why))
         return tuple(done.lines)
 
 

@@ -45,6 +45,7 @@ def said(text: str, **variables: str) -> str:
         ("# don't\necho <matches>", f'# don\'t\necho "{LINES}"'),
         ("cat <<E\n<matches>\nE\necho <F-USER>", f'cat <<E\n{LINES}\nE\necho "{USER}"'),
         ("case x in a) echo <matches>;; esac", f'case x in a) echo "{LINES}";; esac'),
+        ("cat <<<word <matches>", f'cat <<<word "{LINES}"'),
         ("sort <in >out <other>", "sort <in >out <other>"),
         ("echo a<br>b<sp>c", "echo a\nb c"),
     ],
@@ -78,7 +79,14 @@ def test_what_cannot_be_safe_is_refused(text: str, reason: str) -> None:
         translate(text)
 
 
+@pytest.mark.parametrize("text", ["CMD=perl; $CMD -e <matches>", '"perl" -e "<matches>"'])
+def test_a_program_by_another_road_is_found(text: str) -> None:
+    with pytest.raises(ValueError, match="perl would take"):
+        translate(text)
+
+
 def test_a_word_of_a_sentence_is_no_program() -> None:
+    assert translate('curl --data "service=php" "<matches>"').endswith(f'"{LINES}"')
     assert translate('echo "banned at <matches>, watch it"').startswith("echo")
 
 

@@ -272,12 +272,20 @@ def test_an_action_of_the_admins_own_comes_along(stock: Path, shipped: Path) -> 
     told = said(prepared, "sshd")
     assert "action unsafe: action 'unsafe', actionban: <matches> is written by attackers" in told
     assert "action none: there is no action 'none', here or in action.d" in told
+    assert "none that is left" not in told
     (action,) = load(shipped).jails["sshd"].actions
     assert action.written == "mine"
     script = action.parameters["ban"]
     assert isinstance(script, Script)
     assert script.inet == "/usr/bin/y add ${LOGBAN_IP}"
     assert not (shipped / "actions.d" / "unsafe.conf").exists()
+
+
+def test_a_jail_that_only_writes_mails_now_is_told(stock: Path, shipped: Path) -> None:
+    jail(stock, "[sshd]\naction = none\n    sendmail[dest=noc@example.org]\n")
+    assert "action: none that is left keeps anybody out" in said(imported(stock, shipped), "sshd")
+    jail(stock, "[sshd]\naction = sendmail[dest=noc@example.org]\n")
+    assert "none that is left" not in said(imported(stock, shipped), "sshd")
 
 
 def test_a_change_of_fail2bans_own_action_is_told(stock: Path, shipped: Path) -> None:
