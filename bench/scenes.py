@@ -144,8 +144,7 @@ def beginnings(scene: Scene) -> dict[str, float]:
 
 def main() -> None:
     """Print the table."""
-    print("| scene | logban | fail2ban |")
-    print("| --- | --- | --- |")
+    rows: dict[tuple[str, str, str], list[str]] = {}
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "full"
         for scene in SCENES:
@@ -156,7 +155,12 @@ def main() -> None:
             other = (
                 "no filter" if scene.jail == "kamailio" else told(scene, by_fail2ban(path), began)
             )
-            print(f"| {scene.name} | {logban} | {other} |")
+            name, _, program = scene.name.rpartition(" (")
+            rows.setdefault((name, logban, other), []).append(program.removesuffix(")"))
+    print("| scene | logban | fail2ban |")
+    print("| --- | --- | --- |")
+    for (name, logban, other), programs in rows.items():
+        print(f"| {name} ({', '.join(programs)}) | {logban} | {other} |")
 
 
 if __name__ == "__main__":
