@@ -25,6 +25,7 @@ from logban.config.parameters import Selection
 from logban.config.problem import Severity
 from logban.config.settings import MANUAL, Configuration, JailSettings
 from logban.config.strays import judge_stray
+from logban.config.table import INCREMENT
 from logban.durations import format_duration
 from logban.migration.actions import Translator
 from logban.migration.copies import OTHERWISE, Copier
@@ -129,6 +130,8 @@ class _Attempt:
                 self.drafts.append(draft)
                 if draft.refused is None:
                     known = each.name in self._known and each.name != MANUAL
+                    if known:  # what is written over logban's own jail must not grow by that one's
+                        draft.values.setdefault(INCREMENT.name, ("no",))
                     self._add(each.name, ".local" if known else ".conf", draft)
 
     def _foreign(self, jail: str, selection: Selection) -> str:

@@ -64,6 +64,16 @@ def test_a_telephone_system_goes_over_to_what_is_installed(freepbx: Path, instal
     assert {each.state for each in imported(freepbx, installed).plan.states()} == {FileState.SAME}
 
 
+def test_a_jail_over_one_of_logbans_own_bans_as_it_did(stock: Path, shipped: Path) -> None:
+    jail(stock, "[asterisk]\nenabled = true\n")
+    assert load(shipped).jails["asterisk"].growth is not None
+    imported(stock, shipped)
+    asterisk = load(shipped).jails["asterisk"]
+    assert (asterisk.maxretry, asterisk.findtime, asterisk.bantime) == (10, 600.0, 600.0)
+    assert (asterisk.growth, asterisk.scrutiny) == (None, None)
+    assert [path.pattern for path in asterisk.log_paths] == ["/var/log/asterisk/messages"]
+
+
 def test_a_second_import_changes_nothing(freepbx: Path, shipped: Path) -> None:
     first = prepare(freepbx, shipped)
     assert {each.state for each in first.plan.states()} == {FileState.NEW}
