@@ -30,6 +30,7 @@ from logban.proxies import Proxies
 from logban.views import Views, alarm, length_of, past_ban, prospects, unmatched, verified
 
 HISTORY_SHOWN = 20
+SHOWN_AT_ONCE = 500
 
 
 class DaemonService:
@@ -96,7 +97,7 @@ class DaemonService:
         if name in daemon.configuration.failed:
             return payloads.JailDetail(now, self._views.failed_jail(name), ())
         jail = self._jail(name)
-        bans = tuple(self._views.ban(ban, now) for ban in daemon.ledger.active(name))
+        bans = await self._shown(list(daemon.ledger.active(name)), now)
         return payloads.JailDetail(now, self._views.jail(jail), bans)
 
     async def banned(self, jail: str | None, subjects: Sequence[Subject] | None) -> payloads.Banned:
@@ -110,9 +111,15 @@ class DaemonService:
         if subjects is not None:
             missing = [asked for asked in subjects if not any(_holds(ban, asked) for ban in bans)]
             bans = [ban for ban in bans if any(_holds(ban, asked) for asked in subjects)]
-        return payloads.Banned(
-            now, tuple(self._views.ban(ban, now) for ban in bans), tuple(missing)
-        )
+        return payloads.Banned(now, await self._shown(bans, now), tuple(missing))
+
+    async def _shown(self, bans: Sequence[Ban], now: float) -> tuple[payloads.BanView, ...]:
+        """Show bans; the loop's other work goes on where there are many."""
+        shown: list[payloads.BanView] = []
+        for start in range(0, len(bans), SHOWN_AT_ONCE):
+            shown += [self._views.ban(ban, now) for ban in bans[start : start + SHOWN_AT_ONCE]]
+            await asyncio.sleep(0)
+        return tuple(shown)
 
     async def ban(
         self,

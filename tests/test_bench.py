@@ -46,3 +46,11 @@ def test_the_judging_benchmark_runs() -> None:
     rows = [line.split() for line in printed.splitlines()]
     assert [row[0] for row in rows[:4]] == ["flood", "scan", "spray", "mixed"]
     assert all(float(row[0]) < 260 for row in rows[4:])
+
+
+def test_the_benchmark_of_enforcing_runs() -> None:
+    command = [sys.executable, str(ROOT / "bench" / "enforcing.py"), "--smoke"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    told = [line for line in printed.splitlines() if line.startswith("500 bans")]
+    assert [line.endswith("; 500 in the kernel") for line in told] == [True, True]
+    assert printed.count("p99") == 2

@@ -182,8 +182,9 @@ class Store:
             " WHERE ended > (SELECT max(ended) FROM bans) - ?",
             (LATE,),
         )
+        active = {row[0]: _ban(row) for row in rows}
         return Stored(
-            active=tuple(_ban(row) for row in rows),
+            active=tuple(active.values()),
             ended=tuple(_ban(row) for row in ended),
             floors={
                 _subject(kind, network, user): time
@@ -203,7 +204,7 @@ class Store:
                 Position(os.fsdecode(path), device, inode % 2**64, *rest)
                 for path, device, inode, *rest in self._query("SELECT * FROM positions")
             ),
-            offences=self._offences(),
+            offences=self._offences(active),
         )
 
     def commit(self, checkpoint: Checkpoint) -> None:
@@ -245,17 +246,24 @@ class Store:
             raise _kind(error)(f"the ledger {self.path} can't be written: {error}") from error
         return cursor.rowcount
 
-    def _offences(self) -> tuple[Offence, ...]:
-        """Give the newest bans that count, in the order in which they were laid."""
+    def _offences(self, active: Mapping[int, Ban]) -> tuple[Offence, ...]:
+        """Give the newest bans that count, in the order in which they were laid.
+
+        ``active`` are those in force by their number; they are not read a second time.
+        """
         rows = self._query(
-            "SELECT jail, kind, network, user, time, until, ended FROM bans WHERE offence > 0"
-            " ORDER BY id DESC LIMIT ?",
+            "SELECT id, jail, kind, network, user, time, until, ended FROM bans"
+            " WHERE offence > 0 AND ended IS NOT NULL ORDER BY id DESC LIMIT ?",
             (MAX_OFFENCES,),
         )
-        return tuple(
-            Offence(jail, _subject(kind, network, user), time, _end_of(until, ended))
-            for jail, kind, network, user, time, until, ended in reversed(rows)
-        )
+        offences = {
+            number: Offence(jail, _subject(kind, network, user), time, _end_of(until, ended))
+            for number, jail, kind, network, user, time, until, ended in rows
+        }
+        for number, ban in active.items():
+            if ban.offence:
+                offences[number] = Offence(ban.jail, ban.subject, ban.time, ban.until)
+        return tuple(offences[number] for number in sorted(offences)[-MAX_OFFENCES:])
 
     def _evidence(self, ban: int) -> Iterator[Evidence]:
         query = "SELECT time, rule, line, source FROM evidence WHERE ban = ? ORDER BY rowid"
@@ -360,6 +368,8 @@ def _file(position: Position) -> tuple[bytes, int, int]:
 
 def _storable(text: str) -> str:
     """Write out the half characters that undecodable bytes become: SQLite refuses them."""
+    if text.isascii():
+        return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
