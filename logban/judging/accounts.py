@@ -12,6 +12,8 @@ import zlib
 from struct import Struct
 from typing import Final
 
+from logban.judging.surplus import surplus
+
 MAX_ACCOUNTS: Final = 20_000
 
 _HASH: Final = Struct("<I")
@@ -71,15 +73,15 @@ class Accounts:
         self._dirty.add(user)
         if len(record) > self._enough * _SIZE:
             self._protected[user] = time + self._protect_for
-            if len(self._protected) > self._max_accounts:
-                del self._protected[next(iter(self._protected))]
+            for first in surplus(self._protected, self._max_accounts):
+                del self._protected[first]
+                self._dirty.add(first)
                 self.dropped += 1
             return True
         self._records[user] = record
-        if len(self._records) > self._max_accounts:
-            oldest = next(iter(self._records))
-            del self._records[oldest]
-            self._dirty.add(oldest)
+        for quietest in surplus(self._records, self._max_accounts):
+            del self._records[quietest]
+            self._dirty.add(quietest)
             self.dropped += 1
         return False
 

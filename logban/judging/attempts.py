@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from logban.judging.surplus import surplus
 from logban.model import CanonicalAddress, Failure
 
 SPAN: Final = 1.0
@@ -148,8 +149,8 @@ class Attempts:
         known = of_address.pop(failure.address, None)
         if known is None:
             of_address[failure.address] = _attempt(failure, time, values)
-            if len(of_address) > self._max_addresses:
-                del of_address[next(iter(of_address))]
+            for oldest in surplus(of_address, self._max_addresses):
+                del of_address[oldest]
             return False
         if isinstance(known, _Attempt):
             known = _Open(known)

@@ -24,6 +24,7 @@ from logban.judging.networks import Networks
 from logban.judging.places import around, network_of, pair_key, subject_of
 from logban.judging.policy import Policy
 from logban.judging.slow import SlowCounts
+from logban.judging.surplus import surplus
 from logban.judging.tracker import UNIT, Entry, Tracked, Tracker
 from logban.judging.trust import Trust
 from logban.judging.weights import (
@@ -311,8 +312,8 @@ class Charging:
             )
             self._notice(subject_of(place), failure, time, text, count)
         self._forged[place] = (start, count, told)
-        if len(self._forged) > MAX_FORGED:
-            del self._forged[next(iter(self._forged))]
+        for oldest in surplus(self._forged, MAX_FORGED):
+            del self._forged[oldest]
 
     def _is_burst(self, failure: Failure, time: float, place: str, user: str) -> bool:
         """Count a failure of another user, and tell whether so many come of no telephone."""
@@ -320,8 +321,8 @@ class Charging:
         if self._count_pair(failure, time, place, user) > BURST:
             self._bursts.pop(key, None)
             self._bursts[key] = time + BURST_WITHIN
-            if len(self._bursts) > MAX_BURSTS:
-                del self._bursts[next(iter(self._bursts))]
+            for oldest in surplus(self._bursts, MAX_BURSTS):
+                del self._bursts[oldest]
         return self._bursts.get(key, time) > time
 
     # A stranger's place

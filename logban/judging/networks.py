@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from logban.judging.surplus import surplus
+
 MAX_NETWORKS: Final = 20_000
 
 
@@ -45,8 +47,8 @@ class Networks:
             known.start = time
         self._networks[network] = known
         known.places |= 1 << part
-        if len(self._networks) > self._max_networks:
-            del self._networks[next(iter(self._networks))]
+        for quietest in surplus(self._networks, self._max_networks):
+            del self._networks[quietest]
             self.dropped += 1
         return (known.places | known.before).bit_count()
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Final
 
+from logban.judging.surplus import surplus
+
 _RECORD: Final = Struct("<ddQ")
 
 NEW_NAME: Final = 1.5
@@ -56,8 +58,8 @@ class SlowCounts:
         bit = 1 << (what & 63)
         value += 1.0 if names & bit else NEW_NAME
         self._records[key] = _RECORD.pack(time, value, names | bit)
-        if len(self._records) > self._max_subjects:
-            del self._records[next(iter(self._records))]
+        for quietest in surplus(self._records, self._max_subjects):
+            del self._records[quietest]
             self.dropped += 1
 
     def value(self, key: str, time: float) -> float:

@@ -16,10 +16,12 @@ import json
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from struct import Struct
 from typing import Final
 
 from logban.judging.slow import SlowCounts
+from logban.judging.surplus import surplus
 from logban.judging.weights import tried, what_of
 from logban.model import CanonicalAddress, Evidence, Failure
 
@@ -197,9 +199,11 @@ class Tracker:
         self._dirty.add(key)
         if self._max_evidence:
             self._keep(key, time, failure)
-        while len(self._records) > self._max_subjects:
-            self._drop(self._quietest())
-            self.dropped += 1
+        if len(self._records) > self._max_subjects:
+            self._sort()
+            for quietest in surplus(self._records, self._max_subjects):
+                self._drop(quietest)
+                self.dropped += 1
 
     def take(self, key: str) -> Tracked:
         """Give all that is known of a subject, whose count starts again."""
@@ -254,13 +258,15 @@ class Tracker:
 
     def forget_older(self, time: float) -> None:
         """Drop what has been in the window and is not after ``time``."""
-        while self._records:
-            key = self._quietest()
-            record = self._records[key]
+        self._sort()
+        old = []
+        for key, record in self._records.items():
             if _unpack_from(record, len(record) - _SIZE)[0] > time:
                 break
+            old.append(key)
+        for key in old:
             if self._slow is not None:
-                self._cut(key, record, time)
+                self._cut(key, self._records[key], time)
             self._drop(key)
 
     def forget_faded(self, time: float) -> None:
@@ -350,11 +356,12 @@ class Tracker:
                 del kept[0]
                 return
         self._lines += 1
-        while self._lines > MAX_LINES_KEPT:
-            oldest = next(iter(self._evidence))
-            self._lines -= len(self._evidence.pop(oldest))
+        if self._lines > MAX_LINES_KEPT:
+            for oldest in list(islice(self._evidence, 1 + len(self._evidence) // 10)):
+                self._lines -= len(self._evidence.pop(oldest))
 
-    def _quietest(self) -> str:
+    def _sort(self) -> None:
+        """Put those first who have been quiet the longest, after some came in another order."""
         if not self._in_order:
             self._records = dict(
                 sorted(
@@ -363,7 +370,6 @@ class Tracker:
                 )
             )
             self._in_order = True
-        return next(iter(self._records))
 
     def _drop(self, key: str) -> None:
         del self._records[key]

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from logban.judging.places import around, subject_of
+from logban.judging.surplus import surplus
 from logban.model import Subject
 
 TRUST_FOR: Final = 6 * 3600.0
@@ -152,11 +153,11 @@ class Trust:
             pair.failed, pair.told = 0, False
             self._users.pop(user, None)
             self._users[user] = time
-            if len(self._users) > self._max_places:
-                del self._users[next(iter(self._users))]
+            for oldest in surplus(self._users, self._max_places):
+                del self._users[oldest]
         self._dirty.add(place)
-        if len(self._places) > self._max_places:
-            self._leave(next(iter(self._places)))
+        for quietest in surplus(self._places, self._max_places):
+            self._leave(quietest)
             self.dropped += 1
 
     def fail(self, place: str, user: str) -> Pair:
