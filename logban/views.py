@@ -150,7 +150,9 @@ class Views:
         able = [worker for worker in enforcers if worker.takes(ban.subject)]
         in_force = all(worker.holds(ban.subject) for worker in able) and bool(able)
         names = tuple(worker.spec.written for worker in able)
-        return BanView.of(ban, now, in_force if enforcers else None, names)
+        # Of a user, no packet filter keeps anybody out: that he is reported is all there is to it.
+        is_enforced = bool(able) or bool(enforcers and not ban.subject.user)
+        return BanView.of(ban, now, in_force if is_enforced else None, names)
 
     def exemption(self, allowed: Allowed) -> payloads.AllowEntry:
         """Show an exemption made by hand."""

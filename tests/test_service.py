@@ -17,6 +17,7 @@ from logban.control.service import Forever
 from logban.errors import ConfigurationError, UnknownName, UsageError
 from logban.model import Subject
 from logban.service import DaemonService
+from logban.testing.actions import FakeEnforcer
 from logban.testing.lines import wrong_password
 from logban.testing.machine import BAD, NOW, OTHER, Machine, until
 
@@ -113,6 +114,20 @@ def test_jails_that_are_not_there(machine: Machine) -> None:
                     await service.unban([WHO], name)
                 with pytest.raises(UnknownName):
                     await service.allow_list(name)
+
+    once(story)
+
+
+def test_a_user_whom_no_action_keeps_out_is_not_listed_as_not_in_force(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeEnforcer, "takes", lambda _, subject: not subject.user, raising=False)
+
+    async def story() -> None:
+        async with serving(machine) as service:
+            user = Subject.from_json({"kind": "user-ip", "user": "6003", "ip": OTHER})
+            placed = await service.ban([user, WHO], "pbx", None, "")
+            assert {view.subject: view.in_force for view in placed.bans} == {user: None, WHO: True}
 
     once(story)
 

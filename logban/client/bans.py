@@ -51,7 +51,7 @@ def force(ban: BanView) -> Text:
     """Give whether a ban is in force, and what holds it."""
     names = ", ".join(ban.actions)
     if ban.in_force is None:
-        return names
+        return names or ("reported only" if ban.subject.user else "")
     if ban.in_force:
         return Cell(names or "yes", "green")
     return Cell(f"not yet ({names})" if names else "not yet", "yellow")

@@ -68,12 +68,20 @@ def test_bans_whose_force_nobody_knows_and_enforcers_that_lag_are_told(run, daem
         replace(scanner, subject=ip("203.0.113.1"), in_force=False),
         replace(scanner, subject=ip("203.0.113.2"), origin=BanOrigin.HAND, actions=()),
         replace(scanner, subject=ip("203.0.113.3"), reason="a feed"),
+        replace(
+            scanner,
+            subject=Subject(SubjectKind.USER_IP, "203.0.113.4", "207"),
+            in_force=None,
+            actions=(),
+        ),
     )
     lines = run("banned").stdout.splitlines()
     assert lines[1].endswith("wrong-password")
     assert lines[2].endswith("wrong-password  not yet (nftables)")
     assert lines[3].endswith("by hand         yes")
     assert lines[4].endswith("a feed          nftables")
+    assert lines[5].startswith("207@203.0.113.4 ")
+    assert lines[5].endswith("wrong-password  reported only")
 
 
 def test_nobody_banned_is_told(run, daemon):
