@@ -286,6 +286,8 @@ class Command:
         }
         if isinstance(line, Script):
             environment |= _of_script(values, fields)
+            if "LOGBAN_FQ_HOSTNAME" in argv[-1]:  # which may ask name servers, so only where needed
+                environment["LOGBAN_FQ_HOSTNAME"] = socket.getfqdn()
         try:
             finished = process.run(
                 argv, timeout=self._timeout, limit=_OUTPUT, environment=environment
@@ -332,7 +334,6 @@ def _of_script(values: Mapping[str, object], fields: Mapping[str, str]) -> dict[
     lines = str(values.get("lines", ""))
     told = {
         "LOGBAN_IP_REV": _reversed(address),
-        "LOGBAN_FQ_HOSTNAME": socket.getfqdn(),
         "LOGBAN_SH_HOSTNAME": socket.gethostname(),
         "LOGBAN_LINES": _disarmed(lines),
     }

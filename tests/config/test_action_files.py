@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +93,17 @@ def test_a_restored_ban_is_lifted_first_and_is_in_force_once(folder: Path) -> No
         "start set6 pbx",
         "-198.51.100.7 inet ",
         "set4 198.51.100.7 5 660 1 1  ",
+    ]
+
+
+def test_a_script_is_told_of_the_host_and_of_the_address_backwards(folder: Path) -> None:
+    command = made(folder, actionban="echo <fq-hostname> <sh-hostname> <ip-rev>x >> <out>")
+    command.prepare()
+    command.apply([BAN, BAN6])
+    host = f"{socket.getfqdn()} {socket.gethostname()}"
+    assert written(folder)[1::2] == [
+        f"{host} 7.100.51.198.x",
+        f"{host} 7.{'0.' * 23}8.b.d.0.1.0.0.2.x",
     ]
 
 
