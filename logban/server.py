@@ -10,7 +10,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+import time
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -131,11 +133,14 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     if opened.notice:
         log.error("%s", opened.notice)
     daemon = Daemon(configuration, opened, world)
-    service = DaemonService(daemon, lambda: load(options.config))
+    manager = ServiceManager.of(os.environ, os.getpid())
+    has_begun = asyncio.Event()
+    service = DaemonService(
+        daemon, lambda: load(options.config), lambda: _telling_of_reload(manager, has_begun)
+    )
     control = ControlServer(
         options.socket, service, operators=lambda: daemon.configuration.server.operators
     )
-    manager = ServiceManager.of(os.environ, os.getpid())
     background: set[asyncio.Task[None]] = set()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -147,7 +152,7 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
         # Whoever asks is answered from a ledger that is whole: at the start and at the end.
         await control.start()
         _keep(background, supervise(service.watch.run, daemon.clock))
-        _keep(background, _tell_how_it_is(daemon, service, manager))
+        _keep(background, _tell_how_it_is(daemon, service, manager, has_begun))
         if manager.watchdog_seconds is not None:
             _keep(background, _tell_alive(manager, manager.watchdog_seconds / 2))
 
@@ -188,7 +193,22 @@ def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[object, object, None])
     task.add_done_callback(tasks.discard)
 
 
-async def _tell_how_it_is(daemon: Daemon, service: DaemonService, manager: ServiceManager) -> None:
+@contextmanager
+def _telling_of_reload(manager: ServiceManager, has_begun: asyncio.Event) -> Iterator[None]:
+    """Tell the service manager of a reload, as Type=notify-reload has it; not before the start."""
+    if not has_begun.is_set():
+        yield
+        return
+    manager.reloading(time.monotonic())
+    try:
+        yield
+    finally:
+        manager.ready()
+
+
+async def _tell_how_it_is(
+    daemon: Daemon, service: DaemonService, manager: ServiceManager, has_begun: asyncio.Event
+) -> None:
     """Tell the service manager of the start once the bans are in force, or can't be soon.
 
     Afterwards keep the line that it shows true.
@@ -196,6 +216,7 @@ async def _tell_how_it_is(daemon: Daemon, service: DaemonService, manager: Servi
     good = await daemon.jails.in_force()
     told = _status(daemon, service)
     manager.ready(told if good else f"{told}; not all actions work: logban-client status")
+    has_begun.set()
     while True:
         await asyncio.sleep(STATUS_EVERY)
         now = _status(daemon, service)

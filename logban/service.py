@@ -8,7 +8,7 @@ import difflib
 import ipaddress
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import logban
 from logban.actions.declaration import ActionSpec
@@ -36,8 +36,17 @@ SHOWN_AT_ONCE = 500
 class DaemonService:
     """The daemon as its admin sees it; see :class:`logban.control.service.Service`."""
 
-    def __init__(self, daemon: Daemon, load: Callable[[], Configuration]) -> None:
-        """``load`` reads the configuration anew; it raises where nothing can be read at all."""
+    def __init__(
+        self,
+        daemon: Daemon,
+        load: Callable[[], Configuration],
+        reloading: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """``load`` reads the configuration anew; it raises where nothing can be read at all.
+
+        ``reloading`` is entered for as long as a reload takes.
+        """
+        self._reloading = reloading
         self._daemon = daemon
         self._views = Views(daemon)
         self._load = load
@@ -260,6 +269,10 @@ class DaemonService:
 
     async def reload(self) -> payloads.Reloaded:
         """Read the configuration anew; ConfigurationError leaves the running one in place."""
+        with self._reloading():
+            return await self._go_over()
+
+    async def _go_over(self) -> payloads.Reloaded:
         new = self._load()
         broken = [str(problem) for problem in new.problems() if problem.severity is Severity.ERROR]
         if broken:

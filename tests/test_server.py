@@ -129,6 +129,8 @@ def test_the_service_manager_is_told_how_it_is(
             hear("STATUS=2 jails, 1 bans; critical: ")
             (folder / "jails.d/bad.conf").unlink()
             ask(at, Request("reload"))
+            hear("RELOADING=1\nMONOTONIC_USEC=")
+            hear("READY=1")
             assert ask(at, Request("health"))["alarms"] == []
             while "critical" in told[-1]:
                 told.append(manager.recv(4096).decode())

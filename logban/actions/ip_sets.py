@@ -71,6 +71,16 @@ class Sets:
                 raise
         return None
 
+    def count(self, name: str) -> int:
+        """Give the number of members of a set whose time is not up; Missing if there is no set."""
+        try:
+            for answer in self._socket.list(name, flags=IPSET_FLAG_LIST_HEADER):
+                data = answer.get_attr("IPSET_ATTR_DATA")
+                return int(data.get_attr("IPSET_ATTR_ELEMENTS") or 0)
+        except NetlinkError as error:
+            raise explain(error, name) from error
+        raise Missing(f"there is no ipset {name}")
+
     def put(self, name: str, version: int, timeouts: Mapping[str, int]) -> None:
         """Add networks with their timeouts in seconds (0: none), or give those there a new one."""
         if len(timeouts) >= _MANY and self._program is not None:

@@ -20,6 +20,7 @@ from logban.model import Ban, Subject, SubjectKind
 _LOG = logging.getLogger(__name__)
 _VERSIONS = (4, 6)
 _OWN = "logban-"
+_MARGIN = 2.0  # seconds: an ipset counts whole ones
 # A chain's name has at most 28 characters; a set's 31, and two of them are "-4" or "-6".
 _NAME_LIMIT = 28 - len(_OWN)
 
@@ -42,6 +43,9 @@ class Iptables:
     is all that an ipset can count; the daemon's next comparison lays it on again.
     """
 
+    check_every = 0.5
+    """Seconds between two looks: nobody tells of what is done to an ipset or a chain."""
+
     def __init__(self, name: str, traffic: Traffic, size: int, clock: Clock) -> None:
         self._name = name
         self._traffic = traffic
@@ -50,6 +54,9 @@ class Iptables:
         self._sets: Sets | None = None
         self._shapes: dict[int, tuple[bytes, ...]] = {}
         self._has_told = False
+        # The members of each set after we last did something to it, and the last end of them all.
+        self._counts: dict[int, int] = {}
+        self._ends: dict[int, float] = {}
         self.unenforceable = 0
 
     def prepare(self) -> None:
@@ -83,6 +90,9 @@ class Iptables:
                 nets[f"{address}/{prefix.length}"] = self._timeout(left)
         for version, nets in timeouts.items():
             sets.put(set_of(self._name, version), version, nets)
+            longest = self._clock.now() + max(left or LONGEST for left in nets.values())
+            self._ends[version] = max(self._ends.get(version, 0.0), longest)
+            self._counts[version] = sets.count(set_of(self._name, version))
 
     def takes(self, subject: Subject) -> bool:
         """Tell whether an ipset can keep a ban on this subject: not one on a user."""
@@ -99,6 +109,7 @@ class Iptables:
         for version, gone in nets.items():
             try:
                 sets.take(set_of(self._name, version), version, gone)
+                self._counts[version] = sets.count(set_of(self._name, version))
             except Missing:
                 continue
 
@@ -109,18 +120,36 @@ class Iptables:
         that the sets hold can be relied on.
         """
         sets = self._opened()
-        chain = chain_of(self._name)
         found: dict[Subject, float | None] = {}
         for version in _VERSIONS:
-            if Chains(version).shape(chain) != self._shapes[version]:
-                raise Missing(
-                    f"chain {chain} in the raw table of IPv{version}, or the jump to it, is gone "
-                    "or was changed by somebody else"
-                )
+            self._check_chain(version)
             now = self._clock.now()
             for net, left in sets.members(set_of(self._name, version)):
                 found[subject_named(net)] = now + left if left else None
         return found
+
+    def check(self) -> None:
+        """Look whether chains and sets are there; Missing if not, or if a set was emptied.
+
+        That a single member was deleted by hand is seen by the next comparison.
+        """
+        sets = self._opened()
+        now = self._clock.now()
+        for version in _VERSIONS:
+            self._check_chain(version)
+            count = sets.count(set_of(self._name, version))
+            lasting = self._ends.get(version, 0.0) > now + _MARGIN
+            if not count and self._counts.get(version) and lasting:
+                raise Missing(f"ipset {set_of(self._name, version)} was emptied by somebody else")
+            self._counts[version] = count
+
+    def _check_chain(self, version: int) -> None:
+        chain = chain_of(self._name)
+        if Chains(version).shape(chain) != self._shapes[version]:
+            raise Missing(
+                f"chain {chain} in the raw table of IPv{version}, or the jump to it, is gone "
+                "or was changed by somebody else"
+            )
 
     def close(self) -> None:
         """Close the socket; the bans stay in force."""

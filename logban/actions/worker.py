@@ -167,6 +167,8 @@ class EnforcerWorker(Worker):
         if found is None:
             raise ActionError("what is in force can't be read there")
         difference = compare(self.spec.jail, wanted, found, self._clock.now())
+        if self._spares_strangers:
+            difference = difference.sparing({})
         return difference.without(before).without(self._pending)
 
     def wanted_here(self) -> int:

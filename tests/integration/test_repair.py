@@ -14,6 +14,7 @@ from logban.testing.running import RunningServer
 
 Jail = Callable[..., None]
 OTHER = "203.0.113.50"
+OTHERS = "192.0.2.99"
 BAD6_64 = "2001:db8:66::"
 
 
@@ -65,8 +66,10 @@ def test_verify_tells_and_repairs(
     jail(action="iptables")
     server.start()
     ban_three(server, log)
+    network.host.run(["ipset", "add", "logban-pbx-4", OTHERS])
     done = server.client("verify", "--json")
-    assert done.code == 0
+    assert done.code == 0, "what is found at the start is left alone until the log has been read"
+    server.wait(lambda: OTHERS not in network.host.run(["ipset", "list", "logban-pbx-4"]))
     assert done.json["actions"][0]["checked"] == 3  # type: ignore[index]  # JSON
     network.host.run(["ipset", "del", "logban-pbx-4", BAD])
     network.host.run(["ipset", "add", "logban-pbx-4", NEIGHBOUR])
@@ -81,24 +84,34 @@ def test_verify_tells_and_repairs(
     assert network.arrives(NEIGHBOUR)
 
 
-def test_the_next_ban_brings_an_ipset_back(
-    network: Network, server: RunningServer, log: LogFile, jail: Jail
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        ["iptables-legacy -t raw -F", "iptables-legacy -t raw -X", "ipset destroy logban-pbx-4"],
+        ["iptables-legacy -t raw -D PREROUTING -j logban-pbx"],
+        ["iptables-legacy -t raw -F logban-pbx"],
+        ["ipset flush logban-pbx-4"],
+    ],
+)
+def test_what_others_do_to_ipset_and_iptables_is_repaired_soon(
+    breaks: list[str],
+    network: Network,
+    server: RunningServer,
+    log: LogFile,
+    jail: Jail,
+    figures: list[str],
 ) -> None:
     jail(action="iptables")
     server.start()
     ban_three(server, log)
-    for command in (
-        "iptables-legacy -t raw -F",
-        "iptables-legacy -t raw -X",
-        "ipset destroy logban-pbx-4",
-    ):
+    for command in breaks:
         network.host.run(command.split())
-    assert network.arrives(BAD)
-    log.fail(NEIGHBOUR, 5)
-    server.wait(lambda: "3 bans were not in force" in server.log)
-    server.ban_of(NEIGHBOUR)
-    for source in (BAD, BAD6, NEIGHBOUR):
-        assert not network.arrives(source)
+    begun = time.monotonic()
+    assert network.is_dropped_within(BAD, 30)  # half of the seconds to the next comparison
+    took = time.monotonic() - begun
+    figures.append(f"all bans back after {breaks[0]!r}: {1000 * took:.0f} ms")
+    server.wait(lambda: "[pbx] iptables: repaired drift" in server.log)
+    assert not network.arrives(BAD6)
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,19 @@ def test_systemd_understands_every_line(unit: Path) -> None:
     assert "ProtectHouse" in verify(unit)
 
 
+def test_the_bans_are_restored_before_the_network(package: Package, tmp_path: Path) -> None:
+    text = (package.root / "lib/systemd/system/logban-restore.service").read_text()
+    unit = tmp_path / "logban-restore.service"
+    unit.write_text(re.sub(r"(?<==)(?=/usr/s?bin/logban-)", str(package.root), text))
+    assert verify(unit) == ""
+    assert re.search(r"^Before=.*network-pre\.target", text, re.MULTILINE)
+    assert "/usr/sbin/logban-server --restore-only" in text
+    shared = r"^(User|Group|AmbientCapabilities|CapabilityBoundingSet|Protect\w+|Private\w+)=.*$"
+    bounds = [match[0] for match in re.finditer(shared, text, re.MULTILINE)]
+    assert len(bounds) > 15
+    assert set(bounds) <= set(UNIT.read_text().splitlines()), "they are the daemon's"
+
+
 def test_it_is_exposed_by_no_more_than_2_of_10(unit: Path) -> None:
     words = ["systemd-analyze", "security", "--offline=yes", "--threshold=20", str(unit)]
     done = subprocess.run(words, check=False, capture_output=True, text=True)
