@@ -11,11 +11,22 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Final
 
 UNLIKE: Final = 1.5
 NEAR: Final = 0.8
 """By what a try weighs more, or less."""
+
+ALIKE: Final = 0.8
+"""The similarity from which on a name is near another one."""
+
+MAX_NAMES: Final = 5000
+"""Names that one is compared with; of more, only what is the same is near."""
+
+LEARNED_FROM: Final = 10
+LEARNED: Final = 1.2
+"""Users who have to be known before anything is learned, and what an unlike try weighs then."""
 
 _PATTERN: Final = re.compile(r"[0-9XZN#*]+", re.ASCII)
 _CLASSES: Final = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", "*": r"\*", "#": "#"}
@@ -80,10 +91,27 @@ def _factor(plan: Plan, extension: str) -> float:
     near = set(_neighbours(extension))
     if not plan.names.isdisjoint(near):
         return NEAR
+    if not extension.isdecimal() and _resembles(extension, plan.names):
+        return NEAR
     # Of a pattern there are so many that only what begins alike is near: 7011, and not 101.
     if any(other[0] == extension[0] and plan.has(other) for other in near if other):
         return NEAR
     return UNLIKE
+
+
+def compares_names() -> bool:
+    """Tell whether names that are alike can be told: by the extra `plan`."""
+    return find_spec("rapidfuzz") is not None
+
+
+def _resembles(extension: str, names: frozenset[str]) -> bool:
+    """Tell whether a name is like one that there is; never where rapidfuzz is not installed."""
+    words = [name for name in names if not name.isdecimal()]
+    if not words or len(words) > MAX_NAMES or not compares_names():
+        return False
+    from rapidfuzz import process  # noqa: PLC0415  # an extra, and only for plans with names
+
+    return process.extractOne(extension, words, score_cutoff=100 * ALIKE) is not None
 
 
 def _neighbours(extension: str) -> Iterable[str]:
@@ -99,3 +127,44 @@ def _neighbours(extension: str) -> Iterable[str]:
             yield extension[:at] + digit + extension[at:]
     for at in range(len(extension) - 1):
         yield extension[:at] + extension[at + 1] + extension[at] + extension[at + 2 :]
+
+
+Shape = tuple[int, str]
+"""What extensions of one block have in common: their length and first digit; (0, "") of names."""
+
+
+@lru_cache(maxsize=16384)
+def shape_of(extension: str) -> Shape:
+    """Give the shape of an extension."""
+    if extension.isascii() and extension.isdecimal():
+        return len(extension), extension[0]
+    return 0, ""
+
+
+class Shapes:
+    """The shapes of extensions whose users got in: a plan that nobody had to write down."""
+
+    def __init__(self) -> None:
+        self._counts: dict[Shape, int] = {}
+        self._users = 0
+
+    def add(self, extension: str) -> None:
+        """Note one more user."""
+        shape = shape_of(extension)
+        self._counts[shape] = self._counts.get(shape, 0) + 1
+        self._users += 1
+
+    def remove(self, extension: str) -> None:
+        """Note that a user is known no longer."""
+        shape = shape_of(extension)
+        self._users -= 1
+        if self._counts[shape] == 1:
+            del self._counts[shape]
+        else:
+            self._counts[shape] -= 1
+
+    def factor(self, extension: str) -> float:
+        """Say by what a try weighs more that is like no extension that is in use."""
+        if self._users < LEARNED_FROM or shape_of(extension) in self._counts:
+            return 1.0
+        return LEARNED

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from logban.plan import NEAR, UNLIKE, Plan
+from logban.plan import LEARNED, NEAR, UNLIKE, Plan, Shapes, compares_names
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,35 @@ def test_what_is_no_plan(entry: str) -> None:
 def test_a_plan_is_compared_by_what_it_says() -> None:
     assert Plan.parse(["7XX", "201"]) == Plan.parse(["201", "7XX"])
     assert Plan.parse(["7XX"]) != Plan.parse(["8XX"])
+
+
+def test_a_name_that_is_like_another_is_near() -> None:
+    plan = Plan.parse(["reception", "warehouse"])
+    assert plan.factor("recepton") == NEAR
+    assert plan.factor("admin") == UNLIKE
+
+
+def test_without_rapidfuzz_names_are_compared_letter_by_letter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert compares_names()
+    monkeypatch.setattr("logban.plan.find_spec", lambda _: None)
+    assert not compares_names()
+    plan = Plan.parse(["reception2", "warehouse2"])
+    assert plan.factor("recepton2") == UNLIKE
+    assert plan.factor("reception2") == 1.0
+
+
+def test_a_plan_is_learned_from_those_who_get_in() -> None:
+    shapes = Shapes()
+    for number in range(201, 210):
+        shapes.add(str(number))
+    assert shapes.factor("1000") == 1.0  # too few to learn from
+    shapes.add("210")
+    assert shapes.factor("1000") == LEARNED
+    assert shapes.factor("admin") == LEARNED
+    assert shapes.factor("299") == 1.0
+    shapes.add("1001")
+    assert shapes.factor("1000") == 1.0
+    shapes.remove("1001")
+    assert shapes.factor("1000") == LEARNED

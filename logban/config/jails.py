@@ -29,7 +29,7 @@ from logban.config.table import Setting
 from logban.config.text import Text, TextLine, Value, joined, written
 from logban.matching.definition import FilterDefinition
 from logban.model import RECIDIVE, Origin
-from logban.plan import Plan
+from logban.plan import Plan, compares_names
 from logban.scrutiny import Limit, Scrutiny, Style, Unit
 
 T = TypeVar("T")
@@ -306,6 +306,10 @@ class _Reader:
                 why = failure.strerror if isinstance(failure, OSError) else failure
                 message = f"{table.EXTENSIONS.name}: {path}: {why}"
                 self.problems.append(error(self._at(value.origin), message))
+        if not compares_names() and not all(any(map(str.isdigit, entry)) for entry in entries):
+            message = "names among the extensions are compared letter by letter"
+            hint = "install python3-rapidfuzz, or logban[plan], for those that are alike"
+            self.problems.append(warning(self._at(value.origin), message, hint))
         return Plan.parse(entries) if entries else None
 
     def all_actions(self) -> tuple[ActionSpec, ...]:

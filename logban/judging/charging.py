@@ -197,10 +197,10 @@ class Charging:
             number = failure.fields.get("number")
             if number:
                 base *= number_factor(number)
-        elif self._scrutiny.plan is not None and failure.kind in CREDENTIALS:
+        elif failure.kind in CREDENTIALS:
             user = failure.fields.get("user")
             if user:
-                base *= self._scrutiny.plan.factor(user)
+                base *= (self._scrutiny.plan or self.trust.shapes).factor(user)
         return base
 
     def tidy(self, now: float) -> None:

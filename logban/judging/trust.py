@@ -20,6 +20,7 @@ from typing import Final
 from logban.judging.places import around, subject_of
 from logban.judging.surplus import surplus
 from logban.model import Subject
+from logban.plan import Shapes
 
 TRUST_FOR: Final = 6 * 3600.0
 """Seconds of trust that a success earns (sipcheck's figure)."""
@@ -103,6 +104,7 @@ class Trust:
 
     def __init__(self, max_places: int = MAX_PLACES, max_users: int = MAX_USERS) -> None:
         self.dropped = 0
+        self.shapes = Shapes()
         self._max_places = max_places
         self._max_users = max_users
         # In the order of the last success.
@@ -151,10 +153,12 @@ class Trust:
             pair = self._pair(known, user)
             pair.last = max(pair.last, time)
             pair.failed, pair.told = 0, False
-            self._users.pop(user, None)
+            if self._users.pop(user, None) is None:
+                self.shapes.add(user)
             self._users[user] = time
             for oldest in surplus(self._users, self._max_places):
                 del self._users[oldest]
+                self.shapes.remove(oldest)
         self._dirty.add(place)
         for quietest in surplus(self._places, self._max_places):
             self._leave(quietest)
@@ -208,6 +212,8 @@ class Trust:
             self._places[subject.network] = place
             for user, pair in place.users.items():
                 if pair.last > self._users.get(user, _NEVER):
+                    if user not in self._users:
+                        self.shapes.add(user)
                     self._users[user] = pair.last
         self._places = dict(sorted(self._places.items(), key=lambda item: item[1].last))
 
