@@ -171,6 +171,31 @@ def peer_state(draw: Draw) -> str:
     )
 
 
+def ssh_failure(draw: Draw) -> str:
+    """A login by SSH that failed."""
+    user = draw.pick("root", "admin", "test", "ubuntu", "oracle")
+    number, port = draw.number(300, 99999), draw.number(1024, 65535)
+    what = draw.pick(
+        f"Failed password for {user} from {draw.address} port {port} ssh2",
+        f"Failed password for invalid user {user} from {draw.address} port {port} ssh2",
+        f"Invalid user {user} from {draw.address} port {port}",
+    )
+    return f"sshd[{number}]: {what}"
+
+
+def ssh_noise(draw: Draw) -> str:
+    """What else is in a host's authentication log."""
+    user, phone = draw.pick("anna", "ben", "carla"), f"192.0.2.{draw.number(1, 254)}"
+    number, port = draw.number(300, 99999), draw.number(1024, 65535)
+    return draw.pick(
+        f"sshd[{number}]: Received disconnect from {phone} port {port}:11: disconnected by user",
+        f"sshd[{number}]: pam_unix(sshd:session): session opened for user {user} by (uid=0)",
+        f"CRON[{number}]: pam_unix(cron:session): session closed for user {user}",
+        f"sudo: {user} : TTY=pts/0 ; PWD=/home/{user} ; USER=root ; COMMAND=/usr/bin/apt update",
+        f"systemd-logind[{number}]: New session {draw.number(1, 9999)} of user {user}.",
+    )
+
+
 Template = Callable[[Draw], str]
 # Each as often as it is weighty.
 ATTACK: list[Template] = (
@@ -188,6 +213,7 @@ def main() -> int:
     parser.add_argument("--attack", type=float, default=0.01, help="share of attack lines, 0 to 1")
     parser.add_argument("--ips", type=int, default=10_000, help="number of attackers")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sshd", action="store_true", help="a host's auth.log, not Asterisk's")
     parser.add_argument("--truth", type=Path, help="write the attack lines of each address as JSON")
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
@@ -198,14 +224,17 @@ def main() -> int:
     with destination as out:
         for number in range(options.lines):
             draw.when = START + number * SPAN / options.lines
-            templates = NOISE
+            templates = [ssh_noise] if options.sshd else NOISE
             if draw.random.random() < options.attack:
-                templates = ATTACK
+                templates = [ssh_failure] if options.sshd else ATTACK
                 draw.address = draw.pick(*attackers)
                 truth[draw.address] += 1
-            stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(draw.when))
             line = templates[draw.number(0, len(templates) - 1)](draw)
-            out.write(f"[{stamp}] {line}\n")
+            moment = time.gmtime(draw.when)
+            if options.sshd:
+                out.write(f"{time.strftime('%b %d %H:%M:%S', moment)} pbx {line}\n")
+            else:
+                out.write(f"[{time.strftime('%Y-%m-%d %H:%M:%S', moment)}] {line}\n")
     if options.truth:
         options.truth.write_text(json.dumps(truth), encoding="utf-8")
     return 0

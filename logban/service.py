@@ -25,6 +25,7 @@ from logban.jail import Jail
 from logban.judging.exemption_book import is_name
 from logban.judging.exemptions import Exemption
 from logban.ledger.records import Allowed
+from logban.matching.engine.ladder import best_rung
 from logban.model import Ban, Change, Subject, SubjectKind, Verdict, canonical_network
 from logban.proxies import Proxies
 from logban.views import Views, alarm, length_of, past_ban, prospects, unmatched, verified
@@ -84,6 +85,7 @@ class DaemonService:
                 daemon.ledger.is_dirty,
             ),
             alarms=tuple(map(alarm, self.watch.alarms)),
+            engine=best_rung().value,
         )
 
     async def health(self) -> payloads.Health:

@@ -64,7 +64,7 @@ MAY_IMPORT = {
     "proxies": ("actions", "control.payloads"),
     "service": (
         "adopting", "views", "proxies", "daemon", "jail", "health", "control", "config", "judging",
-        "ledger.records", "actions.declaration", "actions.worker",
+        "ledger.records", "actions.declaration", "actions.worker", "matching.engine.ladder",
     ),
     "restoring": ("actions", "config.settings", "ledger.records"),
     "server": (

@@ -8,6 +8,7 @@ import json
 import click
 
 from logban.client.invocation import Invocation, common_options
+from logban.client.offline import program_store
 from logban.client.output import Cell, count, say, table
 from logban.config import load
 from logban.config.problem import Problem, Severity
@@ -15,6 +16,7 @@ from logban.config.settings import Configuration, JailSettings
 from logban.control.protocol import SCHEMA
 from logban.durations import format_duration
 from logban.errors import ConfigurationError
+from logban.matching.engine.ladder import Rung, best_rung
 from logban.matching.matcher import Matcher
 
 
@@ -36,7 +38,7 @@ def command(context: click.Context) -> None:
         _print_jails(configuration)
         for problem in problems:
             _print_problem(problem)
-        _print_ungated(configuration)
+        _print_speed(configuration)
         if not problems:
             say(Cell("all good", "green"))
     context.exit(ConfigurationError.exit_code if broken else 0)
@@ -46,6 +48,7 @@ def _answer(configuration: Configuration, *, good: bool) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "ok": good,
+        "engine": best_rung().value,
         "jails": sorted(configuration.jails),
         "failed": sorted(configuration.failed),
         "disabled": sorted(configuration.disabled),
@@ -85,15 +88,26 @@ def _print_problem(problem: Problem) -> None:
         say("    ", problem.hint)
 
 
-def _print_ungated(configuration: Configuration) -> None:
-    """Name the rules that have to be tried on every line, which costs."""
+def _print_speed(configuration: Configuration) -> None:
+    """Name the engine, and the rules that cost more than others."""
+    say(f"engine: {best_rung().value}")
     for name, jail in configuration.jails.items():
         if jail.filter is None:
             continue
-        rules = Matcher(jail.filter).ungated_rules
+        matcher = Matcher(jail.filter, programs=program_store())
+        about = f" jail {name}: of filter {jail.filter.name}, "
+        rules = matcher.ungated_rules
         if rules:
             say(
                 Cell("note", "cyan"),
-                f" jail {name}: of filter {jail.filter.name}, {count(len(rules), 'rule')} without "
-                f"fixed text must be tried on every line: {', '.join(rules)}",
+                f"{about}{count(len(rules), 'rule')} without fixed text must be tried on every "
+                f"line: {', '.join(rules)}",
             )
+        if isinstance(matcher.engine, str):
+            if best_rung() is not Rung.REFERENCE:
+                said = f"{about}all rules are matched line by line: {matcher.engine}"
+                say(Cell("note", "cyan"), said)
+            continue
+        for rule, why in matcher.engine.refused.items():
+            said = f"{about}rule {rule} is matched line by line: it {why}"
+            say(Cell("note", "cyan"), said)

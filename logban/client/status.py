@@ -50,6 +50,7 @@ def _show_all(status: Status) -> None:
     say(
         Cell(f"logban {status.version}", bold=True),
         f", process {status.pid}, running since {past(status.started, status.now)}",
+        f", engine {status.engine}" if status.engine else "",
     )
     ledger = status.ledger
     say(

@@ -192,7 +192,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The answer to ``status``."""
+    """The answer to ``status``; ``engine`` is how lines are matched: full, pcre2 or reference."""
 
     version: str
     pid: int
@@ -203,6 +203,7 @@ class Status:
     warnings: tuple[str, ...]
     ledger: LedgerStatus
     alarms: tuple[AlarmView, ...] = ()
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
