@@ -24,7 +24,6 @@ from logban.actions.declaration import ParameterError
         ("kamailio-userban", {"key": "$fU"}, "is none of"),
         ("kamailio-address", {"file": "logban.list"}, "is no absolute path"),
         ("kamailio-address", {"group": "0"}, "is no group"),
-        ("kamailio-secfilter", {"type": "domain"}, "never of a domain"),
         ("kamailio-secfilter", {"type": "x"}, "is none of ip, user"),
         ("kamailio-lists", {}, "name the directory of the lists: lists=/etc/logban/lists.d"),
         ("kamailio-lists", {"lists": "x"}, "is no absolute path"),

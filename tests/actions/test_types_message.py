@@ -56,9 +56,14 @@ def test_fail2bans_names_say_whether_whois_is_asked() -> None:
         "sendmail-whois": "yes",
         "sendmail-whois-lines": "yes",
         "sendmail-whois-matches": "yes",
+        "sendmail-whois-ipmatches": "yes",
+        "sendmail-whois-ipjailmatches": "yes",
+        "sendmail-geoip-lines": "no",
+        "sendmail-buffered": "no",
         "mail": "no",
         "mail-whois": "yes",
         "mail-whois-lines": "yes",
+        "mail-buffered": "no",
     }
 
 
