@@ -99,37 +99,6 @@ def _rules(prefix: Prefix, word: str, traffic: Traffic) -> Iterable[str]:
         yield f"{match}{_FAMILY[prefix.version]} saddr {mask}@{word} counter drop"
 
 
-def put(word: str, ends: Mapping[str, float | None]) -> str:
-    """Add elements with the seconds that they have left, whether they are there or not.
-
-    Kernels before 6.12 keep the old timeout of an element that is added again, so it is deleted;
-    and added before that, as deleting what is not there would fail the transaction.
-    """
-    return take(word, ends) + add(word, ends)
-
-
-def add(word: str, ends: Mapping[str, float | None]) -> str:
-    """Add elements that are not there with the seconds that they have left."""
-    timed = ", ".join(f"{address}{_timeout(left)}" for address, left in ends.items())
-    return f"add element {TABLE} {word} {{ {timed} }}\n"
-
-
-def take(word: str, addresses: Iterable[str]) -> str:
-    """Delete elements, whether they are there or not."""
-    plain = ", ".join(addresses)
-    return (
-        f"add element {TABLE} {word} {{ {plain} }}\ndelete element {TABLE} {word} {{ {plain} }}\n"
-    )
-
-
-def _timeout(left: float | None) -> str:
-    if left is None:
-        return ""
-    # A timeout of 0 would be none at all; and nft takes no number of 2**32 ms or more.
-    days, milliseconds = divmod(max(1, round(left * 1000)), 86_400_000)
-    return f" timeout {days}d{milliseconds}ms" if days else f" timeout {milliseconds}ms"
-
-
 def parse(answer: str) -> Listing:
     """Read nft's JSON (libnftables-json(5))."""
     return cast("Listing", json.loads(answer)["nftables"])

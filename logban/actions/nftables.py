@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import islice
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from logban.actions import nft_reading as reading
 from logban.actions import nft_script as script
@@ -14,6 +14,7 @@ from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
 from logban.actions.networks import Prefix, sort, subject_of
 from logban.actions.nfnetlink import Requests
+from logban.actions.nft_elements import Elements
 from logban.actions.nft_monitor import Monitor
 from logban.actions.nft_runner import Library, ProgramRunner, Runner, open_runner
 from logban.actions.traffic import Traffic
@@ -24,9 +25,6 @@ from logban.model import Ban, Subject, SubjectKind
 _LOG = logging.getLogger(__name__)
 _FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 
-# Elements in a transaction: speed is the same from 1 000 to 20 000, and while the kernel works on
-# one nobody else can change its tables.
-_CHUNK = 10_000
 _MANY = 1000
 
 
@@ -46,6 +44,7 @@ class Nftables:
         self._clock = clock
         self._runner: Runner | None = None
         self._kernel: Requests | None = None
+        self._elements: Elements | None = None
         self._monitor: Monitor | None = None
         self._prefixes = set(script.STANDARD)
         self._shape: reading.Shape = ()
@@ -57,6 +56,7 @@ class Nftables:
         try:
             self._runner = open_runner(self._library)
             self._kernel = Requests()
+            self._elements = Elements()
             self._listen(self._runner)
             # By itself: a table that somebody has put to sleep can't be woken by the transaction
             # that makes its chains anew.
@@ -71,16 +71,14 @@ class Nftables:
 
     def apply(self, bans: Sequence[Ban]) -> None:
         """Add the sources with what they have left; Missing where the sets are gone."""
-        self._add(bans, script.put)
+        self._add(bans, are_absent=False)
 
     def fill(self, bans: Sequence[Ban]) -> None:
         """Do the same with sources that are in no set, in a third of the time."""
-        self._add(bans, script.add)
+        self._add(bans, are_absent=True)
 
-    def _add(
-        self, bans: Sequence[Ban], write: Callable[[str, Mapping[str, float | None]], str]
-    ) -> None:
-        runner, kernel = self._opened()
+    def _add(self, bans: Sequence[Ban], *, are_absent: bool) -> None:
+        runner, kernel, elements = self._opened()
         if self._monitor is not None and len(bans) >= _MANY:
             self._monitor.ignore_own()  # the library may have opened another socket since
         sorted_bans = sort(bans, self._clock.now())
@@ -94,10 +92,8 @@ class Nftables:
                 self._prefixes -= new
                 raise
         for prefix, ends in sorted_bans.ends.items():
-            word = script.set_of(self._name, prefix)
-            rest = iter(ends.items())
-            while chunk := dict(islice(rest, _CHUNK)):
-                runner.run(write(word, chunk))
+            write = elements.add if are_absent else elements.put
+            write(script.set_of(self._name, prefix), prefix, ends)
 
     def takes(self, subject: Subject) -> bool:
         """Tell whether a packet filter can keep a ban on this subject: not one on a user."""
@@ -105,17 +101,11 @@ class Nftables:
 
     def lift(self, bans: Sequence[Ban]) -> None:
         """Delete the sources; where the sets are gone there is nothing to delete."""
-        runner, _ = self._opened()
+        _, _, elements = self._opened()
         for prefix, addresses in sort(bans).ends.items():
-            if prefix not in self._prefixes:
-                continue
-            word = script.set_of(self._name, prefix)
-            rest = iter(addresses)
-            while chunk := list(islice(rest, _CHUNK)):
-                try:
-                    runner.run(script.take(word, chunk))
-                except Missing:
-                    break
+            if prefix in self._prefixes:
+                with suppress(Missing):
+                    elements.take(script.set_of(self._name, prefix), prefix, addresses)
 
     def read(self) -> Mapping[Subject, float | None]:
         """Tell which sources are in the sets, and their ends to the second below.
@@ -123,7 +113,7 @@ class Nftables:
         Missing if the chain, a rule or a set is not as ``prepare`` has left it: then nothing that
         the sets hold can be relied on.
         """
-        _, kernel = self._opened()
+        _, kernel, _ = self._opened()
         chain = script.chain_of(self._name)
         if reading.shape(kernel, chain) != self._shape:
             raise Missing(
@@ -156,15 +146,15 @@ class Nftables:
             monitor.close()
 
     def _let_go(self) -> None:
-        for each in (self._runner, self._kernel):
+        for each in (self._runner, self._kernel, self._elements):
             if each is not None:
                 each.close()
-        self._runner = self._kernel = None
+        self._runner = self._kernel = self._elements = None
 
-    def _opened(self) -> tuple[Runner, Requests]:
-        if self._runner is None or self._kernel is None:
+    def _opened(self) -> tuple[Runner, Requests, Elements]:
+        if self._runner is None or self._kernel is None or self._elements is None:
             raise Missing(f"action nftables of {self._name} is not prepared")
-        return self._runner, self._kernel
+        return self._runner, self._kernel, self._elements
 
     def _listen(self, runner: Runner) -> None:
         """Have the kernel tell of changes by others; without that, one is noticed in a minute."""

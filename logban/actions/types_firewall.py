@@ -86,7 +86,7 @@ NFTABLES = ActionType(
             "library",
             one_of("auto", "yes", "no"),
             "auto",
-            "whether libnftables is used (auto: if it is there) or the nft program is started",
+            "whether libnftables makes the sets (auto: if it is there) or the nft program",
         ),
         *_not_followed(_OWN_PLACE, "chain", "chain_type", "chain_hook", "chain_priority"),
         *_not_followed("logban has a table of its own, inet logban", "table", "table_family"),

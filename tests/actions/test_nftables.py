@@ -163,7 +163,7 @@ def test_preparing_leaves_no_gap(network) -> None:
 
 
 def test_the_chunks_of_a_large_batch_all_arrive(inside, monkeypatch) -> None:
-    monkeypatch.setattr("logban.actions.nftables._CHUNK", 7)
+    monkeypatch.setattr("logban.actions.nft_elements.AT_ONCE", 7)
     enforcer = catalogue.build(catalogue.parse("sip", "nftables", {}), FakeClock())
     enforcer.prepare()
     bans = [ban(f"10.0.{number}.1") for number in range(50)]
@@ -286,13 +286,3 @@ def test_errors_are_told_in_terms_of_what_to_do() -> None:
     assert str(other) == "nft: Error: Device or resource busy"
     assert str(explain("something else\nentirely")) == "nft: something else"
     assert str(explain("")) == "nft: "
-
-
-def test_extending_works_where_the_kernel_keeps_the_timeout_of_what_is_there() -> None:
-    """Before Linux 6.12 a second add changes nothing (cs-firewall-bouncer 509)."""
-    assert nft_script.put("s", {"192.0.2.1": 1.5, "192.0.2.2": None, "192.0.2.3": 0.0001}) == (
-        "add element inet logban s { 192.0.2.1, 192.0.2.2, 192.0.2.3 }\n"
-        "delete element inet logban s { 192.0.2.1, 192.0.2.2, 192.0.2.3 }\n"
-        "add element inet logban s "
-        "{ 192.0.2.1 timeout 1500ms, 192.0.2.2, 192.0.2.3 timeout 1ms }\n"
-    )
