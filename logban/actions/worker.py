@@ -83,6 +83,7 @@ class EnforcerWorker(Worker):
         self._adopt: Adopt | None = None
         self._is_settling = False
         self._rested_at = 0.0
+        self._has_heard = False
         self._compared = asyncio.Event()
         self._idle = asyncio.Event()
         self.ready = asyncio.Event()
@@ -257,7 +258,10 @@ class EnforcerWorker(Worker):
         self._is_told = False
         is_changed = isinstance(self._enforcer, Telling) and await self._call(self._enforcer.hear)
         self._listen()
-        return self._rested_at if is_changed else math.inf
+        if not is_changed:
+            return math.inf
+        self._has_heard = True
+        return self._rested_at
 
     def _listen(self) -> None:
         """Be woken when the place has something to tell."""
@@ -296,7 +300,6 @@ class EnforcerWorker(Worker):
 
     async def _reconcile(self, *, prepare: bool) -> None:
         """Compare what is in force with what should be, and repair the difference."""
-        begun = self._clock.steady()
         self._is_asked = False
         if prepare:
             self._stop_listening()
@@ -305,7 +308,9 @@ class EnforcerWorker(Worker):
         # Both are of one moment: what is wanted includes these changes, and no later ones.
         changes = dict(self._pending)
         wanted = {ban.subject: ban for ban in self._wanted() if self.takes(ban.subject)}
+        begun = self._clock.steady()
         found = await self._call(self._enforcer.read)
+        cost = self._clock.steady() - begun
         if found is None:
             surplus = tuple(change.ban for change in changes.values() if _ends_it(change))
             difference = Difference(changed=tuple(wanted.values()), surplus=surplus)
@@ -330,8 +335,9 @@ class EnforcerWorker(Worker):
         self._is_lost = False
         self._settle(changes)
         self._well()
-        now = self._clock.steady()
-        self._rested_at = now + max(LEAST_REST, REST * (now - begun))
+        rest = max(LEAST_REST, REST * cost) if self._has_heard else 0.0
+        self._rested_at = self._clock.steady() + rest
+        self._has_heard = False
         self._compared.set()
 
     async def _both(

@@ -32,6 +32,8 @@ _POLL_EVERY = 1.0
 # The first event wakes at once; then this many seconds go by before the next one does.  It makes
 # a busy log cost an eighth of the time, and nobody waits for a line any longer than that.
 _SPACING = 0.005
+# The less has happened lately, the sooner: it doubles with each time that somebody had to wait.
+_LEAST_SPACING = 0.0005
 _READ_ONLY = frozenset({"opened", "closed_no_write", "closed"})
 _GROWTH = frozenset({"modified", "attrib"})
 
@@ -82,6 +84,7 @@ class Watcher:
         self._watched: dict[str, _Watched] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken_at = -_SPACING
+        self._spacing = _LEAST_SPACING
         # What the observers' threads have seen and the loop has not been told yet.
         self._lock = threading.Lock()
         self._paths: set[str] = set()
@@ -189,7 +192,8 @@ class Watcher:
     def _arrange(self) -> None:
         """Wake now, or when enough time has gone by since the last time."""
         loop = asyncio.get_running_loop()
-        wait = self._woken_at + _SPACING - loop.time()
+        wait = self._woken_at + self._spacing - loop.time()
+        self._spacing = min(_SPACING, 2 * self._spacing) if wait > 0 else _LEAST_SPACING
         if wait > 0:
             loop.call_later(wait, self._deliver)
         else:
