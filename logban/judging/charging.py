@@ -21,7 +21,7 @@ from typing import Final
 from logban.durations import format_duration
 from logban.judging.accounts import Accounts
 from logban.judging.networks import Networks
-from logban.judging.places import around, network_of, pair_key, subject_of
+from logban.judging.places import around, network_of, pair_key, place_of, subject_of
 from logban.judging.policy import Policy
 from logban.judging.slow import SlowCounts
 from logban.judging.surplus import surplus
@@ -40,7 +40,16 @@ from logban.judging.weights import (
     pace,
     what_of,
 )
-from logban.model import Evidence, Failure, Notice, Subject, SubjectKind, Success, Verdict
+from logban.model import (
+    CanonicalAddress,
+    Evidence,
+    Failure,
+    Notice,
+    Subject,
+    SubjectKind,
+    Success,
+    Verdict,
+)
 from logban.scrutiny import Limit, Scrutiny, Unit
 
 MAX_NAME: Final = 128
@@ -133,6 +142,7 @@ class Charging:
         self.pair_cap = _HourlyCap(MAX_PAIRS_AN_HOUR)
         self._bursts: dict[str, float] = {}
         self._forged: dict[str, tuple[float, int, float]] = {}
+        self._ipv6_prefix = policy.ipv6_prefix
         self.limit = policy.limit
         self._enough_units = policy.maxretry * UNIT
         self.slow_limit = self._banned_slowly(policy.limit, scrutiny.slow)
@@ -175,15 +185,19 @@ class Charging:
         self.pairs.clear(pair_key(place, user))
         for subject in (
             Subject(SubjectKind.USER, user=user),
-            Subject(SubjectKind.USER_IP, place, user),
+            Subject(SubjectKind.USER_IP, success.address, user),
         ):
             if self._in_force(subject):
                 self.released.append((subject, time))
 
+    def place_of(self, subject: Subject) -> str:
+        """Give the place that a user at an address is counted at."""
+        return place_of(CanonicalAddress(subject.network), self._ipv6_prefix)
+
     def clear(self, subject: Subject) -> None:
         """Let a subject's count start again."""
         if subject.kind is SubjectKind.USER_IP:
-            self.pairs.clear(pair_key(subject.network, subject.user))
+            self.pairs.clear(pair_key(self.place_of(subject), subject.user))
         elif subject.kind is not SubjectKind.USER:
             self.places.clear(subject.network)
             self.networks.forget(around(subject.network)[0])
@@ -235,7 +249,7 @@ class Charging:
         else:
             wrong = "the telephone has a wrong password"
         text = f"extension {user} at {place} fails again and again: {wrong}"
-        subject = Subject(SubjectKind.USER_IP, place, user)
+        subject = Subject(SubjectKind.USER_IP, failure.address, user)
         self._notice(subject, failure, time, text, pair.failed)
 
     def _count_pair(self, failure: Failure, time: float, place: str, user: str) -> int:
@@ -261,7 +275,7 @@ class Charging:
             enough = proven > BURST * UNIT
         if not enough:
             return []
-        subject = Subject(SubjectKind.USER_IP, place, user)
+        subject = Subject(SubjectKind.USER_IP, failure.address, user)
         return [self._verdict(subject, limit, self.pairs.take(key), failure)]
 
     # A place that is trusted
@@ -386,7 +400,7 @@ class Charging:
             return self._protect(failure, time, user)
         # The owner's own places go on; a strange one has one try, and is out with the second.
         if self.accounts.is_protected(user, time) and self.trust.is_owned(user, time):
-            subject = Subject(SubjectKind.USER_IP, place, user)
+            subject = Subject(SubjectKind.USER_IP, failure.address, user)
             if not self._in_force(subject) and self.pair_cap.allows(time):
                 evidence = Tracked([time], [], [_evidence(failure, time)])
                 return [self._verdict(subject, self._scrutiny.user, evidence, failure)]

@@ -23,7 +23,7 @@ def explain(charging: Charging, subject: Subject, now: float) -> Iterator[str]:
         case SubjectKind.IP | SubjectKind.NET:
             yield from _of_place(charging, subject.network, now)
         case SubjectKind.USER_IP:
-            known = charging.trust.get(subject.network)
+            known = charging.trust.get(charging.place_of(subject))
             pair = known.users.get(subject.user) if known is not None else None
             yield (_of_pair(subject.user, pair, now) if pair else f"nothing is known of {subject}")
         case SubjectKind.USER:

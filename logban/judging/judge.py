@@ -196,7 +196,9 @@ class Judge:
             case SubjectKind.IP | SubjectKind.NET:
                 return self.tracker.get(subject.network, now)
             case SubjectKind.USER_IP if self.charging is not None:
-                return self.charging.pairs.get(pair_key(subject.network, subject.user), now)
+                return self.charging.pairs.get(
+                    pair_key(self.charging.place_of(subject), subject.user), now
+                )
         return None
 
     def explain(self, subject: Subject, now: float) -> list[str]:

@@ -166,6 +166,25 @@ def test_a_known_users_account_under_force_is_suspended_there_only() -> None:
     assert verdicts[0].until == verdicts[0].time + 900
 
 
+def test_over_ipv6_a_user_is_known_in_his_network_and_kept_out_at_his_address() -> None:
+    bench = Bench(Scrutiny(suspends=True))
+    bench.take(got_in(0, "201", "2001:db8:7::5"))
+    bench.in_force.add(pair("201", "2001:db8:7::77"))
+    verdicts = bench.all(failed(60 + n, "201", "2001:db8:7::77") for n in range(5))
+    assert [each.subject for each in verdicts] == [pair("201", "2001:db8:7::77")]
+    assert Subject.from_json(verdicts[0].subject.to_json()) == verdicts[0].subject
+    (notice,) = bench.judge.take_notices()
+    assert notice.subject == verdicts[0].subject
+    (said,) = bench.judge.explain(notice.subject, START + 70)
+    assert "user 201 is known there" in said
+    bench.take(failed(80, "201", "2001:db8:7::78"))
+    assert bench.judge.known_of(pair("201", "2001:db8:7::1")) is not None
+    bench.judge.clear(pair("201", "2001:db8:7::2"))
+    assert bench.judge.known_of(pair("201", "2001:db8:7::1")) is None
+    bench.take(got_in(90, "201", "2001:db8:7::77"))
+    assert bench.judge.take_released() == [(pair("201", "2001:db8:7::77"), START + 90)]
+
+
 def test_where_users_can_be_kept_out_a_stale_phone_is() -> None:
     bench = Bench(Scrutiny(suspends=True))
     bench.take(got_in(0, "201"))
