@@ -232,7 +232,7 @@ def main() -> int:
             line = templates[draw.number(0, len(templates) - 1)](draw)
             moment = time.gmtime(draw.when)
             if options.sshd:
-                out.write(f"{time.strftime('%b %d %H:%M:%S', moment)} pbx {line}\n")
+                out.write(f"{time.strftime('%b %e %H:%M:%S', moment)} pbx {line}\n")
             else:
                 out.write(f"[{time.strftime('%Y-%m-%d %H:%M:%S', moment)}] {line}\n")
     if options.truth:

@@ -126,6 +126,10 @@ class QuoteGuard:
         """Say whether all of some threads have been seen outside of all windows."""
         return self._threads.has_all(threads)
 
+    def may_forget(self, new: int) -> bool:
+        """Say whether so many new threads could make others be forgotten."""
+        return self._threads.have_no_room_for(new)
+
     def pass_by(self, threads: Sequence[str]) -> None:
         """Note lines with an outcome of their own, of known threads, that begin no message.
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -19,6 +20,8 @@ MAX_KNOWN: Final = 65536
 """Addresses that are remembered as they stand in lines, and dates of one minute."""
 
 _SET: Final = "="
+_NUMBER: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4: Final = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}){{3}}", re.ASCII)
 
 
 class Record(NamedTuple):
@@ -182,7 +185,9 @@ class BlockEngine:
             if len(self._addresses) >= MAX_KNOWN:
                 self._addresses.clear()
         try:
-            address = canonical_address(text)
+            # What is written in the one right way is not parsed to be written in it.
+            is_canonical = _IPV4.fullmatch(text) is not None
+            address = CanonicalAddress(text) if is_canonical else canonical_address(text)
         except ValueError:
             return None
         self._addresses[text] = address

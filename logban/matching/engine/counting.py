@@ -101,9 +101,17 @@ class Counting:
         threads, addresses = found[1::3], found[2::3]
         places = _Places(stretch, found[0:-1:3])
         run = 0  # where the lines begin that are not counted yet, all of them the program's own
-        for number, address in enumerate(addresses):
+        # As threads come to be known the later of these turn out to be as good as the others; but
+        # where threads may be forgotten, or waited for, every line has to be looked at.
+        left = self._unsure(threads, addresses)
+        is_careful = self._is_guarded and self._guard.may_forget(len(left))
+        if is_careful:
+            left = list(range(len(addresses)))
+        left.reverse()
+        while left:
+            number = left.pop()
+            thread, address = threads[number], addresses[number]
             is_sure = self._blocks.is_known(address)
-            thread = threads[number]
             if is_sure and (not self._is_guarded or self._is_own(thread)):
                 continue
             self._count_run(places, threads, addresses, range(run, number))
@@ -119,8 +127,23 @@ class Counting:
             self.add(self._taken.line(start, end))
             if self._taken.is_holding():
                 return end + 1
+            if not is_careful and self._taken.source.hearsay.is_waiting:
+                is_careful = True
+                left = list(range(len(addresses) - 1, number, -1))
         self._count_run(places, threads, addresses, range(run, len(addresses)))
         return stretch.end
+
+    def _unsure(self, threads: Sequence[str], addresses: Sequence[str]) -> list[int]:
+        """Give the numbers of the records that are to be looked at one by one, as things stand."""
+        odd = {address for address in set(addresses) if not self._blocks.is_known(address)}
+        if not self._is_guarded:
+            return [number for number, address in enumerate(addresses) if address in odd]
+        new = {thread for thread in set(threads) if not self._is_own(thread)}
+        return [
+            number
+            for number, (thread, address) in enumerate(zip(threads, addresses, strict=True))
+            if thread in new or address in odd
+        ]
 
     def _is_own(self, thread: str) -> bool:
         return self._guard.knows(thread) and thread not in self._waiting

@@ -43,7 +43,7 @@ _NUMBERS: Final = (
     r"|(?:0[13578]|1[02])-31)"
 )
 _NAMES: Final = (
-    r"(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (?: [1-9]|1[0-9]|2[0-8])"
+    r"(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (?:[ 0][1-9]|1[0-9]|2[0-8])"
     r"|(?:Jan|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (?:29|30)"
     r"|(?:Jan|Mar|May|Jul|Aug|Oct|Dec) 31)"
 )
