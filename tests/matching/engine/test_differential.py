@@ -23,6 +23,7 @@ from logban.config import load_filter
 from logban.matching.definition import FilterDefinition
 from logban.matching.engine.joining import Engine
 from logban.matching.engine.ladder import Rung
+from logban.matching.engine.saved import ProgramStore
 from logban.matching.matcher import Matcher
 from logban.model import Block, Failure, Outcome
 
@@ -50,15 +51,19 @@ def outcomes_of(matcher: Matcher, several: list[Block]) -> list[Outcome]:
 
 
 def check(
-    definition: FilterDefinition, lines: list[bytes], number: int, whole: float = 0.3
+    definition: FilterDefinition, lines: list[bytes], folder: Path, number: int, whole: float = 0.3
 ) -> None:
-    """Hold an engine against the reference; ``whole`` is the share of lines left as they are."""
+    """Hold an engine against the reference; ``whole`` is the share of lines left as they are.
+
+    The engine's program is written once, and kept in a folder for the others.
+    """
     spoiler = Spoiler(lines, SEED, whole)
+    programs = ProgramStore(folder)
     several = list(blocks([spoiler.line() for _ in range(number)], spoiler))
     reference = Matcher(definition, zone=UTC, timeout=10.0, rung=Rung.REFERENCE)
     expected, named = outcomes_of(reference, several), reference.take_named()
     for rung in (Rung.PCRE2, Rung.FULL):
-        matcher = Matcher(definition, zone=UTC, timeout=10.0, rung=rung)
+        matcher = Matcher(definition, zone=UTC, timeout=10.0, rung=rung, programs=programs)
         assert matcher.engine
         found = outcomes_of(matcher, several)
         for mine, yours in zip(found, expected, strict=False):
@@ -67,7 +72,7 @@ def check(
         assert len(found) == len(expected)
         assert matcher.counters == reference.counters
         assert matcher.take_named() == named
-        counting = Matcher(definition, zone=UTC, timeout=10.0, rung=rung)
+        counting = Matcher(definition, zone=UTC, timeout=10.0, rung=rung, programs=programs)
         assert counting.engine
         failures = sum(counting.count(block, NOW) for block in several)
         failures += sum(isinstance(each, Failure) for each in counting.flush())
@@ -76,27 +81,28 @@ def check(
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_filters(name: str) -> None:
+def test_shipped_filters(name: str, tmp_path: Path) -> None:
     definition = load_filter(name, ROOT).definition
     assert definition is not None
-    assert isinstance(Matcher(definition).engine, Engine)
+    engine = Matcher(definition, programs=ProgramStore(tmp_path)).engine
+    assert isinstance(engine, Engine), engine
     lines = corpus_lines(name.partition("-")[0]) or debian_lines(name)
-    check(definition, lines, LINES // 2 // len(SHIPPED))
+    check(definition, lines, tmp_path, LINES // 2 // len(SHIPPED))
 
 
-def test_a_flood_with_some_spoilt_lines() -> None:
+def test_a_flood_with_some_spoilt_lines(tmp_path: Path) -> None:
     # Only where most lines are the program's own is all of a block taken at once.
     command = [sys.executable, str(ROOT / "bench" / "genlog.py"), "--lines", str(LINES // 20)]
     made = subprocess.run([*command, "--attack", "0.8"], check=True, capture_output=True).stdout
     definition = load_filter("asterisk", ROOT).definition
     assert definition is not None
-    check(definition, made.split(b"\n")[:-1], LINES // 10, whole=0.998)
+    check(definition, made.split(b"\n")[:-1], tmp_path, LINES // 10, whole=0.998)
 
 
 @pytest.mark.parametrize("name", DEBIAN)
-def test_filters_of_debian(name: str) -> None:
+def test_filters_of_debian(name: str, tmp_path: Path) -> None:
     definition = load_filter(str(DEBIAN_FILTERS / f"{name}.conf"), Path("/nonexistent")).definition
     lines = debian_lines(re.sub(r"\W.*", "", name)) or debian_lines(name)
     if definition is None or not lines:
         return  # a file that is only included by others
-    check(definition, lines, LINES // 2 // len(DEBIAN))
+    check(definition, lines, tmp_path, LINES // 2 // len(DEBIAN))
