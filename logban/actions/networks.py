@@ -6,6 +6,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from logban.model import Ban, Subject, SubjectKind
 
@@ -45,7 +46,13 @@ def place(subject: Subject) -> tuple[Prefix, str] | None:
         return None
     address, _, length = subject.network.partition("/")
     version = 6 if ":" in address else 4
-    return Prefix(version, int(length) if length else _BITS[version]), address
+    return _prefix(version, int(length) if length else _BITS[version]), address
+
+
+@cache
+def _prefix(version: int, length: int) -> Prefix:
+    """Give one of the few that there are."""
+    return Prefix(version, length)
 
 
 def subject_of(prefix: Prefix, address: str) -> Subject:

@@ -98,7 +98,9 @@ class Ledger:
         was on its way while the subject was lifted by hand.
         """
         current = self._active.get((verdict.jail, verdict.subject))
-        until = self.escalation.until(verdict, current)
+        return self._is_taken(verdict, self.escalation.until(verdict, current), now)
+
+    def _is_taken(self, verdict: Verdict, until: float | None, now: float) -> bool:
         if until is not None and until <= now:
             return False
         if verdict.time <= self._floors.get(verdict.subject, float("-inf")):
@@ -111,10 +113,10 @@ class Ledger:
         A ban of somebody who was free is an offence, and lasts the longer the more he has; an
         extension is none, and adds the length of the ban that it extends.
         """
-        if not self.takes(verdict, now):
-            return None
         current = self._active.get((verdict.jail, verdict.subject))
         until = self.escalation.until(verdict, current)
+        if not self._is_taken(verdict, until, now):
+            return None
         if current is not None:
             return self._extend(current, verdict, until, now)
         ban = Ban(
@@ -295,7 +297,7 @@ class Ledger:
         if key not in self._active:
             self._counts[(ban.jail, ban.subject.kind)] += 1
         self._active[key] = ban
-        self._schedule(ban)
+        self._schedule(ban, key)
 
     def _end(
         self, key: Key, kind: ChangeKind, now: float, by: str, *, forgiven: bool = False
@@ -313,9 +315,8 @@ class Ledger:
     def _note(self, row: BanRow) -> None:
         self._dirty_bans[(row.ban.jail, row.ban.subject, row.ban.time)] = row
 
-    def _schedule(self, ban: Ban) -> None:
+    def _schedule(self, ban: Ban, key: Key) -> None:
         if ban.until is not None:
-            key = (ban.jail, ban.subject)
             heapq.heappush(self._ends, (ban.until, next(self._order), key))
             if len(self._ends) > 2 * len(self._active) + _SPARE_ENDS:
                 self._forget_past_ends()
