@@ -20,7 +20,7 @@ LOOPBACK: Final = ("127.0.0.0/8", "::1")
 
 _LIST: Final = ("file:", "kamailio:")
 
-MAX_CLEARED: Final = 50_000
+MAX_CLEARED: Final = 20_000
 """Subjects of a jail that are known not to be exempt by anything that is kept here."""
 
 Check = Callable[[Subject], Exemption | None]
