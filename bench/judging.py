@@ -27,7 +27,7 @@ from logban.judging.policy import Policy
 from logban.judging.times import LogTimes
 from logban.judging.trust import Trust
 from logban.model import Failure, Outcome, Success, canonical_address
-from logban.scrutiny import Scrutiny, Unit
+from logban.policy.scrutiny import Scrutiny, Unit
 
 START = 1_795_132_800.0
 BLOCK = 300

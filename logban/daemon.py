@@ -18,15 +18,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from logban.bantime import ordinal
 from logban.clock import Clock
 from logban.config.settings import Configuration
-from logban.deciding import Deciding
 from logban.durations import format_duration
 from logban.errors import LedgerError, UsageError
-from logban.exempting import Exempting
-from logban.jail import Jail
-from logban.jails import Jails
 from logban.judging.abuse import Abuse
 from logban.judging.brakes import Brakes
 from logban.judging.enquiries import Enquiries
@@ -38,7 +33,12 @@ from logban.ledger.ledger import Ledger
 from logban.ledger.opening import Opened
 from logban.ledger.records import Allowed, Checkpoint
 from logban.model import RECIDIVE, Ban, Block, Change, ChangeKind, Subject, Verdict
-from logban.naming import Naming
+from logban.policy.bantime import ordinal
+from logban.running.deciding import Deciding
+from logban.running.exempting import Exempting
+from logban.running.jail import Jail
+from logban.running.jails import Jails
+from logban.running.naming import Naming
 from logban.sources.files import FileSources
 from logban.supervision import sleep_until, supervise
 from logban.text import visible

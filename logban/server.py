@@ -29,9 +29,9 @@ from logban.judging.names import SystemResolver
 from logban.judging.own_addresses import read_own_addresses
 from logban.ledger.opening import open_ledger
 from logban.ledger.store import Store
-from logban.restoring import restore
+from logban.running.restoring import restore
 from logban.sdnotify import ServiceManager
-from logban.service import DaemonService
+from logban.service.commands import DaemonService
 from logban.supervision import supervise
 from logban.text import visible
 

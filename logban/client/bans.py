@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from logban.bantime import ordinal
 from logban.client.output import Cell, Text, count, end, moment, say, table
 from logban.control.payloads import BanView
 from logban.model import BanOrigin
+from logban.policy.bantime import ordinal
 
 
 def ban_table(bans: Sequence[BanView], indent: str = "") -> None:

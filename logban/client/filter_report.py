@@ -15,7 +15,7 @@ from logban.client.output import Cell, count, say, table
 from logban.control.protocol import SCHEMA
 from logban.matching.matcher import Matcher
 from logban.model import Subject
-from logban.trying import Finding, Ignored, Matched, Missed, Named, Sought
+from logban.offline.trying import Finding, Ignored, Matched, Missed, Named, Sought
 
 SHOWN: Final = 10
 """Rows of each list that a person is shown."""

@@ -18,7 +18,7 @@ from logban.client.offline import Progress, now_option, program_store, read_filt
 from logban.config import parsers
 from logban.matching.definition import FilterDefinition
 from logban.matching.matcher import Matcher
-from logban.trying import Log, Matched, Named, count_matches, try_filter
+from logban.offline.trying import Log, Matched, Named, count_matches, try_filter
 from logban.zones import parse_zone
 
 TYPED: Final = "command line"

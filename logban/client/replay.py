@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import click
 
-from logban.bantime import ordinal
 from logban.client.completing import jails
 from logban.client.invocation import Invocation, common_options
 from logban.client.offline import Progress, now_option
@@ -21,7 +20,8 @@ from logban.control.protocol import SCHEMA
 from logban.errors import ConfigurationError, UnknownName
 from logban.judging.impact import Hit
 from logban.model import RECIDIVE, Change, ChangeKind, SubjectKind
-from logban.offline import Replay
+from logban.offline.replay import Replay
+from logban.policy.bantime import ordinal
 
 
 @click.command("replay")

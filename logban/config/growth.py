@@ -7,9 +7,9 @@ import math
 import re
 from typing import Final
 
-from logban.bantime import LONGEST_MEMORY, Formula
 from logban.config.parsers import duration
 from logban.durations import parse_duration
+from logban.policy.bantime import LONGEST_MEMORY, Formula
 
 _NUMBER: Final = r"\d{1,9}(?:\.\d{1,9})?"
 

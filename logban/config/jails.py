@@ -13,7 +13,6 @@ from typing import Final, TypeVar
 from logban import __version__
 from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec, ParameterError, UnknownAction
-from logban.bantime import Growth
 from logban.config import judging, table
 from logban.config.action_files import FOLDER, find_action
 from logban.config.filter_text import FilterText
@@ -29,8 +28,9 @@ from logban.config.table import Setting
 from logban.config.text import Text, TextLine, Value, joined, written
 from logban.matching.definition import FilterDefinition
 from logban.model import RECIDIVE, Origin
-from logban.plan import Plan, compares_names
-from logban.scrutiny import Limit, Scrutiny, Style, Unit
+from logban.policy.bantime import Growth
+from logban.policy.plan import Plan, compares_names
+from logban.policy.scrutiny import Limit, Scrutiny, Style, Unit
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from logban.config.parsers import duration
 from logban.durations import parse_duration
-from logban.plan import Plan
-from logban.scrutiny import Style, Unit
+from logban.policy.plan import Plan
+from logban.policy.scrutiny import Style, Unit
 
 FILE: Final = "@"
 """What the name of a file with extensions begins with."""

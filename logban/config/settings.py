@@ -9,11 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from logban.actions.declaration import ActionSpec
-from logban.bantime import Growth
 from logban.config.problem import Problem, distinct
 from logban.matching.definition import FilterDefinition
 from logban.model import Origin
-from logban.scrutiny import Scrutiny
+from logban.policy.bantime import Growth
+from logban.policy.scrutiny import Scrutiny
 
 MANUAL = "manual"
 """The jail that bans by hand belong to; it always exists."""

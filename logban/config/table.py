@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from logban.actions.declaration import ActionSpec
-from logban.bantime import Growth
 from logban.config import growth, ignoring, judging, origins, parsers, telling
 from logban.config.settings import Backend, LogPath, Reverse, UseDns
 from logban.matching.definition import Proof
-from logban.scrutiny import Limit, Scrutiny, Style, Unit
+from logban.policy.bantime import Growth
+from logban.policy.scrutiny import Limit, Scrutiny, Style, Unit
 
 T_co = TypeVar("T_co", covariant=True)
 

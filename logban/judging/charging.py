@@ -50,7 +50,7 @@ from logban.model import (
     Success,
     Verdict,
 )
-from logban.scrutiny import Limit, Scrutiny, Unit
+from logban.policy.scrutiny import Limit, Scrutiny, Unit
 
 MAX_NAME: Final = 128
 """Characters of a user's name that tell users apart."""

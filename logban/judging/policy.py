@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from logban.scrutiny import Limit, Scrutiny
+from logban.policy.scrutiny import Limit, Scrutiny
 
 
 @dataclass(frozen=True, slots=True)

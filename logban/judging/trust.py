@@ -20,7 +20,7 @@ from typing import Final
 from logban.judging.places import around, subject_of
 from logban.judging.surplus import surplus
 from logban.model import Subject
-from logban.plan import Shapes
+from logban.policy.plan import Shapes
 
 TRUST_FOR: Final = 6 * 3600.0
 """Seconds of trust that a success earns (sipcheck's figure)."""

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from logban.bantime import Growth, luck_of
 from logban.ledger.offences import Offence, Offences
 from logban.ledger.records import MAX_EVIDENCE
 from logban.model import RECIDIVE, Ban, Change, ChangeKind, Evidence, Subject, SubjectKind, Verdict
+from logban.policy.bantime import Growth, luck_of
 
 _OFFENDERS: Final = (SubjectKind.IP, SubjectKind.NET)
 """What offends: an account is a victim, and a customer's phone with an old password no attacker."""

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from logban.adopting import adopt
 from logban.config.settings import JailSettings
 from logban.control.payloads import Adopted, ForeignBan, RefusedBan
 from logban.errors import NotPermitted, UsageError
@@ -21,6 +20,7 @@ from logban.ledger.store import Store
 from logban.migration.bans import FoundBan
 from logban.migration.report import Note
 from logban.model import Subject, SubjectKind
+from logban.service.adopting import adopt
 
 REASON: Final = "taken over from fail2ban"
 DATABASE: Final = "logban.sqlite3"

@@ -9,8 +9,8 @@ import pytest
 
 from logban.config import load
 from logban.config.settings import JailSettings
-from logban.plan import Plan
-from logban.scrutiny import Limit, Scrutiny, Unit
+from logban.policy.plan import Plan
+from logban.policy.scrutiny import Limit, Scrutiny, Unit
 
 FILTER = """
 [Definition]

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logban.bantime import Formula, Growth
 from logban.config import load
 from logban.config.settings import Backend, Configuration, LogPath, Start, UseDns
 from logban.errors import ConfigurationError
+from logban.policy.bantime import Formula, Growth
 
 Write = Callable[[str, str], Path]
 

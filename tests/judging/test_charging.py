@@ -14,8 +14,8 @@ from logban.judging.policy import Policy
 from logban.judging.times import LogTimes
 from logban.judging.trust import KNOWN_FOR, LOST_FOR, TRUST_FOR, Trust
 from logban.model import Failure, Outcome, Subject, SubjectKind, Success, Verdict, canonical_address
-from logban.plan import Plan
-from logban.scrutiny import Limit, Scrutiny, Unit
+from logban.policy.plan import Plan
+from logban.policy.scrutiny import Limit, Scrutiny, Unit
 
 OFFICE, OTHER = "203.0.113.10", "198.51.100.66"
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0

@@ -17,8 +17,8 @@ from logban.judging.times import LogTimes
 from logban.judging.trust import Trust
 from logban.judging.weights import KINDS, novelty, number_factor, pace
 from logban.model import Failure, Outcome, Subject, SubjectKind, Success, Verdict, canonical_address
-from logban.plan import Plan
-from logban.scrutiny import Limit, Scrutiny
+from logban.policy.plan import Plan
+from logban.policy.scrutiny import Limit, Scrutiny
 
 START = 1_795_132_800.0
 EXEMPT = ("203.0.113.77", "2001:db8:7::1")

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logban.bantime import DAY, Growth
 from logban.judging.exemptions import Exemption
 from logban.ledger.escalation import Recidive
 from logban.ledger.ledger import EXEMPT, SUCCESS, Ledger
 from logban.ledger.offences import Offence, Offences
 from logban.ledger.store import SCHEMA_VERSION, Store
 from logban.model import RECIDIVE, Change, ChangeKind, Subject, SubjectKind, Verdict
+from logban.policy.bantime import DAY, Growth
 
 NOW = 1_795_168_800.0
 SUBJECTS = tuple(Subject.parse(f"198.51.100.{n}") for n in range(3))

@@ -26,7 +26,7 @@ from logban.durations import parse_duration
 from logban.migration.importing import prepare
 from logban.migration.report import Outcome
 from logban.model import ChangeKind
-from logban.offline import Replay
+from logban.offline.replay import Replay
 from logban.testing.namespaces import Namespace
 
 PROGRAM = Path(__file__).parents[1] / "compat" / "fail2ban_judging.py"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from logban import naming
 from logban.actions import catalogue
 from logban.model import Subject
+from logban.running import naming
 from logban.testing.machine import BAD, NOW, OTHER, Machine, until
 
 WHO = Subject.parse(BAD)

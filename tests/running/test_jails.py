@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from logban import jails
 from logban.actions import catalogue
 from logban.model import Subject
+from logban.running import jails
 from logban.testing.machine import BAD, OTHER, Machine, until
 
 WHO, ELSE = Subject.parse(BAD), Subject.parse(OTHER)

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logban.deciding import Deciding
 from logban.errors import UsageError
-from logban.exempting import Exempting
 from logban.judging.brakes import Brakes, Limits
 from logban.judging.enquiries import Enquiries
 from logban.judging.exemption_book import ExemptionBook
@@ -22,6 +20,8 @@ from logban.judging.exemptions import Exemption, Exemptions
 from logban.ledger.ledger import Ledger
 from logban.ledger.records import Allowed
 from logban.model import Change, ChangeKind, Subject, SubjectKind, Verdict
+from logban.running.deciding import Deciding
+from logban.running.exempting import Exempting
 from logban.testing.clock import FakeClock
 from logban.testing.enquiries import FakeEnquiry
 from logban.testing.machine import FakeResolver

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from logban import jail as jail_module
 from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec
 from logban.actions.protocols import Enforcer, Notifier
 from logban.config import load
 from logban.config.settings import JailSettings
 from logban.errors import ActionError
-from logban.jail import Actions, Jail
 from logban.matching.definition import Expression, FilterDefinition, Rule
 from logban.model import Ban, Block, Change, ChangeKind, Origin, Position, Subject, SubjectKind
+from logban.running import jail as jail_module
+from logban.running.jail import Actions, Jail
 from logban.testing import FakeClock, FakeEnforcer, FakeNotifier
 
 NOW = 1_795_168_800.0
@@ -196,7 +196,7 @@ def test_nothing_is_lifted_where_the_new_one_does_not_get_on(
 
 
 def test_the_shipped_jails_can_be_put_together() -> None:
-    configuration = load(Path(__file__).parents[1])
+    configuration = load(Path(__file__).parents[2])
     assert configuration.failed == {}
     for settings in configuration.jails.values():
         assert make(settings).name == settings.name

@@ -15,16 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logban.bantime import Growth
 from logban.config.settings import JailSettings, ServerSettings
 from logban.errors import UsageError
 from logban.matching.definition import Expression, FilterDefinition, Rule
 from logban.matching.matcher import Matcher
 from logban.model import Change, ChangeKind, Origin
-from logban.offline import Replay
+from logban.offline.replay import Replay
+from logban.offline.trying import Log, Matched, Missed, Sought, try_filter
+from logban.policy.bantime import Growth
 from logban.sources import offline
 from logban.sources.offline import BLOCK_SIZE, MAX_LINE, open_log, read_blocks
-from logban.trying import Log, Matched, Missed, Sought, try_filter
 
 ORIGIN = Origin("test", 1)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()

@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 import logban
 from logban.actions.declaration import ActionSpec
 from logban.actions.worker import EnforcerWorker
-from logban.adopting import adopt
 from logban.config.problem import Severity
 from logban.config.settings import MANUAL, Configuration
 from logban.control import payloads
@@ -21,14 +20,15 @@ from logban.control.service import Forever, KamailioOrders
 from logban.daemon import Daemon
 from logban.errors import ConfigurationError, LedgerError, UnknownName, UsageError
 from logban.health.watch import Watch
-from logban.jail import Jail
 from logban.judging.exemption_book import is_name
 from logban.judging.exemptions import Exemption
 from logban.ledger.records import Allowed
 from logban.matching.engine.ladder import best_rung
 from logban.model import Ban, Change, Subject, SubjectKind, Verdict, canonical_network
-from logban.proxies import Proxies
-from logban.views import Views, alarm, length_of, past_ban, prospects, unmatched, verified
+from logban.running.jail import Jail
+from logban.service.adopting import adopt
+from logban.service.proxies import Proxies
+from logban.service.views import Views, alarm, length_of, past_ban, prospects, unmatched, verified
 
 HISTORY_SHOWN = 20
 SHOWN_AT_ONCE = 500

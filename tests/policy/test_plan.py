@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from logban.plan import LEARNED, NEAR, UNLIKE, Plan, Shapes, compares_names
+from logban.policy.plan import LEARNED, NEAR, UNLIKE, Plan, Shapes, compares_names
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_without_rapidfuzz_names_are_compared_letter_by_letter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert compares_names()
-    monkeypatch.setattr("logban.plan.find_spec", lambda _: None)
+    monkeypatch.setattr("logban.policy.plan.find_spec", lambda _: None)
     assert not compares_names()
     plan = Plan.parse(["reception2", "warehouse2"])
     assert plan.factor("recepton2") == UNLIKE

@@ -37,7 +37,7 @@ from logban.model import (
     SubjectKind,
     Verdict,
 )
-from logban.scrutiny import Scrutiny
+from logban.policy.scrutiny import Scrutiny
 from logban.zones import parse_zone
 
 Worker = EnforcerWorker | NotifierWorker

@@ -16,7 +16,7 @@ from logban.control.payloads import JailState
 from logban.control.service import Forever
 from logban.errors import ConfigurationError, UnknownName, UsageError
 from logban.model import Subject
-from logban.service import DaemonService
+from logban.service.commands import DaemonService
 from logban.testing.actions import FakeEnforcer
 from logban.testing.lines import wrong_password
 from logban.testing.machine import BAD, NOW, OTHER, Machine, until

@@ -16,7 +16,7 @@ from logban.actions import catalogue
 from logban.client.main import cli
 from logban.config import load
 from logban.model import Subject
-from logban.service import DaemonService
+from logban.service.commands import DaemonService
 from logban.testing.lines import wrong_password
 from logban.testing.machine import BAD, NOW, OTHER, Machine, until
 

@@ -18,7 +18,6 @@ from logban.actions.worker import Adopt
 from logban.clock import Clock
 from logban.config.settings import Configuration, JailSettings
 from logban.errors import LogbanError
-from logban.jail import Actions, Jail, limits_of, recidive_of
 from logban.judging.abuse import Abuse
 from logban.judging.brakes import Brakes
 from logban.judging.enquiries import Enquiries
@@ -27,7 +26,8 @@ from logban.judging.ignore_command import TIME_LIMIT, IgnoreCommand
 from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
 from logban.model import Ban, Change, Evidence, Subject
-from logban.particulars import BanParticulars
+from logban.running.jail import Actions, Jail, limits_of, recidive_of
+from logban.running.particulars import BanParticulars
 from logban.sources.files import FileSources
 
 log = logging.getLogger(__name__)

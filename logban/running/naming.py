@@ -18,10 +18,10 @@ from typing import Final
 
 from logban.clock import Clock
 from logban.config.settings import UseDns
-from logban.jail import Jail
 from logban.judging.names import Resolver
 from logban.matching.named import NamedFailure
 from logban.model import Verdict, canonical_address
+from logban.running.jail import Jail
 
 log = logging.getLogger(__name__)
 

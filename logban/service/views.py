@@ -15,11 +15,11 @@ from logban.durations import format_duration
 from logban.errors import LogbanError
 from logban.health.alarms import Alarm
 from logban.health.figures import Figures, JailFigures
-from logban.jail import Jail
 from logban.judging.times import ArrivalTimes
 from logban.ledger.records import Allowed, PastBan
 from logban.matching.matcher import MatchCounters
 from logban.model import RECIDIVE, Ban
+from logban.running.jail import Jail
 from logban.sources.report import SourceState
 
 

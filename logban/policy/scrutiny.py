@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from logban.plan import Plan
+from logban.policy.plan import Plan
 
 
 class Unit(StrEnum):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logban.bantime import DAY, Formula, Growth, luck_of, ordinal
+from logban.policy.bantime import DAY, Formula, Growth, luck_of, ordinal
 
 spans = st.floats(1, 1e7)
 factors = st.floats(0.01, 100)

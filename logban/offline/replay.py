@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from logban.clock import SystemClock
 from logban.config import parsers
 from logban.config.settings import JailSettings, ServerSettings
-from logban.deciding import RELEASE_EVERY, Deciding
-from logban.jail import Jail, limits_of, recidive_of
 from logban.judging.brakes import Brakes
 from logban.judging.enquiries import Enquiries
 from logban.judging.exemption_book import ExemptionBook
@@ -20,6 +18,8 @@ from logban.judging.times import LogTimes
 from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
 from logban.model import Change, ChangeKind, Notice, Outcome, Success
+from logban.running.deciding import RELEASE_EVERY, Deciding
+from logban.running.jail import Jail, limits_of, recidive_of
 from logban.sources.offline import open_log, read_blocks
 
 Progress = Callable[[int], None]
