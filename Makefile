@@ -13,7 +13,7 @@ APT_TEST := $(APT_RUN) $(APT_DEB) fail2ban kamailio openssl shellcheck lintian m
             redis-server sshguard ripgrep libfaketime
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long faults-long test-rooms test-deb check bench soak install deb man venv clean apt-run apt-test apt-deb
+.PHONY: help demo test test-live test-long faults-long test-rooms test-deb check bench soak install deb man venv clean apt-run apt-test apt-deb
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -59,13 +59,14 @@ check: venv ## lint, types, shell scripts
 	$(BIN)/mypy
 	shellcheck packaging/apt-ensure packaging/deb packaging/install packaging/launcher .ci/run
 
-# Coverage is measured where a test looks at one room; whole programs, and a hundred thousand lines
-# through a filter, are run beside that without it, on the other core.
-LONG := tests/compat tests/faults tests/filters tests/integration tests/kamailio tests/packaging tests/regression tests/scenarios
+# Coverage is measured where a test looks at one room.  Beside that, without it, run a hundred thousand
+# lines through each filter, and the live programs, which mostly wait.
+LONG := tests/compat tests/filters tests/packaging tests/scenarios
+LIVE := tests/faults tests/integration tests/kamailio tests/regression
 
 test: apt-test check ## set up and run every test (root: the tests make network namespaces)
 	$(BIN)/coverage erase
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-long test-rooms
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-live test-rooms test-long
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -77,7 +78,11 @@ test-long: venv
 	$(BIN)/python -m pytest $(LONG) -o cache_dir=.pytest_cache/long || \
 	$(BIN)/python -m pytest $(LONG) -o cache_dir=.pytest_cache/long $(AGAIN)
 
-ROOMS := tests $(addprefix --ignore=,$(LONG)) -o cache_dir=.pytest_cache/rooms
+test-live: venv
+	$(BIN)/python -m pytest $(LIVE) -o cache_dir=.pytest_cache/live || \
+	$(BIN)/python -m pytest $(LIVE) -o cache_dir=.pytest_cache/live $(AGAIN)
+
+ROOMS := tests $(addprefix --ignore=,$(LONG) $(LIVE)) -o cache_dir=.pytest_cache/rooms
 
 test-rooms: venv
 	$(BIN)/coverage run -m pytest $(ROOMS) || $(BIN)/coverage run -m pytest $(ROOMS) $(AGAIN)

@@ -189,6 +189,8 @@ class Daemon:
             await self.naming.close()
             await self.deciding.close()
             await self._exempting.close()
+            with suppress(LedgerError):  # said below
+                await self.checkpoints.commit()  # behind it, people are told of the last changes
             await self.jails.close()
             await self.checkpoints.close()
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
@@ -95,25 +96,32 @@ class NotifierWorker(Worker):
         is_one = self._pacing is None or not self._pacing.is_gathering or len(self._queue) == 1
         changes = [self._queue[0]] if is_one else list(self._queue)
         dropped = self._dropped
-        if is_one or self._digesting is None:
-            await self._call(self._notifier.notify, changes[0])
-        else:
-            await self._call(self._digesting.digest, changes, dropped - self._dropped_told)
-            self._dropped_told = dropped
+        try:
+            if is_one or self._digesting is None:
+                await self._call(self._notifier.notify, changes[0])
+            else:
+                await self._call(self._digesting.digest, changes, dropped - self._dropped_told)
+                self._dropped_told = dropped
+        except asyncio.CancelledError:
+            self._forget(changes)  # the thread goes on with these: nobody is told twice
+            raise
         if self._pacing is not None:
             self._pacing.told(self._clock.now())
-        told = set(map(id, changes))
-        while self._queue and id(self._queue[0]) in told:
+        self._forget(changes)
+
+    def _forget(self, told: Iterable[Change]) -> None:
+        ids = set(map(id, told))
+        while self._queue and id(self._queue[0]) in ids:
             self._queue.popleft()
 
-    async def _tell_gathered(self) -> None:
-        """Tell what was gathered and would be lost."""
-        if self._pacing is not None and self._pacing.is_gathering and self._queue:
+    async def _tell_rest(self) -> None:
+        """Tell what would be lost, as long as nothing is in the way."""
+        while self._queue and self._state == "ok":
             await self._tell()
 
     async def close(self) -> None:
-        """End the worker; what was gathered is told, what else it has not told stays untold."""
-        await self._finish(self._tell_gathered, lambda: self._call(self._notifier.close))
+        """End the worker; what waits is told, but for a notifier that fails or hangs."""
+        await self._finish(self._tell_rest, lambda: self._call(self._notifier.close))
 
 
 def _without_evidence(change: Change) -> Change:

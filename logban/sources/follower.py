@@ -361,8 +361,9 @@ class FileFollower:
         if cut_off is None:
             return False
         for sibling in reversed(neighbours(self.path)):
-            is_free = self._book.reader_of(sibling.identity) is None
-            if not is_free or not is_predecessor(self.path, sibling, None):
+            # A copy is a file of its own, which nobody has read from yet.
+            is_known = self._book.get(sibling.identity) is not None
+            if is_known or not is_predecessor(self.path, sibling, None):
                 continue
             copy = self._open(sibling.path, expected=sibling.identity)
             if copy is None:

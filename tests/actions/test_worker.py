@@ -541,6 +541,43 @@ def test_a_notice_that_is_a_day_old_is_news_no_more() -> None:
     asyncio.run(tell())
 
 
+def test_what_waits_at_the_end_is_told_and_what_is_being_told_is_not_told_again() -> None:
+    async def tell() -> None:
+        notices = Notices()
+        changes = notices.changes(1, 2, 3)
+        notices.notifier.gate.clear()
+        task = asyncio.create_task(notices.worker.run())
+        notices.worker.submit(changes)
+        for _ in range(10):  # the worker is on its way to the gate, and waits there
+            await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        notices.notifier.gate.set()
+        await notices.worker.close()
+        assert notices.notifier.told == changes
+
+    asyncio.run(tell())
+
+
+def test_a_notifier_that_fails_is_not_waited_for_at_the_end() -> None:
+    async def tell() -> None:
+        notices = Notices()
+        notices.notifier.fail("notify", ActionError("no server"))
+        task = asyncio.create_task(notices.worker.run())
+        notices.worker.submit(notices.changes(1, 2))
+        async with asyncio.timeout(LIMIT):
+            while notices.worker.report().state == "ok":  # noqa: ASYNC110  # told by no event
+                await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await notices.worker.close()
+        assert notices.notifier.told == []
+
+    asyncio.run(tell())
+
+
 def test_a_notifier_that_fails_to_close(caplog: pytest.LogCaptureFixture) -> None:
     async def tell() -> None:
         notices = Notices()
