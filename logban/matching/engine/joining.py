@@ -48,6 +48,8 @@ class Engine:
 
     def match(self, taken: Taken) -> list[Outcome]:
         """Give what is in a block, as the reference would."""
+        if taken.is_holding():
+            return taken.rest(0)  # a message's end may be in any line, chosen or not
         outcomes: list[Outcome] = []
         left = self._taken_apart(taken)[::-1]
         while left:
@@ -77,6 +79,9 @@ class Engine:
     def count(self, taken: Taken) -> Tally:
         """Give only how many failures and successes are in a block."""
         counting = Counting(taken, self._blocks)
+        if taken.is_holding():
+            counting.add(taken.rest(0))
+            return counting.tally
         left = self._taken_apart(taken)[::-1]
         while left:
             stretch = left.pop()
