@@ -200,7 +200,8 @@ class Charging:
             self.pairs.clear(pair_key(self.place_of(subject), subject.user))
         elif subject.kind is not SubjectKind.USER:
             self.places.clear(subject.network)
-            self.networks.forget(around(subject.network)[0])
+            # What is unbanned by hand may be a network of any size, and begins where one does.
+            self.networks.forget(around(subject.network.partition("/")[0])[0])
 
     def weight(self, failure: Failure) -> float:
         """Give what a failure weighs by its kind, and by what was called or tried."""
