@@ -470,6 +470,8 @@ class Daemon:
     async def allow(self, allowed: Allowed) -> list[Change]:
         """Exempt somebody from now on; give the bans that this lifted."""
         lifted = await self._exempting.allow(allowed)
+        for jail in self.jails.running.values():
+            jail.judge.ask_anew()
         self._ends_changed.set()
         await self.checkpoints.commit()
         return lifted

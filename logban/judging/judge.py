@@ -159,6 +159,10 @@ class Judge:
             self._cleared.add(place)
         return subject.network
 
+    def ask_anew(self) -> None:
+        """Ask of everybody anew whether he is exempt: the exemptions have changed."""
+        self._cleared = set()
+
     def _cleared_at(self, now: float) -> set[str]:
         """Give the places that are known not to be exempt, as of a moment ago.
 
