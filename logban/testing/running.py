@@ -132,7 +132,7 @@ class RunningServer:
 
     def command(self) -> list[str]:
         """Give the words that start it."""
-        return [*(IP, "netns", "exec", self.namespace.name), *self.words()]
+        return [*(IP, "netns", "exec", self.namespace.name), *self._as_user, *self.words()]
 
     def words(self) -> list[str]:
         """Give the words that start it where one is in its namespace already."""
