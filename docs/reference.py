@@ -11,7 +11,8 @@ import sys
 from collections.abc import Iterable
 
 from logban.actions import catalogue
-from logban.config import table
+from logban.config import filter_table, jail_table, server_table
+from logban.config.setting import Setting
 from logban.durations import format_duration
 
 HEAD = """\
@@ -22,7 +23,7 @@ and how they go together is told in [configuration.md](configuration.md).
 """
 
 
-def rows(settings: Iterable[table.Setting[object]]) -> list[str]:
+def rows(settings: Iterable[Setting[object]]) -> list[str]:
     """Give the rows of a table of settings; those that are taken and not followed are left out."""
     lines = [
         "| key | without it | what may be written | what it is for |",
@@ -36,7 +37,7 @@ def rows(settings: Iterable[table.Setting[object]]) -> list[str]:
     return lines
 
 
-def default_of(setting: table.Setting[object]) -> str:
+def default_of(setting: Setting[object]) -> str:
     """Write a default as an admin would."""
     match setting.default:
         case None | "" | ():
@@ -69,7 +70,7 @@ def actions() -> Iterable[str]:
 
 def reference() -> str:
     """Give the whole page."""
-    parts = [HEAD, "## Jails: `jails.d/*.conf`\n", *rows(table.JAIL_SETTINGS)]
+    parts = [HEAD, "## Jails: `jails.d/*.conf`\n", *rows(jail_table.JAIL_SETTINGS)]
     parts += [
         "\nVariables that the default action refers to:\n",
         "| name | without it | what it is for |",
@@ -77,13 +78,16 @@ def reference() -> str:
     parts += ["| --- | --- | --- |"]
     parts += [
         f"| `{variable.name}` | `{'` `'.join(variable.default.splitlines())}` | {variable.doc} |"
-        for variable in table.VARIABLES
+        for variable in jail_table.VARIABLES
         if not variable.doc.startswith("fail2ban's")
     ]
     parts += ["\n## Filters: `filters.d/*.conf`, section `[Definition]`\n"]
-    parts += rows(table.FILTER_SETTINGS)
-    parts += ["\nSections `[rule NAME]`:\n", *rows(table.RULE_SETTINGS)]
-    parts += ["\n## The daemon: `logban.conf`, section `[server]`\n", *rows(table.SERVER_SETTINGS)]
+    parts += rows(filter_table.FILTER_SETTINGS)
+    parts += ["\nSections `[rule NAME]`:\n", *rows(filter_table.RULE_SETTINGS)]
+    parts += [
+        "\n## The daemon: `logban.conf`, section `[server]`\n",
+        *rows(server_table.SERVER_SETTINGS),
+    ]
     parts += ["\n## Actions", *actions()]
     return "\n".join(parts) + "\n"
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from logban.config import table
+from logban.config import filter_table
 from logban.config.ini import Section
 from logban.config.layers import Tree
 from logban.config.parameters import Selection
@@ -23,11 +23,11 @@ from logban.config.text import Value
 OWN_SECTION: Final = re.compile(r"(?P<what>rule|quote|json)(?:\s+(?P<name>.*\S))?", re.IGNORECASE)
 """A section that fail2ban does not know: ``[rule NAME]``, ``[quote NAME]``, ``[json]``."""
 _SECTIONS: Final = ("DEFAULT", "INCLUDES", "Definition", "Init")
-_KEYS: Final = tuple(setting.name for setting in table.FILTER_SETTINGS)
+_KEYS: Final = tuple(setting.name for setting in filter_table.FILTER_SETTINGS)
 _OWN_KEYS: Final = {
-    "rule": tuple(setting.name for setting in table.RULE_SETTINGS),
-    "quote": tuple(setting.name for setting in table.QUOTE_SETTINGS),
-    "json": tuple(setting.name for setting in table.JSON_SETTINGS),
+    "rule": tuple(setting.name for setting in filter_table.RULE_SETTINGS),
+    "quote": tuple(setting.name for setting in filter_table.QUOTE_SETTINGS),
+    "json": tuple(setting.name for setting in filter_table.JSON_SETTINGS),
 }
 
 
@@ -54,7 +54,11 @@ def check_keys(tree: Tree, *, lenient: bool) -> Iterator[Problem]:
 def check_parameters(tree: Tree, selection: Selection) -> Iterator[Problem]:
     """Tell of parameters that a filter makes no use of."""
     sections = (tree.defaults, tree.section("Definition"), tree.section("Init"))
-    known = {*_KEYS, *table.FILTER_PARAMETERS, *(key for each in sections for key in each.values)}
+    known = {
+        *_KEYS,
+        *filter_table.FILTER_PARAMETERS,
+        *(key for each in sections for key in each.values),
+    }
     referred = references((tree.defaults, *tree.sections.values()), tags=True)
     for key in selection.parameters:
         if key.lower() in known or referred.include(key):

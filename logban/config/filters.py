@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from logban.config import table
+from logban.config import filter_table
 from logban.config.filter_keys import OWN_SECTION, check_keys, check_parameters
 from logban.config.filter_text import FilterText
 from logban.config.imported import is_imported
@@ -20,6 +20,7 @@ from logban.config.layers import Tree, layered, listed, read_tree, with_locals
 from logban.config.lint import lint
 from logban.config.parameters import Selection, SelectionError, parse_selections
 from logban.config.problem import Problem, Severity, did_you_mean, error, warning
+from logban.config.setting import Setting
 from logban.config.strays import judge_stray, looks_like_expression
 from logban.config.text import Text, TextLine, joined, written
 from logban.config.trust import Trust
@@ -46,7 +47,7 @@ T = TypeVar("T")
 _NAME: Final = re.compile(r"[\w.\-]+")
 _COMMAND_LINE: Final = Origin("command line", 1)
 _ADDRESSED_GROUPS: Final = (*ADDRESS_GROUPS, "mlfid")
-_KEYS: Final = tuple(setting.name for setting in table.FILTER_SETTINGS)
+_KEYS: Final = tuple(setting.name for setting in filter_table.FILTER_SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,10 +249,10 @@ class _Builder:
         if "failregex" in self._overrides.texts and not self._overrides.keep_rules:
             return
         for section, name in self._own_sections("rule"):
-            kind = self._setting(section, table.KIND)
-            proof = self._setting(section, table.PROOF)
-            hearsay = self._setting(section, table.HEARSAY)
-            witness = self._setting(section, table.WITNESS)
+            kind = self._setting(section, filter_table.KIND)
+            proof = self._setting(section, filter_table.PROOF)
+            hearsay = self._setting(section, filter_table.HEARSAY)
+            witness = self._setting(section, filter_table.WITNESS)
             for key in ("failregex", "successregex"):
                 for line in self._own_lines(section, key):
                     expression = Expression(line.text, line.origin)
@@ -270,11 +271,11 @@ class _Builder:
                     name,
                     begin,
                     self._own_expression(section, "end"),
-                    self._setting(section, table.QUOTE_SIZE),
-                    self._setting(section, table.QUOTE_CUT),
-                    self._setting(section, table.QUOTE_LATE),
-                    self._setting(section, table.QUOTE_TWICE),
-                    self._setting(section, table.QUOTE_NEIGHBOURS),
+                    self._setting(section, filter_table.QUOTE_SIZE),
+                    self._setting(section, filter_table.QUOTE_CUT),
+                    self._setting(section, filter_table.QUOTE_LATE),
+                    self._setting(section, filter_table.QUOTE_TWICE),
+                    self._setting(section, filter_table.QUOTE_NEIGHBOURS),
                 )
 
     def _json(self) -> JsonText | None:
@@ -338,7 +339,7 @@ class _Builder:
         except ExpressionError:
             return frozenset()  # told of where it is checked
 
-    def _setting(self, section: Section, setting: table.Setting[T]) -> T:
+    def _setting(self, section: Section, setting: Setting[T]) -> T:
         value = section.values.get(setting.name)
         if value is None:
             return setting.default
@@ -369,11 +370,11 @@ class _Builder:
 
     def _how_to_read(self) -> Reading:
         """Say how the expressions are to be read, by ``maxlines`` and ``usedns``."""
-        lines = self._value(self._lines("maxlines"), "maxlines", table.MAXLINES)
-        use_dns = self._value(self._lines("usedns"), "usedns", table.USEDNS)
+        lines = self._value(self._lines("maxlines"), "maxlines", filter_table.MAXLINES)
+        use_dns = self._value(self._lines("usedns"), "usedns", filter_table.USEDNS)
         return Reading(names=use_dns.looks_up, lines=lines)
 
-    def _value(self, lines: Text, key: str, setting: table.Setting[T]) -> T:
+    def _value(self, lines: Text, key: str, setting: Setting[T]) -> T:
         if not lines:
             return setting.default
         try:

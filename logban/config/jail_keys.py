@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from logban.actions import catalogue
-from logban.config import table
+from logban.config import jail_table, judging_table
 from logban.config.ini import Section
 from logban.config.layers import Layer, Tree
 from logban.config.problem import Problem, closest, error
@@ -17,8 +17,8 @@ from logban.config.references import References, references
 from logban.config.strays import judge_stray, looks_like_expression, swallowed
 from logban.config.text import Value
 
-_KEYS: Final = tuple(setting.name for setting in table.JAIL_SETTINGS)
-_VARIABLES: Final = tuple(variable.name for variable in table.VARIABLES)
+_KEYS: Final = tuple(setting.name for setting in jail_table.JAIL_SETTINGS)
+_VARIABLES: Final = tuple(variable.name for variable in jail_table.VARIABLES)
 _NAME: Final = re.compile(r"[\w.\-]{1,64}")
 
 
@@ -79,7 +79,7 @@ def _of_section(section: Section, referred: References) -> Iterator[Problem]:
         yield from _of_name(section)
     for key, value in section.values.items():
         yield from swallowed(value, _KEYS)
-        if key.startswith(table.WEIGHT_PREFIX):
+        if key.startswith(judging_table.WEIGHT_PREFIX):
             continue  # what its name means depends on the filter
         if key not in (*_KEYS, *_VARIABLES) and key[:1] != "_" and not referred.include(key):
             yield from _unknown_key(key, value, optional=is_default)

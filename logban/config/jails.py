@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from logban import __version__
 from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec, ParameterError, UnknownAction
-from logban.config import judging, table
+from logban.config import filter_table, growth_table, jail_table, judging, judging_table
 from logban.config.action_files import FOLDER, find_action
 from logban.config.filter_text import FilterText
 from logban.config.filters import FilterLibrary, FilterSource, Overrides, build_filter
@@ -23,8 +23,8 @@ from logban.config.layers import Tree
 from logban.config.parameters import Selection, SelectionError, parse_selections
 from logban.config.problem import Problem, did_you_mean, error, warning
 from logban.config.scopes import SectionScope
+from logban.config.setting import Setting
 from logban.config.settings import MANUAL, JailSettings, LogPath, UseDns
-from logban.config.table import Setting
 from logban.config.text import Text, TextLine, Value, joined, written
 from logban.matching.definition import FilterDefinition
 from logban.model import RECIDIVE, Origin
@@ -54,11 +54,11 @@ class JailReading:
 def built_in(directory: Path) -> Mapping[str, Value]:
     """Give the variables that every jail has, below [DEFAULT]."""
     path = str(directory).replace("%", "%%")
-    texts = {variable.name: variable.default for variable in table.VARIABLES}
+    texts = {variable.name: variable.default for variable in jail_table.VARIABLES}
     texts |= dict.fromkeys(("logban_version", "fail2ban_version"), __version__)
     texts |= dict.fromkeys(("logban_confpath", "fail2ban_confpath"), path)
-    texts[table.FILTER.name] = _DEFAULT_FILTER
-    texts[table.ACTION.name] = table.ACTION.default
+    texts[jail_table.FILTER.name] = _DEFAULT_FILTER
+    texts[jail_table.ACTION.name] = jail_table.ACTION.default
     return {key: Value.built_in(key, text) for key, text in texts.items()}
 
 
@@ -68,46 +68,46 @@ def read_jail(
     """Read the jail of that section; ``manual`` is on and has neither filter nor log files."""
     scope = SectionScope(section, tree.defaults, tree.sections, section.name, built_in=variables)
     reader = _Reader(section, scope, directory=library.directory)
-    if section.name != MANUAL and not reader.get(table.ENABLED):
+    if section.name != MANUAL and not reader.get(jail_table.ENABLED):
         off = JailSettings(section.name, section.origin)
         return JailReading(off, tuple(reader.problems), enabled=False)
     definition = None
     log_paths: tuple[LogPath, ...] = ()
     if section.name == MANUAL:
-        reader.refuse(table.FILTER, table.LOGPATH, *table.FILTER_SETTINGS)
+        reader.refuse(jail_table.FILTER, jail_table.LOGPATH, *filter_table.FILTER_SETTINGS)
     else:
         definition = reader.filter(library)
         log_paths = () if reader.is_recidive else reader.log_paths()
         if not log_paths and reader.has_filter and not reader.is_recidive:
             message = f"the jail {section.name!r} reads no log file"
             reader.problems.append(error(section.origin, message, "set logpath"))
-    maxretry = reader.get(table.MAXRETRY)
-    matches = reader.get(table.MAXMATCHES)
+    maxretry = reader.get(jail_table.MAXRETRY)
+    matches = reader.get(jail_table.MAXMATCHES)
     settings = JailSettings(
         section.name,
         section.origin,
         definition,
         log_paths,
-        reader.get(table.BACKEND),
-        reader.get(table.LOGENCODING),
+        reader.get(jail_table.BACKEND),
+        reader.get(jail_table.LOGENCODING),
         maxretry,
-        reader.get(table.FINDTIME),
-        reader.get(table.BANTIME),
+        reader.get(jail_table.FINDTIME),
+        reader.get(jail_table.BANTIME),
         reader.ignore(),
-        reader.get(table.IGNORESELF),
-        reader.get(table.IPV6_PREFIX),
+        reader.get(jail_table.IGNORESELF),
+        reader.get(jail_table.IPV6_PREFIX),
         min(maxretry if matches is None else matches, MOST_EVIDENCE),
         reader.all_actions(),
-        reader.get(table.LOGTIMEZONE),
+        reader.get(jail_table.LOGTIMEZONE),
         growth=reader.growth(),
         recidive=reader.is_recidive,
-        use_dns=reader.get(table.USEDNS),
+        use_dns=reader.get(filter_table.USEDNS),
         ignore_command=reader.ignore_command(),
-        ignore_keep=reader.get(table.IGNORECACHE),
-        exempt_maxretry=reader.get(table.EXEMPT_MAXRETRY),
+        ignore_keep=reader.get(jail_table.IGNORECACHE),
+        exempt_maxretry=reader.get(jail_table.EXEMPT_MAXRETRY),
         scrutiny=reader.scrutiny(definition),
-        max_bans_per_minute=reader.get(table.MAX_BANS_PER_MINUTE),
-        max_registered_users=reader.get(table.MAX_REGISTERED_USERS),
+        max_bans_per_minute=reader.get(jail_table.MAX_BANS_PER_MINUTE),
+        max_registered_users=reader.get(jail_table.MAX_REGISTERED_USERS),
     )
     reader.tell_of_ignored()
     return JailReading(settings, tuple(reader.problems))
@@ -137,7 +137,7 @@ class _Reader:
     def log_paths(self) -> tuple[LogPath, ...]:
         """Give the log files, one a line."""
         found = (
-            self._parsed(table.LOGPATH, line.text, line.origin, None)
+            self._parsed(jail_table.LOGPATH, line.text, line.origin, None)
             for line in written(self._lines("logpath") or ())
         )
         return tuple(dict.fromkeys(path for path in found if path is not None))
@@ -145,7 +145,7 @@ class _Reader:
     def ignore(self) -> tuple[str, ...]:
         """Give the exempt addresses, networks and names."""
         found = (
-            self._parsed(table.IGNOREIP, word, line.origin, "")
+            self._parsed(jail_table.IGNOREIP, word, line.origin, "")
             for line in written(self._lines("ignoreip") or ())
             for word in re.split(r"[\s,]+", line.text)
             if word
@@ -167,8 +167,8 @@ class _Reader:
 
     def ignore_command(self) -> tuple[str, ...]:
         """Give the words of the program that is asked whether somebody is exempt."""
-        words = self.get(table.IGNORECOMMAND)
-        value = self.scope.find(table.IGNORECOMMAND.name)
+        words = self.get(jail_table.IGNORECOMMAND)
+        value = self.scope.find(jail_table.IGNORECOMMAND.name)
         if words and value is not None and not os.access(words[0], os.X_OK):
             message = f"ignorecommand: {words[0]} can't be run"
             hint = "as long as it is not there, nobody is exempt by it"
@@ -178,20 +178,20 @@ class _Reader:
     def growth(self) -> Growth | None:
         """Give how bans grow; None if they don't."""
         growth = Growth(
-            self.get(table.FACTOR),
-            self.get(table.MULTIPLIERS),
-            self.get(table.FORMULA),
-            self.get(table.MAXTIME),
-            self.get(table.RNDTIME),
-            self.get(table.OVERALLJAILS),
-            self.get(table.MEMORY),
+            self.get(growth_table.FACTOR),
+            self.get(growth_table.MULTIPLIERS),
+            self.get(growth_table.FORMULA),
+            self.get(growth_table.MAXTIME),
+            self.get(growth_table.RNDTIME),
+            self.get(growth_table.OVERALLJAILS),
+            self.get(growth_table.MEMORY),
         )
-        if not self.get(table.INCREMENT):
+        if not self.get(growth_table.INCREMENT):
             return None
-        bantime = self.get(table.BANTIME)
-        longest = self.scope.find(table.MAXTIME.name)
+        bantime = self.get(jail_table.BANTIME)
+        longest = self.scope.find(growth_table.MAXTIME.name)
         if longest is not None and bantime is not None and growth.max_time < bantime:
-            message = f"{table.MAXTIME.name} is shorter than bantime, so no ban grows"
+            message = f"{growth_table.MAXTIME.name} is shorter than bantime, so no ban grows"
             origin = self._at(longest.origin)
             self.problems.append(warning(origin, message, "make it longer, or bantime shorter"))
         return growth
@@ -249,23 +249,23 @@ class _Reader:
     def scrutiny(self, definition: FilterDefinition | None) -> Scrutiny | None:
         """Give how failures are looked at; None where they are only counted."""
         rules = definition.rules if definition is not None else ()
-        style = self.get(table.JUDGING)
+        style = self.get(judging_table.JUDGING)
         tells = any(rule.kind or rule.success for rule in rules)
         if style is Style.PLAIN or (style is Style.AUTO and not tells):
             return None
         limits = {
             name: Limit(self.get(each.maxretry), self.get(each.findtime), self.get(each.bantime))
-            for name, each in table.LIMITS.items()
+            for name, each in judging_table.LIMITS.items()
         }
-        count_by = self.get(table.COUNT_BY)
-        asked = self.scope.find(table.LIMITS["user-ip"].maxretry.name) is not None
+        count_by = self.get(judging_table.COUNT_BY)
+        asked = self.scope.find(judging_table.LIMITS["user-ip"].maxretry.name) is not None
         return Scrutiny(
             frozenset(count_by or Unit),
             user_ip=limits["user-ip"],
             user=limits["user"],
             net=limits["net"],
             slow=limits["slow"],
-            trust=self.get(table.TRUST),
+            trust=self.get(judging_table.TRUST),
             weights=self._weights({name for rule in rules for name in (rule.kind, rule.name)}),
             plan=self._plan(),
             always_user_ip=Unit.USER_IP in count_by or (asked and not count_by),
@@ -275,7 +275,7 @@ class _Reader:
         """Give the weights that the jail sets; what [DEFAULT] says may be of other filters."""
         weights = {}
         for key in dict.fromkeys(self.scope.names()):
-            name = key.removeprefix(table.WEIGHT_PREFIX)
+            name = key.removeprefix(judging_table.WEIGHT_PREFIX)
             value = self.scope.find(key)
             if name == key or value is None:
                 continue
@@ -286,16 +286,16 @@ class _Reader:
                     self.problems.append(error(self._at(value.origin), message, hint))
                 continue
             text = joined(self._lines(key) or ())
-            weights[name] = self._parsed(table.WEIGHT, text, value.origin, 1.0)
+            weights[name] = self._parsed(judging_table.WEIGHT, text, value.origin, 1.0)
         return weights
 
     def _plan(self) -> Plan | None:
         """Give the numbering plan, with what its files hold."""
-        value = self.scope.find(table.EXTENSIONS.name)
+        value = self.scope.find(judging_table.EXTENSIONS.name)
         if value is None:
             return None
         entries: list[str] = []
-        for entry in self.get(table.EXTENSIONS):
+        for entry in self.get(judging_table.EXTENSIONS):
             if not entry.startswith(judging.FILE):
                 entries.append(entry)
                 continue
@@ -304,7 +304,7 @@ class _Reader:
                 entries += judging.extensions_in(Path(path).read_text(encoding="utf-8"))
             except (OSError, ValueError) as failure:
                 why = failure.strerror if isinstance(failure, OSError) else failure
-                message = f"{table.EXTENSIONS.name}: {path}: {why}"
+                message = f"{judging_table.EXTENSIONS.name}: {path}: {why}"
                 self.problems.append(error(self._at(value.origin), message))
         if not compares_names() and not all(any(map(str.isdigit, entry)) for entry in entries):
             message = "names among the extensions are compared letter by letter"
@@ -315,17 +315,17 @@ class _Reader:
     def all_actions(self) -> tuple[ActionSpec, ...]:
         """Give the actions for everybody, and those for one kind of subject alone."""
         actions = list(self.actions())
-        for setting in table.UNIT_ACTIONS:
+        for setting in judging_table.UNIT_ACTIONS:
             if self.scope.find(setting.name) is not None:
                 unit = setting.name.removesuffix(".action")
                 actions += (replace(spec, only=unit) for spec in self.actions(setting.name))
         return tuple(actions)
 
-    def actions(self, key: str = table.ACTION.name) -> tuple[ActionSpec, ...]:
+    def actions(self, key: str = jail_table.ACTION.name) -> tuple[ActionSpec, ...]:
         """Give the actions of a key, in the order in which they are written."""
         found = []
         selections = self._selections(key)
-        if selections == () and key == table.ACTION.name:
+        if selections == () and key == jail_table.ACTION.name:
             value = self.scope.find("action")
             message = f"the jail {self.section.name!r} has no action"
             hint = "its bans are kept and nothing enforces them"

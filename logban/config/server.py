@@ -10,23 +10,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
-from logban.config import table
+from logban.config import server_table
 from logban.config.ini import Section
 from logban.config.interpolation import InterpolationError, interpolate
 from logban.config.layers import Tree, read_tree, with_locals
 from logban.config.problem import Problem, did_you_mean, error, warning
 from logban.config.references import references
 from logban.config.scopes import SectionScope
+from logban.config.setting import Setting
 from logban.config.settings import ServerSettings
 from logban.config.strays import judge_stray
-from logban.config.table import Setting
 from logban.config.text import Value, joined
 from logban.config.trust import Trust
 
 T = TypeVar("T")
 
 _SECTIONS: Final = ("server", "Definition")
-_SETTINGS: Final = {setting.name: setting for setting in table.SERVER_SETTINGS}
+_SETTINGS: Final = {setting.name: setting for setting in server_table.SERVER_SETTINGS}
 
 
 def read_server(
@@ -37,21 +37,21 @@ def read_server(
     tree = read_tree(with_locals(path), lambda each: each.name, trust)
     reader = _Reader(tree)
     settings = ServerSettings(
-        reader.get(table.LOGLEVEL),
-        reader.get(table.MAX_TRACKED),
-        reader.get(table.MATCH_TIMEOUT),
-        redis=reader.get(table.REDIS),
-        redis_prefix=reader.get(table.REDIS_PREFIX),
-        rdns_domains=reader.get(table.RDNS_DOMAINS),
-        rdns_exempts=reader.get(table.RDNS_EXEMPTS),
-        geo_database=reader.get(table.GEO_DATABASE),
-        geo_allow=reader.get(table.GEO_ALLOW),
-        geo_deny=reader.get(table.GEO_DENY),
-        geo_weight=reader.get(table.GEO_WEIGHT),
-        metrics_file=reader.get(table.METRICS_FILE),
-        metrics_port=reader.get(table.METRICS_PORT),
-        alarm=reader.get(table.ALARM),
-        operators=reader.get(table.OPERATORS),
+        reader.get(server_table.LOGLEVEL),
+        reader.get(server_table.MAX_TRACKED),
+        reader.get(server_table.MATCH_TIMEOUT),
+        redis=reader.get(server_table.REDIS),
+        redis_prefix=reader.get(server_table.REDIS_PREFIX),
+        rdns_domains=reader.get(server_table.RDNS_DOMAINS),
+        rdns_exempts=reader.get(server_table.RDNS_EXEMPTS),
+        geo_database=reader.get(server_table.GEO_DATABASE),
+        geo_allow=reader.get(server_table.GEO_ALLOW),
+        geo_deny=reader.get(server_table.GEO_DENY),
+        geo_weight=reader.get(server_table.GEO_WEIGHT),
+        metrics_file=reader.get(server_table.METRICS_FILE),
+        metrics_port=reader.get(server_table.METRICS_PORT),
+        alarm=reader.get(server_table.ALARM),
+        operators=reader.get(server_table.OPERATORS),
     )
     return settings, (*reader.problems, *reader.mistakes())
 
@@ -111,4 +111,4 @@ class _Reader:
 
 
 def _followed() -> Iterator[str]:
-    return (setting.name for setting in table.SERVER_SETTINGS if not setting.ignored)
+    return (setting.name for setting in server_table.SERVER_SETTINGS if not setting.ignored)

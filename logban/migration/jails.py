@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from logban.config import table
+from logban.config import jail_table
 from logban.config.filter_text import FilterText
 from logban.config.filters import FilterLibrary
 from logban.config.ini import Section
@@ -102,12 +102,12 @@ class Drafter:
         """Draft [DEFAULT]: what holds for the jails that are not fail2ban's as well."""
         draft = Draft("DEFAULT")
         drafting = _Drafting(self._source, self._source.jails.defaults, draft)
-        for setting in (table.BANTIME, table.FINDTIME, table.MAXRETRY):
+        for setting in (jail_table.BANTIME, jail_table.FINDTIME, jail_table.MAXRETRY):
             with suppress(Refused):  # told of by the jails that it concerns
                 drafting.setting(setting)
         with suppress(Refused):
             draft.values.update(drafting.ignored_addresses())
-        for variable in table.VARIABLES:
+        for variable in jail_table.VARIABLES:
             if variable.name in ("destemail", "sender"):
                 with suppress(Refused):
                     text = drafting.text(variable.name)
@@ -172,7 +172,7 @@ class _Drafting:
             self._draft.changed.append(Note(f"filter = {RECIDIVE}", _RECIDIVE))
         else:
             values["logpath"] = self._log_paths()
-        for setting in table.JAIL_SETTINGS:
+        for setting in jail_table.JAIL_SETTINGS:
             if setting.name not in _APART and self._has(setting.name):
                 self.setting(setting)
         for key, text in _UNWRITTEN.items():
@@ -216,7 +216,7 @@ class _Drafting:
         for line in written(self._lines("ignoreip")):
             for word in re.split(r"[\s,]+", line.text):
                 try:
-                    table.IGNOREIP.parse(word) if word else None
+                    jail_table.IGNOREIP.parse(word) if word else None
                 except ValueError as failure:
                     self._draft.lost.append(Note(f"ignoreip = {word}", str(failure)))
                 else:
@@ -257,7 +257,7 @@ class _Drafting:
         paths = []
         for line in written(self._lines("logpath")):
             try:
-                table.LOGPATH.parse(line.text)
+                jail_table.LOGPATH.parse(line.text)
             except ValueError as failure:
                 self._draft.lost.append(Note(f"logpath = {line.text}", str(failure)))
             else:
@@ -287,13 +287,13 @@ class _Drafting:
         if not text:
             return ""
         try:
-            value = table.BACKEND.parse(text)
+            value = jail_table.BACKEND.parse(text)
         except ValueError as failure:
             if text.lower().startswith("systemd"):
                 return str(failure)
             self._draft.lost.append(Note(f"backend = {text}", str(failure)))
             return ""
-        if value != table.BACKEND.default:
+        if value != jail_table.BACKEND.default:
             self._draft.values["backend"] = (str(value),)
         return ""
 
@@ -301,7 +301,7 @@ class _Drafting:
         """Take ``maxmatches`` over; without it there are as many as failures lead to a ban."""
         text = self.text("maxmatches")
         if text and text != self.text("maxretry"):
-            self.setting(table.MAXMATCHES)
+            self.setting(jail_table.MAXMATCHES)
 
     def _selections(self, key: str) -> tuple[Selection, ...]:
         try:

@@ -13,8 +13,8 @@ from page import ROOT, examples, files, page, see_also, sentence
 from roff import bold, entries, escape, example, line, option, paragraphs, section
 
 from logban.actions import catalogue
-from logban.config import table
-from logban.config.table import Setting
+from logban.config import filter_table, jail_table, server_table
+from logban.config.setting import Setting, Variable
 
 default_of = cast(
     "Callable[[Setting[object]], str]",
@@ -48,7 +48,7 @@ def server() -> str:
                 "Section `[server]` of `/etc/logban/logban.conf`.  Keys of fail2ban's that stand "
                 "there are taken and, but for these, not followed."
             ),
-            settings(table.SERVER_SETTINGS),
+            settings(server_table.SERVER_SETTINGS),
         ),
         section("SIGNALS", entries((bold(name), text) for name, text in said.SIGNALS)),
         section("PRIVILEGES", paragraphs(said.PRIVILEGES)),
@@ -103,11 +103,11 @@ def actions() -> Iterator[str]:
 
 def jails() -> str:
     """Give logban-jails.5."""
-    of_filters = {setting.name: setting for setting in table.FILTER_SETTINGS}
+    of_filters = {setting.name: setting for setting in filter_table.FILTER_SETTINGS}
     in_filters = ", ".join(
         f"`{name}`" for name, setting in of_filters.items() if not is_fail2bans(setting)
     )
-    own = [setting for setting in table.JAIL_SETTINGS if setting.name not in of_filters]
+    own = [setting for setting in jail_table.JAIL_SETTINGS if setting.name not in of_filters]
     ignored = [setting.name for setting in own if is_fail2bans(setting)]
     return page(
         "logban-jails.5",
@@ -137,7 +137,7 @@ def jails() -> str:
             ),
             (
                 each
-                for variable in table.VARIABLES
+                for variable in jail_table.VARIABLES
                 if not variable.doc.startswith("fail2ban's")
                 for each in variables(variable)
             ),
@@ -156,7 +156,7 @@ def jails() -> str:
     )
 
 
-def variables(variable: table.Variable) -> Iterator[str]:
+def variables(variable: Variable) -> Iterator[str]:
     """Give a variable and what it stands for."""
     first, *others = variable.default.splitlines()
     yield from entries([(bold(variable.name), sentence(variable.doc))])
@@ -170,10 +170,10 @@ def variables(variable: table.Variable) -> Iterator[str]:
 SECTIONS: Mapping[str, Sequence[Setting[object]]] = cast(
     "Mapping[str, Sequence[Setting[object]]]",
     {
-        "[Definition]": table.FILTER_SETTINGS,
-        "[rule NAME]": table.RULE_SETTINGS,
-        "[quote NAME]": table.QUOTE_SETTINGS,
-        "[json]": table.JSON_SETTINGS,
+        "[Definition]": filter_table.FILTER_SETTINGS,
+        "[rule NAME]": filter_table.RULE_SETTINGS,
+        "[quote NAME]": filter_table.QUOTE_SETTINGS,
+        "[json]": filter_table.JSON_SETTINGS,
     },
 )
 

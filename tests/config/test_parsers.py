@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logban.config import parsers, table
+from logban.config import filter_table, jail_table, parsers, server_table
+from logban.config.setting import Setting
 from logban.config.settings import Backend, LogPath, Start, UseDns
 
 
@@ -104,13 +105,11 @@ def test_what_is_refused(parse: Callable[[str], object], text: str) -> None:
         parse(text)
 
 
-SETTINGS = (*table.JAIL_SETTINGS, *table.SERVER_SETTINGS, *table.RULE_SETTINGS)
+SETTINGS = (*jail_table.JAIL_SETTINGS, *server_table.SERVER_SETTINGS, *filter_table.RULE_SETTINGS)
 
 
 @given(st.sampled_from(SETTINGS), st.text())
-def test_no_text_makes_a_reader_fail_in_another_way(
-    setting: table.Setting[object], text: str
-) -> None:
+def test_no_text_makes_a_reader_fail_in_another_way(setting: Setting[object], text: str) -> None:
     said = "nothing"
     try:
         setting.parse(text)
@@ -120,6 +119,6 @@ def test_no_text_makes_a_reader_fail_in_another_way(
 
 
 def test_the_table_is_whole() -> None:
-    names = [setting.name for setting in table.JAIL_SETTINGS]
+    names = [setting.name for setting in jail_table.JAIL_SETTINGS]
     assert len(names) == len(set(names))
     assert all(setting.doc and setting.name == setting.name.lower() for setting in SETTINGS)

@@ -16,7 +16,7 @@ import pytest
 from logban import errors, server
 from logban.actions import catalogue
 from logban.client.main import COMMANDS, cli
-from logban.config import load, table
+from logban.config import filter_table, jail_table, load, server_table
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("logban-client.1", "logban-server.8", "logban-jails.5", "logban-filters.5")
@@ -106,9 +106,9 @@ def test_the_servers_options_are_those_that_it_takes(
 
 def test_every_setting_that_is_followed_is_told_of(pages: Path) -> None:
     for name, settings in (
-        ("logban-jails.5", table.JAIL_SETTINGS),
-        ("logban-filters.5", table.FILTER_SETTINGS + table.RULE_SETTINGS),
-        ("logban-server.8", table.SERVER_SETTINGS),
+        ("logban-jails.5", jail_table.JAIL_SETTINGS),
+        ("logban-filters.5", filter_table.FILTER_SETTINGS + filter_table.RULE_SETTINGS),
+        ("logban-server.8", server_table.SERVER_SETTINGS),
     ):
         text = shown(pages / name)
         for setting in settings:
