@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, NewType
+from typing import Final, NamedTuple, NewType
 
 _CAPTURE: Final = 200
 
@@ -189,9 +189,11 @@ class Block:
     position: Position
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """One line that says that somebody failed.
+
+    A tuple, because one is made for every such line, and a frozen dataclass takes six times as
+    long to make.
 
     ``time`` is what the line says; None if it says nothing.  ``offset`` is where the line begins
     in its source.  ``fields`` are the rule's captures by name (``user``, ...), hostile text all.
@@ -215,11 +217,11 @@ class Failure:
         return {name: value[:_CAPTURE] for name, value in self.fields.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(NamedTuple):
     """One line that says that somebody got in: registered, or was let in with his password.
 
-    Everything is as in :class:`Failure`; a success is always its address's own doing.
+    Everything is as in :class:`Failure`, which it is never equal to; a success is always its
+    address's own doing.
     """
 
     address: CanonicalAddress

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from logban.model import (
     Ban,
     Evidence,
+    Failure,
     Origin,
     Subject,
     SubjectKind,
+    Success,
     canonical_address,
     canonical_network,
 )
@@ -145,3 +147,10 @@ def test_small_things() -> None:
     assert Evidence(1.5, "r", "l", "s").to_json() == {
         "time": 1.5, "rule": "r", "line": "l", "source": "s",
     }  # fmt: skip
+
+
+def test_no_failure_is_a_success() -> None:
+    failure = Failure(canonical_address("192.0.2.1"), 1.0, "rule", {}, "a line", "a file", 0)
+    success = Success(*failure[:7])
+    assert failure != success
+    assert success != failure

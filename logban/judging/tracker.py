@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from struct import Struct
 from typing import Final
@@ -346,7 +346,7 @@ class Tracker:
     def _keep(self, key: str, time: float, failure: Failure) -> None:
         """Keep a failure's line as evidence."""
         if len(failure.line) > MAX_LINE_KEPT:
-            failure = replace(failure, line=failure.line[:MAX_LINE_KEPT])
+            failure = failure._replace(line=failure.line[:MAX_LINE_KEPT])
         kept = self._evidence.get(key)
         if kept is None:
             self._evidence[key] = [(time, failure)]

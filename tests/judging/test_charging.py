@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import pytest
 
@@ -249,9 +248,9 @@ def test_a_later_line_proves_an_attempt_that_began_unproven() -> None:
     for n in range(20):
         call = {"callid": f"c{n}", "user": str(900 + n)}
         first = failed(60 + n, "", OFFICE, kind="unknown-user", proven=False)
-        lines.append(replace(first, fields=call))
+        lines.append(first._replace(fields=call))
         proof = failed(60 + n + 0.1, "", OFFICE)
-        lines.append(replace(proof, rule="proof", fields=call))
+        lines.append(proof._replace(rule="proof", fields=call))
     verdicts = bench.all(lines)
     assert verdicts[0].subject == ip(OFFICE)
     assert {each.rule for each in verdicts[0].evidence} == {"proof"}
