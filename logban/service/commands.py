@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import ipaddress
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import logban
 from logban.actions.declaration import ActionSpec
@@ -18,19 +17,19 @@ from logban.config.settings import MANUAL, Configuration
 from logban.control import payloads
 from logban.control.service import Forever, KamailioOrders
 from logban.daemon import Daemon
-from logban.errors import ConfigurationError, LedgerError, UnknownName, UsageError
+from logban.errors import ConfigurationError, UnknownName, UsageError
 from logban.health.watch import Watch
 from logban.judging.exemption_book import is_name
-from logban.judging.exemptions import Exemption
 from logban.ledger.records import Allowed
 from logban.matching.engine.ladder import best_rung
-from logban.model import Ban, Change, Subject, SubjectKind, Verdict, canonical_network
+from logban.model import Ban, Change, Subject, canonical_network
 from logban.running.jail import Jail
 from logban.service.adopting import adopt
 from logban.service.proxies import Proxies
-from logban.service.views import Views, alarm, length_of, past_ban, prospects, unmatched, verified
+from logban.service.reasons import Reasons
+from logban.service.subjects import counted_as, holds, prefixes
+from logban.service.views import Views, alarm, unmatched, verified
 
-HISTORY_SHOWN = 20
 SHOWN_AT_ONCE = 500
 
 
@@ -50,6 +49,7 @@ class DaemonService:
         self._reloading = reloading
         self._daemon = daemon
         self._views = Views(daemon)
+        self._reasons = Reasons(daemon, self._views)
         self._load = load
         self._proxies = Proxies(self._actions, daemon.clock)
         self.watch = Watch(self._views.figures, daemon.clock, lambda: daemon.configuration.server)
@@ -120,8 +120,8 @@ class DaemonService:
         bans = list(daemon.ledger.active(jail))
         missing: list[Subject] = []
         if subjects is not None:
-            missing = [asked for asked in subjects if not any(_holds(ban, asked) for ban in bans)]
-            bans = [ban for ban in bans if any(_holds(ban, asked) for asked in subjects)]
+            missing = [asked for asked in subjects if not any(holds(ban, asked) for ban in bans)]
+            bans = [ban for ban in bans if any(holds(ban, asked) for asked in subjects)]
         return payloads.Banned(now, await self._shown(bans, now), tuple(missing))
 
     async def _shown(self, bans: Sequence[Ban], now: float) -> tuple[payloads.BanView, ...]:
@@ -151,7 +151,7 @@ class DaemonService:
         span = settings.bantime if seconds is None else seconds
         placed: list[Change] = []
         refused = []
-        charged = [self._counted_as(asked, settings.ipv6_prefix) for asked in subjects]
+        charged = [counted_as(asked, settings.ipv6_prefix) for asked in subjects]
         # All at once: a source that does not answer costs its limit once, not for each.
         answers = await asyncio.gather(
             *(daemon.deciding.spared(settings.name, subject, now) for subject in charged)
@@ -211,14 +211,12 @@ class DaemonService:
             self._jail(jail)
         bans = list(daemon.ledger.active(jail))
         if subjects is not None:
-            bans = [ban for ban in bans if any(_holds(ban, asked) for asked in subjects)]
-        missing = [asked for asked in subjects or () if not any(_holds(ban, asked) for ban in bans)]
+            bans = [ban for ban in bans if any(holds(ban, asked) for asked in subjects)]
+        missing = [asked for asked in subjects or () if not any(holds(ban, asked) for ban in bans)]
         lifted: list[Change] = []
         # Whoever is not banned yet has his failures forgiven all the same.
         forgiven = {ban.subject for ban in bans}
-        forgiven |= {
-            self._counted_as(asked, prefix) for asked in missing for prefix in self._prefixes()
-        }
+        forgiven |= {counted_as(asked, prefix) for asked in missing for prefix in prefixes(daemon)}
         for subject in forgiven:
             lifted += daemon.forgive(subject, now, jail=jail, by="hand")
         await daemon.order(lifted)
@@ -317,68 +315,7 @@ class DaemonService:
 
     async def why(self, subject: Subject) -> payloads.Why:
         """Tell all that is known of a subject."""
-        daemon = self._daemon
-        now = daemon.clock.now()
-        # The evidence of the newest bans is read back from the database.
-        with suppress(LedgerError):  # what is known by now is told all the same
-            await daemon.checkpoints.commit()
-        counted = {self._counted_as(subject, prefix) for prefix in self._prefixes()} | {subject}
-        counted |= {ban.subject for ban in daemon.ledger.active() if _holds(ban, subject)}
-        explained, history = [], []
-        for each in sorted(counted, key=str):
-            for past in await daemon.checkpoints.in_database(
-                daemon.checkpoints.store.history, each, HISTORY_SHOWN
-            ):
-                if past.ended is None:
-                    view = self._views.ban(past.ban, now)
-                    explained.append(
-                        payloads.ExplainedBan(view, past.ban.evidence, self._length(past.ban))
-                    )
-                else:
-                    history.append(past_ban(past))
-        consulted = await self._consulted(subject, now)
-        floors = [daemon.ledger.floors[each] for each in counted if each in daemon.ledger.floors]
-        return payloads.Why(
-            now=now,
-            subject=subject,
-            banned=tuple(explained),
-            failures=tuple(self._counting(counted)),
-            exempt=next((each.exempt for each in consulted if each.exempt), None),
-            history=tuple(sorted(history, key=lambda past: -past.time)),
-            floor=max(floors, default=None),
-            explanation=(
-                *self._waiting(counted),
-                *self._prospects(counted, now),
-                *self._standing(counted, now),
-            ),
-            consulted=consulted,
-        )
-
-    async def _consulted(self, subject: Subject, now: float) -> tuple[payloads.Consulted, ...]:
-        """Ask every source of exemptions, those of all jails and each jail's own, in order."""
-        daemon = self._daemon
-        found: dict[tuple[str, str], payloads.Consulted] = {}
-        for jail in daemon.jails.running:
-            for each in daemon.exemptions.consult(jail, subject):
-                of_jail = jail if each.is_of_jail else ""
-                found[each.source, of_jail] = _said(each.source, of_jail, each.exemption, "")
-        for jail in daemon.jails.running:
-            verdict = Verdict(jail, subject, now, None, 0, "")
-            for answer in await daemon.deciding.enquiries.answers(verdict):
-                of_jail = "" if daemon.deciding.enquiries.is_for_all(answer) else jail
-                source = f"{answer.source}, asked"
-                said = _said(source, of_jail, answer.exemption, answer.error)
-                found.setdefault((source, of_jail), said)
-        return tuple(found.values())
-
-    def _waiting(self, subjects: Iterable[Subject]) -> Iterable[str]:
-        """Tell of bans that are on their way, and what they wait for."""
-        for jail in self._daemon.jails.running:
-            for subject in subjects:
-                waiting = self._daemon.deciding.pending.get(jail, subject)
-                if waiting is not None:
-                    reason = waiting.brake or "it is being asked whether it is exempt"
-                    yield f"the ban of {subject} in jail {jail} waits: {reason}"
+        return await self._reasons.give(subject)
 
     def _actions(self) -> list[ActionSpec]:
         return [
@@ -400,78 +337,6 @@ class DaemonService:
         near = difflib.get_close_matches(name, daemon.jails.running, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UnknownName(f"there is no jail {name!r}{hint}")
-
-    def _prospects(self, subjects: Iterable[Subject], now: float) -> Iterator[str]:
-        """Tell what earlier bans of these subjects would make of the next one."""
-        ledger = self._daemon.ledger
-        for subject in sorted(subjects, key=str):
-            for jail in self._daemon.jails.running.values():
-                if ledger.get(jail.name, subject) is None:
-                    earlier = ledger.escalation.earlier(jail.name, subject, now)
-                    repeats = len(ledger.escalation.repeats(jail.name, subject, now))
-                    sentence = prospects(jail.settings, earlier, repeats)
-                    if sentence:
-                        yield sentence
-
-    def _length(self, ban: Ban) -> str:
-        jail = self._daemon.jails.running.get(ban.jail)
-        return "" if jail is None else length_of(ban, jail.settings)
-
-    def _standing(self, subjects: Iterable[Subject], now: float) -> Iterable[str]:
-        """Say once what the jails think of these."""
-        jails = self._daemon.jails.running.values()
-        said = (each for jail in jails for who in subjects for each in jail.judge.explain(who, now))
-        return dict.fromkeys(said)
-
-    def _counting(self, subjects: Iterable[Subject]) -> Iterable[payloads.Counting]:
-        for jail in self._daemon.jails.running.values():
-            settings = jail.settings
-            oldest = self._daemon.clock.now() - settings.findtime
-            for subject in subjects:
-                known = jail.judge.known_of(subject)
-                counted = [item for item in known.evidence if item.time > oldest] if known else []
-                if known is not None and counted:
-                    weights = dict(zip(known.times, known.weights, strict=True))
-                    yield payloads.Counting(
-                        jail.name,
-                        settings.maxretry,
-                        settings.findtime,
-                        tuple(counted),
-                        tuple(weights.get(item.time, 1.0) for item in counted),
-                        sum(
-                            weight
-                            for time, weight in zip(known.times, known.weights, strict=True)
-                            if time > oldest
-                        ),
-                    )
-
-    def _prefixes(self) -> set[int]:
-        return {jail.settings.ipv6_prefix for jail in self._daemon.jails.running.values()}
-
-    def _counted_as(self, subject: Subject, ipv6_prefix: int) -> Subject:
-        """Give what a typed IPv6 address is counted under; anything else stays as it is."""
-        if subject.kind is SubjectKind.IP:
-            return Subject.parse(subject.network, ipv6_prefix)
-        return subject
-
-
-def _said(source: str, jail: str, exemption: Exemption | None, error: str) -> payloads.Consulted:
-    """Give what a source said in the form of the answer."""
-    if exemption is None:
-        return payloads.Consulted(source, jail, error=error)
-    reason = payloads.Exemption(exemption.entry, exemption.origin)
-    return payloads.Consulted(source, jail, reason, exemption.until, error)
-
-
-def _holds(ban: Ban, asked: Subject) -> bool:
-    """Tell whether a ban is on what was asked for, or on a network around it."""
-    if ban.subject == asked:
-        return True
-    if not ban.subject.network or not asked.network or ban.subject.user != asked.user:
-        return False
-    around = ipaddress.ip_network(ban.subject.network)
-    inner = ipaddress.ip_network(asked.network)
-    return around.version == inner.version and inner.subnet_of(around)  # type: ignore[arg-type]  # of one version
 
 
 def _exemptible(entry: str) -> str:
