@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from logban.actions import catalogue
 from logban.config import filter_table, jail_table, server_table
+from logban.config.manager_login import LOGIN_SETTINGS
 from logban.config.setting import Setting
 from logban.durations import format_duration
 
@@ -88,6 +89,7 @@ def reference() -> str:
         "\n## The daemon: `logban.conf`, section `[server]`\n",
         *rows(server_table.SERVER_SETTINGS),
     ]
+    parts += ["\nThe file that `ami` names, section `[ami]`:\n", *rows(LOGIN_SETTINGS)]
     parts += ["\n## Actions", *actions()]
     return "\n".join(parts) + "\n"
 

@@ -39,6 +39,7 @@ from logban.running.exempting import Exempting
 from logban.running.jail import Jail
 from logban.running.jails import Jails
 from logban.running.naming import Naming
+from logban.running.numbering import Numbering
 from logban.sources.files import FileSources
 from logban.supervision import sleep_until, supervise
 from logban.text import visible
@@ -144,6 +145,9 @@ class Daemon:
             jail=self.jails.running.get,
             decide=self._decide,
         )
+        self.numbering = Numbering(
+            world.clock, lambda: (jail.judge for jail in self.jails.running.values())
+        )
         self._is_catching_up = True
         self._ahead = world.clock.now() - world.clock.steady()
         # Changes of which those who tell are to be told, before and while they are committed.
@@ -162,6 +166,7 @@ class Daemon:
         async with self._reloading:  # a reload waits until there is something to reload
             self.jails.build_all()
             await self._exempting.configure(self.configuration.server)
+            self._number(self.configuration)
             self._restore()
             # From now on it is known which files were there, whatever becomes of them and of us.
             with suppress(LedgerError):  # said when it is tried again
@@ -181,6 +186,7 @@ class Daemon:
                     self.deciding.run,
                     self._exempting.run,
                     self._exempting.watch,
+                    self.numbering.run,
                     self._tidy,
                 ):
                     tasks.create_task(supervise(stage, self.clock))
@@ -193,6 +199,10 @@ class Daemon:
                 await self.checkpoints.commit()  # behind it, people are told of the last changes
             await self.jails.close()
             await self.checkpoints.close()
+
+    def _number(self, configuration: Configuration) -> None:
+        """Have Asterisk asked for its extensions where a jail goes by them."""
+        self.numbering.configure(configuration.server.ami, configuration.server.ami_every)
 
     def _restore(self) -> None:
         """Take up what the database holds from the run before."""
@@ -409,6 +419,7 @@ class Daemon:
             *([self._notice] if self._is_lost else []),
             *(f"exemptions: {problem}" for problem in self._exempting.problems),
             *self.naming.problems,
+            *([self.numbering.problem] if self.numbering.problem else []),
         ]
 
     # The admin's orders
@@ -490,6 +501,7 @@ class Daemon:
             for name in before - {*new.jails, *new.failed}:
                 self.deciding.forget_jail(name)
             await self._exempting.configure(new.server)
+            self._number(new)
             gc.collect()  # jails hold their parts in cycles, and the collector seldom comes by
             return said
 

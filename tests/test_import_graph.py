@@ -38,7 +38,8 @@ MAY_IMPORT = {
     "control": (),
     "config": ("matching", "actions.catalogue", "actions.declaration", "actions.shell"),
     "running": (
-        "config.settings", "config.parsers", "matching", "judging", "actions", "ledger",
+        "config.settings", "config.parsers", "config.manager_login", "matching", "judging",
+        "actions", "ledger",
         "sources.files",
     ),
     "offline": (

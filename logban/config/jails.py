@@ -269,6 +269,7 @@ class _Reader:
             weights=self._weights({name for rule in rules for name in (rule.kind, rule.name)}),
             plan=self._plan(),
             always_user_ip=Unit.USER_IP in count_by or (asked and not count_by),
+            asks_for_extensions=judging.AMI in self.get(judging_table.EXTENSIONS),
         )
 
     def _weights(self, known: set[str]) -> dict[str, float]:
@@ -296,6 +297,8 @@ class _Reader:
             return None
         entries: list[str] = []
         for entry in self.get(judging_table.EXTENSIONS):
+            if entry == judging.AMI:
+                continue  # asked for while the daemon runs
             if not entry.startswith(judging.FILE):
                 entries.append(entry)
                 continue

@@ -9,14 +9,16 @@ from typing import Final
 
 from logban.config.parsers import duration
 from logban.durations import parse_duration
-from logban.policy.plan import Plan
+from logban.policy.plan import MAX_EXTENSIONS, Plan
 from logban.policy.scrutiny import Style, Unit
 
 FILE: Final = "@"
 """What the name of a file with extensions begins with."""
 
+AMI: Final = "ami"
+"""What stands for all extensions that Asterisk has."""
+
 MAX_WEIGHT: Final = 250.0
-MAX_EXTENSIONS: Final = 200_000
 
 
 def style(written: str) -> Style:
@@ -55,15 +57,13 @@ def weight(written: str) -> float:
 def extensions(written: str) -> tuple[str, ...]:
     """Read the entries of a numbering plan."""
     entries = tuple(entry for entry in re.split(r"[\s,]+", written) if entry)
+    entries = tuple(AMI if entry.lower() == AMI else entry for entry in entries)
     for entry in entries:
-        if entry.lower() in ("ami", "ari"):
-            raise ValueError(
-                f"{entry!r}: extensions can't be asked for over the manager interface yet; write "
-                "them down, or leave it to logban to learn them from those who get in"
-            )
+        if entry.lower() == "ari":
+            raise ValueError(f"{entry!r}: Asterisk is asked for its extensions with `ami`")
         if entry.startswith(FILE) and not entry.startswith(f"{FILE}/"):
             raise ValueError(f"{entry!r}: a file's path begins with '/'")
-    Plan.parse(entry for entry in entries if not entry.startswith(FILE))
+    Plan.parse(entry for entry in entries if not entry.startswith(FILE) and entry != AMI)
     return entries
 
 

@@ -39,8 +39,9 @@ EXTENSIONS: Final[Setting[tuple[str, ...]]] = Setting(
     judging.extensions,
     (),
     "the numbering plan: a try for an extension unlike any of these weighs more, one a digit off "
-    "less; @/path is a file of them; learned from who gets in where nothing is written",
-    allowed="201, 7XX, 2000-2999, reception, @/etc/logban/extensions",
+    "less; @/path is a file of them, ami those that Asterisk has; learned from who gets in where "
+    "nothing is written",
+    allowed="201, 7XX, 2000-2999, reception, @/etc/logban/extensions, ami",
 )
 
 

@@ -8,7 +8,7 @@ out with the reasons, and the others run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from logban.config.jail_keys import Mistakes, find_mistakes
 from logban.config.jails import JailReading, built_in, read_jail
 from logban.config.layers import Tree, read_tree
 from logban.config.places import in_others_places, part_by_hand
-from logban.config.problem import Problem, Severity, distinct, error
+from logban.config.problem import Problem, Severity, distinct, error, warning
 from logban.config.server import read_server
 from logban.config.settings import MANUAL, Configuration, JailSettings
 from logban.config.text import BUILT_IN
@@ -45,6 +45,8 @@ def load(directory: Path) -> Configuration:
     outcome.add(mistakes.nowhere)
     outcome.add(problem for problem in mistakes.everywhere if problem.severity is Severity.WARNING)
     _read_jails(tree, library, mistakes, outcome)
+    if server.ami is None:
+        outcome.add(_unasked(outcome.jails.values()))
     return Configuration(
         directory,
         outcome.jails,
@@ -111,6 +113,15 @@ def _part_places(outcome: _Outcome) -> None:
         del outcome.jails[name]
     outcome.jails[MANUAL], problems = part_by_hand(manual, outcome.jails)
     outcome.add(problems)
+
+
+def _unasked(jails: Iterable[JailSettings]) -> Iterator[Problem]:
+    """Tell of the jails that go by extensions for which nobody can be asked."""
+    for jail in jails:
+        if jail.scrutiny is not None and jail.scrutiny.asks_for_extensions:
+            message = f"the jail {jail.name!r} goes by the extensions of Asterisk"
+            hint = "logban.conf has to say where they are asked for: ami = /etc/logban/ami.conf"
+            yield replace(warning(jail.origin, message, hint), jail=jail.name)
 
 
 def _manual(

@@ -48,6 +48,8 @@ def read_server(
         geo_allow=reader.get(server_table.GEO_ALLOW),
         geo_deny=reader.get(server_table.GEO_DENY),
         geo_weight=reader.get(server_table.GEO_WEIGHT),
+        ami=reader.get(server_table.AMI),
+        ami_every=reader.get(server_table.AMI_EVERY),
         metrics_file=reader.get(server_table.METRICS_FILE),
         metrics_port=reader.get(server_table.METRICS_PORT),
         alarm=reader.get(server_table.ALARM),

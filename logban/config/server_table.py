@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from logban.actions.declaration import ActionSpec
-from logban.config import origins, parsers, telling
+from logban.config import manager_login, origins, parsers, telling
 from logban.config.setting import Setting
 from logban.config.settings import Reverse
 
@@ -90,6 +90,21 @@ RDNS_EXEMPTS: Final = Setting(
     "whether those inside rdns_domains are exempt, or all those outside",
     allowed="inside, outside",
 )
+AMI: Final[Setting[Path | None]] = Setting(
+    "ami",
+    manager_login.login_file,
+    None,
+    "a file, mode 0600, that says where Asterisk's manager interface is, for `extensions = ami`",
+    allowed="/etc/logban/ami.conf",
+)
+AMI_EVERY: Final = Setting(
+    "ami_every",
+    parsers.seconds(10.0, 86400.0),
+    300.0,
+    "how often Asterisk is asked for its extensions",
+    "seconds",
+    "10 to 86400",
+)
 GEO_DATABASE: Final[Setting[tuple[str, ...]]] = Setting(
     "geo_database",
     origins.paths,
@@ -122,6 +137,8 @@ SERVER_SETTINGS: Final[tuple[Setting[object], ...]] = (
     GEO_ALLOW,
     GEO_DENY,
     GEO_WEIGHT,
+    AMI,
+    AMI_EVERY,
     METRICS_FILE,
     METRICS_PORT,
     ALARM,

@@ -110,6 +110,7 @@ class ServerSettings:
 
     ``metrics_file``, ``metrics_port`` and ``alarm``, the action that tells of alarms, are None
     where nobody asks for them.  ``operators``, users and @groups, is None for all of the group.
+    ``ami`` is the file with the login at Asterisk's manager interface.
     """
 
     loglevel: str = "INFO"
@@ -123,6 +124,8 @@ class ServerSettings:
     geo_allow: tuple[str, ...] = ()
     geo_deny: tuple[str, ...] = ()
     geo_weight: tuple[tuple[str, float], ...] = ()
+    ami: Path | None = None
+    ami_every: float = 300.0
     metrics_file: Path | None = None
     metrics_port: int | None = None
     alarm: ActionSpec | None = None

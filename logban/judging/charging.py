@@ -50,6 +50,7 @@ from logban.model import (
     Success,
     Verdict,
 )
+from logban.policy.plan import Plan
 from logban.policy.scrutiny import Limit, Scrutiny, Unit
 
 MAX_NAME: Final = 128
@@ -147,6 +148,7 @@ class Charging:
         self._enough_units = policy.maxretry * UNIT
         self.slow_limit = self._banned_slowly(policy.limit, scrutiny.slow)
         self._scrutiny = scrutiny
+        self._plan = scrutiny.plan
         self._kinds = {**KINDS, **scrutiny.weights}
         self._rules = scrutiny.weights
         self._exempt = exempt
@@ -215,8 +217,18 @@ class Charging:
         elif failure.kind in CREDENTIALS:
             user = failure.fields.get("user")
             if user:
-                base *= (self._scrutiny.plan or self.trust.shapes).factor(user)
+                base *= (self._plan or self.trust.shapes).factor(user)
         return base
+
+    @property
+    def asks_for_extensions(self) -> bool:
+        """Whether those that Asterisk has belong to the numbering plan."""
+        return self._scrutiny.asks_for_extensions
+
+    def set_extensions(self, names: frozenset[str]) -> None:
+        """Note what extensions Asterisk has, beside those that are written."""
+        written = self._scrutiny.plan
+        self._plan = (written or Plan()).with_names(names) if names else written
 
     def tidy(self, now: float) -> None:
         """Forget what has become too old to matter."""

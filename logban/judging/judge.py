@@ -180,6 +180,16 @@ class Judge:
             return Subject(SubjectKind.IP, failure.address)
         return subject
 
+    @property
+    def asks_for_extensions(self) -> bool:
+        """Whether the jail's numbering plan has the extensions that Asterisk has."""
+        return self.charging is not None and self.charging.asks_for_extensions
+
+    def set_extensions(self, names: frozenset[str]) -> None:
+        """Note what extensions Asterisk has."""
+        if self.charging is not None:
+            self.charging.set_extensions(names)
+
     def take_notices(self) -> list[Notice]:
         """Give what an admin is to be told, since the last call."""
         if self.charging is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Final
@@ -20,6 +20,10 @@ NEAR: Final = 0.8
 
 ALIKE: Final = 0.8
 """The similarity from which on a name is near another one."""
+
+MAX_EXTENSIONS: Final = 200_000
+MAX_EXTENSION: Final = 128
+"""Extensions that a plan has, and characters of one."""
 
 MAX_NAMES: Final = 5000
 """Names that one is compared with; of more, only what is the same is near."""
@@ -65,6 +69,10 @@ class Plan:
         return cls(
             frozenset(names), tuple(ranges), tuple(patterns), re.compile(text) if text else None
         )
+
+    def with_names(self, names: frozenset[str]) -> Plan:
+        """Give a plan that has these as well, each as it is: none is a pattern or a range."""
+        return replace(self, names=self.names | names)
 
     def has(self, extension: str) -> bool:
         """Tell whether there is such an extension."""

@@ -45,7 +45,8 @@ class Scrutiny:
     offend, ``slow`` what a place may do in a day.  ``trust`` is how long a success is trusted for.
     ``weights`` are by kind or rule, where they differ from the usual ones.  ``always_user_ip``
     counts against a user at a place wherever it is, and not only where users are known.
-    ``suspends`` says that the jail has an action that keeps users out.
+    ``suspends`` says that the jail has an action that keeps users out, ``asks_for_extensions`` that
+    those which Asterisk has belong to the plan.
     """
 
     count_by: frozenset[Unit] = frozenset(Unit)
@@ -58,3 +59,4 @@ class Scrutiny:
     plan: Plan | None = None
     always_user_ip: bool = False
     suspends: bool = False
+    asks_for_extensions: bool = False

@@ -103,7 +103,7 @@ def test_extensions_may_stand_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("extensions = ami", "can't be asked for over the manager interface yet"),
+        ("extensions = ari", "Asterisk is asked for its extensions with `ami`"),
         ("extensions = @/nowhere/at/all", "extensions: /nowhere/at/all: No such file"),
         ("extensions = 2999-2000", "no range of numbers"),
         ("weight.wrong-pasword = 2", "did you mean 'wrong-password'?"),
