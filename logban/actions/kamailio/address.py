@@ -16,12 +16,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
 from logban.actions.kamailio.calls import up_since
+from logban.actions.kamailio.connection import Connection
 from logban.actions.kamailio.pike import pardon
 from logban.actions.kamailio.rpc import (
     Call,
@@ -80,8 +82,11 @@ class AddressFile:
         """``connect`` makes the RPC client, where it is not to be the one of the settings."""
         self._settings = settings
         self._clock = clock
-        self._connect = connect or self._open
-        self._rpc: Rpc | None = None
+        self._kamailio = Connection(
+            connect
+            or partial(open_rpc, settings.address, timeout=settings.timeout, reply=settings.reply),
+            f"Kamailio has not been asked about {settings.file} yet",
+        )
         self._jail = identifier(settings.jail, 40)
         self._reloaded = -_FOR_EVER
         self._is_stale = False
@@ -96,8 +101,7 @@ class AddressFile:
 
     def prepare(self) -> None:
         """See that the file can be written, and that Kamailio reads this very file."""
-        self.close()
-        self._rpc = rpc = self._connect()
+        rpc = self._kamailio.open()
         since = up_since(rpc)
         with self._locked():
             self._write(*self._read())
@@ -137,27 +141,16 @@ class AddressFile:
         """Reload if a change waits for it; see that Kamailio was not restarted without the file."""
         if self._is_stale:
             self._reload()
-        elif up_since(self._opened()) != self._since:
+        elif up_since(self._kamailio.rpc) != self._since:
             raise Missing(f"Kamailio was restarted; it is told of {self._settings.file} again")
 
     def pardon(self, subjects: Sequence[Subject]) -> None:
         """Delete what the script has put against these into the stock table."""
-        pardon(self._opened(), subjects)
+        pardon(self._kamailio.rpc, subjects)
 
     def close(self) -> None:
         """Let go of the socket; the file stays."""
-        rpc, self._rpc = self._rpc, None
-        if rpc is not None:
-            rpc.close()
-
-    def _open(self) -> Rpc:
-        settings = self._settings
-        return open_rpc(settings.address, timeout=settings.timeout, reply=settings.reply)
-
-    def _opened(self) -> Rpc:
-        if self._rpc is None:
-            raise Missing(f"Kamailio has not been asked about {self._settings.file} yet")
-        return self._rpc
+        self._kamailio.close()
 
     def _change(self, put: Mapping[str, float], taken: Sequence[str]) -> None:
         with self._locked():
@@ -174,7 +167,7 @@ class AddressFile:
         """Let Kamailio read the file, unless it has done so a moment ago."""
         if self._clock.now() - self._reloaded < RELOAD_EVERY:
             return
-        rpc = self._opened()
+        rpc = self._kamailio.rpc
         try:
             answer = call(rpc, Method.ADDRESS_RELOAD)
         except Refused as refused:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from logban.actions.faults import Missing
 from logban.actions.kamailio.binrpc import Control
 from logban.actions.kamailio.calls import methods, up_since
+from logban.actions.kamailio.connection import Connection
 from logban.actions.kamailio.lists import Color, Entry, Kind
 from logban.actions.kamailio.pike import pardon
 from logban.actions.kamailio.prefixes import is_hit
@@ -68,10 +68,9 @@ class Blacklist:
     ) -> None:
         """``connect`` and ``control`` make the clients for JSON-RPC and for module ctl."""
         self._clock = clock
-        self._connect = connect
+        self._kamailio = Connection(connect, "secfilter has not been looked for yet")
         self._control = control
         self._lock = threading.RLock()  # actions have a thread each
-        self._rpc: Rpc | None = None
         self._wanted: dict[str, set[Entry]] = {}
         self._present: set[Entry] = set()
         self._surplus: set[Entry] = set()
@@ -86,14 +85,12 @@ class Blacklist:
     def reach_by(self, connect: Callable[[], Rpc], control: Callable[[], Rpc]) -> None:
         """Go other ways to Kamailio from the next time on that a socket is opened."""
         with self._lock:
-            self._connect, self._control = connect, control
+            self._kamailio.connect, self._control = connect, control
 
     def prepare(self, owner: str) -> None:
         """See that secfilter is there, and whether its entries can be deleted one by one."""
         with self._lock:
-            if self._rpc is not None:
-                self._rpc.close()
-            self._rpc = rpc = self._connect()
+            rpc = self._kamailio.open()
             known = methods(rpc)
             if Method.SECFILTER_ADD_BL not in known:
                 raise ActionError(
@@ -165,14 +162,14 @@ class Blacklist:
     def reload_in(self) -> float:
         """Tell in how many seconds a reload may be; 0 also where none is needed to take out."""
         with self._lock:
-            is_free = self._can_delete or self._rpc is None
+            is_free = self._can_delete or not self._kamailio.is_open
             left = self._reloaded + RELOAD_EVERY - self._clock.now()
             return 0.0 if is_free else max(0.0, left)
 
     def drop(self, entry: Entry) -> bool:
         """Take an entry out, whoever has added it; tell whether it was there."""
         with self._lock:
-            if entry not in print_lists(self._opened(), self._control, {entry.kind}):
+            if entry not in print_lists(self._kamailio.rpc, self._control, {entry.kind}):
                 return False
             self._wanted.get(BY_HAND, set()).discard(entry)
             if self._can_delete:
@@ -200,12 +197,12 @@ class Blacklist:
     def pardon(self, subjects: Iterable[Subject]) -> None:
         """Delete what the script has put against these into the stock table."""
         with self._lock:
-            pardon(self._opened(), subjects)
+            pardon(self._kamailio.rpc, subjects)
 
     def show(self, kinds: Collection[Kind]) -> set[Entry]:
         """Read lists; Unavailable where Kamailio tells them by no road."""
         with self._lock:
-            return print_lists(self._opened(), self._control, kinds)
+            return print_lists(self._kamailio.rpc, self._control, kinds)
 
     def read(self, owner: str) -> set[Entry] | None:
         """Tell which of an owner's entries are there; None where that can't be read."""
@@ -222,7 +219,7 @@ class Blacklist:
     def check(self, owner: str) -> bool:
         """Do a reload that is due; tell whether an owner's entries can still be there."""
         with self._lock:
-            self._look(self._opened())
+            self._look(self._kamailio.rpc)
             if owner not in self._known:
                 self._known.add(owner)
                 return False
@@ -233,14 +230,8 @@ class Blacklist:
         """Forget an owner; the last one lets go of the sockets."""
         with self._lock:
             self._known.discard(owner)
-            if not self._known and self._rpc is not None:
-                self._rpc.close()
-                self._rpc = None
-
-    def _opened(self) -> Rpc:
-        if self._rpc is None:
-            raise Missing("secfilter has not been looked for yet")
-        return self._rpc
+            if not self._known:
+                self._kamailio.close()
 
     def _all_wanted(self) -> set[Entry]:
         return {entry for entries in self._wanted.values() for entry in entries}
@@ -269,7 +260,7 @@ class Blacklist:
     def _add(self, entries: Iterable[Entry]) -> None:
         added = list(dict.fromkeys(entries))
         requests = [entry.added() for entry in added]
-        answers = self._opened().call_many(requests)
+        answers = self._kamailio.rpc.call_many(requests)
         for entry, request, answer in zip(added, requests, answers, strict=True):
             if isinstance(answer, Refused):
                 raise answer
@@ -283,7 +274,7 @@ class Blacklist:
         kinds = {each.kind for each in gone}
         before = self._print(kinds) if gone else None
         requests = [each.deleted() for each in gone]
-        for request, answer in zip(requests, self._opened().call_many(requests), strict=True):
+        for request, answer in zip(requests, self._kamailio.rpc.call_many(requests), strict=True):
             if isinstance(answer, Refused):
                 raise answer
             if not isinstance(answer, str):
@@ -309,7 +300,7 @@ class Blacklist:
 
         Tell whether Kamailio took the reload.
         """
-        rpc = self._opened()
+        rpc = self._kamailio.rpc
         if keep_others and not self._is_emptied:
             before = self._print(set(Kind)) or set()
             self._others |= before - self._present - self._surplus
@@ -347,7 +338,7 @@ class Blacklist:
     def _print(self, kinds: Collection[Kind]) -> set[Entry] | None:
         """Read lists; None where Kamailio tells them by no road."""
         try:
-            return print_lists(self._opened(), self._control, kinds)
+            return print_lists(self._kamailio.rpc, self._control, kinds)
         except Unavailable as error:
             log.debug("secfilter's lists can't be read: %s", error)
             return None

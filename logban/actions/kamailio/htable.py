@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
 from logban.actions.kamailio import calls
 from logban.actions.kamailio.calls import Item
+from logban.actions.kamailio.connection import Connection
 from logban.actions.kamailio.expiry import Ends
 from logban.actions.kamailio.keys import AddressKeys, Keys, is_mark, mark_of
 from logban.actions.kamailio.pike import pardon
@@ -70,8 +72,11 @@ class Htable:
         self._settings = settings
         self._keys = keys
         self._clock = clock
-        self._connect = connect or self._open
-        self._rpc: Rpc | None = None
+        self._kamailio = Connection(
+            connect
+            or partial(open_rpc, settings.address, timeout=settings.timeout, reply=settings.reply),
+            f"the htable {settings.table!r} has not been looked for yet",
+        )
         self._mark = mark_of(settings.jail)
         self._canary = f"logban:canary:{self._mark:x}"
         self._ends = Ends()
@@ -109,8 +114,7 @@ class Htable:
 
     def prepare(self) -> None:
         """Find the table, see that its entries end, and set the canary."""
-        self.close()
-        self._rpc = rpc = self._connect()
+        rpc = self._kamailio.open()
         table = calls.find_table(rpc, self._settings.table)
         if table.autoexpire <= 0:
             raise ActionError(
@@ -196,25 +200,14 @@ class Htable:
 
     def pardon(self, subjects: Sequence[Subject]) -> None:
         """Delete what the script has put against these, into this table or the stock one."""
-        rpc = self._opened()
+        rpc = self._kamailio.rpc
         keys = [key for each in subjects for key in self._keys.keys_of(each)]
         calls.delete_any(rpc, self._settings.table, keys)
         pardon(rpc, subjects)
 
     def close(self) -> None:
         """Let go of the socket; the bans stay in force."""
-        rpc, self._rpc = self._rpc, None
-        if rpc is not None:
-            rpc.close()
-
-    def _open(self) -> Rpc:
-        settings = self._settings
-        return open_rpc(settings.address, timeout=settings.timeout, reply=settings.reply)
-
-    def _opened(self) -> Rpc:
-        if self._rpc is None:
-            raise Missing(f"the htable {self._settings.table!r} has not been looked for yet")
-        return self._rpc
+        self._kamailio.close()
 
     def _leave_out_too_long(self, wanted: dict[str, float], now: float) -> list[str]:
         if not self._settings.must_outlast:
@@ -254,14 +247,14 @@ class Htable:
         """List everybody's entries, if that costs less than to ask for so many; else None."""
         if number < _MANY:
             return None
-        rpc = self._opened()
+        rpc = self._kamailio.rpc
         table = calls.find_table(rpc, self._settings.table)
         return None if table.entries > _MANY_MORE * number else self._dump(rpc, table)
 
     def _get(self, keys: Iterable[str]) -> dict[str, Item]:
         asked = list(keys)
         requests = [calls.get(self._settings.table, key) for key in asked]
-        answers = self._opened().call_many(requests)
+        answers = self._kamailio.rpc.call_many(requests)
         found = {}
         for key, request, answer in zip(asked, requests, answers, strict=True):
             item = calls.item_of(request, answer)
@@ -270,7 +263,7 @@ class Htable:
         return found
 
     def _do(self, requests: Sequence[Call]) -> None:
-        calls.require_done(requests, self._opened().call_many(requests))
+        calls.require_done(requests, self._kamailio.rpc.call_many(requests))
 
     def _end_of(self, item: Item, expected: float | None) -> float:
         try:
