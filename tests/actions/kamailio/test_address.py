@@ -68,14 +68,14 @@ def make(kamailio: Kamailio, clock: object = CLOCK, jail: str = "kamailio") -> A
 
 
 def counting_of(enforcer: AddressFile) -> Counting:
-    return enforcer._connect()  # type: ignore[return-value]  # made above
+    return enforcer._kamailio.connect()  # type: ignore[return-value]  # made above
 
 
 def test_addresses_and_networks_are_banned_and_lifted(kamailio: Kamailio) -> None:
     clock = FakeClock(CLOCK.now())
     enforcer = make(kamailio, clock)
     assert kamailio.probe("127.0.2.1") == 200
-    enforcer._rpc = enforcer._connect()  # not prepared: the first reload is the ban's
+    enforcer._kamailio.open()  # not prepared: the first reload is the ban's
     bans = [ban("127.0.2.1"), ban("127.5.0.0/16", None), ban("2001:db8:66::/64", 5)]
     enforcer.apply([*bans, ban("127.0.2.9", -5)])
     assert kamailio.probe("127.0.2.1") is None

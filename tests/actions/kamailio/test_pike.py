@@ -108,7 +108,8 @@ def test_a_pardon_that_is_refused() -> None:
 
     settings = TableSettings("k", "logban", RpcAddress(Way.DATAGRAM, "/x"), 1.0)
     enforcer = Htable(settings, AddressKeys(), SystemClock())
-    enforcer._rpc = Refusing(None, None)
+    enforcer._kamailio.connect = lambda: Refusing(None, None)
+    enforcer._kamailio.open()
     with pytest.raises(ActionError, match=r"refused htable\.delete"):
         enforcer.pardon([Subject(SubjectKind.IP, "192.0.2.1")])
     assert calls.texts(None) == []
