@@ -32,10 +32,12 @@ from logban.ledger.checkpoints import Checkpoints
 from logban.ledger.ledger import Ledger
 from logban.ledger.opening import Opened
 from logban.ledger.records import Allowed, Checkpoint
+from logban.matching.engine.saved import ProgramStore
 from logban.model import RECIDIVE, Ban, Block, Change, ChangeKind, Subject, Verdict
 from logban.policy.bantime import ordinal
 from logban.running.deciding import Deciding
 from logban.running.exempting import Exempting
+from logban.running.filters import Found
 from logban.running.jail import Jail
 from logban.running.jails import Jails
 from logban.running.naming import Naming
@@ -81,13 +83,14 @@ class World:
     """What the daemon is handed of the world outside.
 
     ``host_resolver`` looks up names out of logs, ``resolver`` those of the configuration and, where
-    there is no other, all.
+    there is no other, all.  ``programs`` is where the programs of filters are kept.
     """
 
     clock: Clock
     resolver: ReverseResolver
     own_addresses: Callable[[], frozenset[str]]
     host_resolver: Resolver | None = None
+    programs: ProgramStore | None = None
 
 
 class Daemon:
@@ -138,6 +141,7 @@ class Daemon:
             brakes=self.deciding.brakes,
             submit=self._submit,
             evidence=self.checkpoints.evidence,
+            programs=world.programs,
         )
         self.naming = Naming(
             world.host_resolver or world.resolver,
@@ -179,6 +183,7 @@ class Daemon:
                 tasks.create_task(self.jails.sweep(self.configuration.jails.values()))
                 tasks.create_task(self._catch_up())
                 for stage in (
+                    self.jails.filters.run,
                     self._read_lines,
                     self._rescan,
                     self._end_bans,
@@ -283,13 +288,10 @@ class Daemon:
         given it, so a checkpoint must never come between.
         """
         now = self._now()
-        patterns = self.sources.patterns_of(block.source)
-        verdicts = []
-        for jail in self.jails.following(patterns):
-            verdicts += self._judge(jail, block, now)
-        self._decide(verdicts, now)
-        for jail in self.jails.running.values():
-            self._hear(jail)
+        filters = self.jails.filters
+        found = filters.take(block, now)
+        self._judge(found, block.live, now)
+        filters.look_over(block, found, now)
 
     def _now(self) -> float:
         """Give the time of day; where it has been set back, bring back what was counted."""
@@ -318,14 +320,19 @@ class Daemon:
         for subject, time in jail.judge.take_released():
             self._submit(self.ledger.end(jail.name, subject, time, "success"))
 
-    def _judge(self, jail: Jail, block: Block, now: float) -> list[Verdict]:
-        """Give what a jail makes of a block; no text that anybody sends may stop the others."""
-        try:
-            verdicts = jail.take(block, now)
-            return verdicts + self.naming.take(jail, live=block.live, now=now)
-        except Exception:
-            log.exception("[%s] a block of %r at %d is lost", jail.name, block.source, block.offset)
-            return []
+    def _judge(self, found: Sequence[Found], live: bool, now: float) -> None:
+        """Have jails judge what was found, and hand on what they say; none may stop the others."""
+        verdicts = []
+        for each in found:
+            jail = each.jail
+            try:
+                verdicts += jail.take(each.outcomes, live=live, now=now)
+                verdicts += self.naming.take(jail, each.named, live=live, now=now)
+            except Exception:
+                log.exception("[%s] %d failures are lost", jail.name, len(each.outcomes))
+        self._decide(verdicts, now)
+        for each in found:
+            self._hear(each.jail)
 
     def _submit(self, changes: Iterable[Change]) -> None:
         """Hand changes of the ledger on to the actions of their jails."""
@@ -373,8 +380,8 @@ class Daemon:
             await self.clock.sleep(RESCAN_EVERY)
             self.sources.rescan()
             now = self._now()
+            self._judge(self.jails.filters.release(now), False, now)
             for jail in self.jails.running.values():
-                self._decide(jail.release(now), now)
                 self._hear(jail)
 
     async def _tidy(self) -> None:

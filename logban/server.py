@@ -29,6 +29,7 @@ from logban.judging.names import SystemResolver
 from logban.judging.own_addresses import read_own_addresses
 from logban.ledger.opening import open_ledger
 from logban.ledger.store import Store
+from logban.matching.engine.saved import ProgramStore
 from logban.running.restoring import restore
 from logban.sdnotify import ServiceManager
 from logban.service.commands import DaemonService
@@ -38,6 +39,8 @@ from logban.text import visible
 log = logging.getLogger("logban")
 
 DATABASE = "logban.sqlite3"
+PROGRAMS = "programs"
+"""What lies in the directory of the state: the ledger; what was made of filters."""
 
 _COLLECT_AT: Final = (10_000, 10, 100)
 """When garbage is collected: at so many new objects that stay, and each tenth and hundredth time
@@ -128,7 +131,8 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     for problem in configuration.problems():
         log.warning("%s", problem)
     gc.disable()  # what a start takes up stays
-    world = World(SystemClock(), SystemResolver(), read_own_addresses, HostResolver())
+    programs = ProgramStore(options.state / PROGRAMS)
+    world = World(SystemClock(), SystemResolver(), read_own_addresses, HostResolver(), programs)
     opened = open_ledger(_made(options.state) / DATABASE)
     if opened.notice:
         log.error("%s", opened.notice)

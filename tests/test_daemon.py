@@ -255,6 +255,25 @@ def test_a_fault_in_one_jail_is_no_other_ones(
             assert not bench.enforcer("bad nftables").in_force
 
     once(story)
+    assert "[bad] 2 failures are lost" in caplog.text
+
+
+def test_a_fault_in_one_filter_is_no_other_ones(
+    bench: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def story() -> None:
+        bench.jail("bad", logencoding="latin-1")
+        bench.jail()
+        async with bench.running() as daemon:
+            monkeypatch.setattr(daemon.jails.running["bad"].matcher, "match", broken)
+            bench.fail()
+            await until(lambda: bench.enforcer().in_force)
+            assert not bench.enforcer("bad nftables").in_force
+
+    once(story)
     assert "[bad] a block of " in caplog.text
 
 

@@ -46,11 +46,14 @@ MAY_IMPORT = {
         "running.jail", "running.deciding", "sources.offline", "matching", "judging", "ledger",
         "config",
     ),
-    "daemon": ("running", "sources", "judging", "ledger", "config.settings"),
+    "daemon": (
+        "running", "sources", "judging", "ledger", "config.settings", "matching.engine.saved",
+    ),
     "health": ("actions", "config.settings", "sources.report"),
     "service": (
         "daemon", "running.jail", "health", "control", "config", "judging", "ledger.records",
-        "ledger.ledger", "matching.matcher", "matching.engine.ladder", "sources.report", "actions",
+        "ledger.ledger", "matching.matcher", "matching.unmatched", "matching.engine.ladder",
+        "sources.report", "actions",
     ),
     "server": (
         "running", "service", "daemon", "control", "config", "actions", "ledger", "judging",

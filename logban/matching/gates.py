@@ -87,6 +87,13 @@ class Gates:
             self._sample(data)
         return tuple(literal for literal, _, _ in self._first_look)
 
+    def rarest(self, data: bytes) -> tuple[bytes, ...]:
+        """Give texts of which each candidate line holds one, rare in a sample; () as above."""
+        if self.ungated:
+            return ()
+        choices = _cover(self._sets, self._cost(data))
+        return tuple(dict.fromkeys(chain.from_iterable(map(sorted, choices))))
+
     def of_line(self, line: bytes) -> list[int]:
         """Give the rules worth trying on a line."""
         return sorted(self._worth_trying(line, self._every))
@@ -100,9 +107,13 @@ class Gates:
         self._until_sample -= 1
         if self._until_sample < 0:
             self._until_sample = SAMPLE_EVERY
-            literals = {literal for sets in self._sets for each in sets for literal in each}
-            search = len(data) * COST_OF_BYTE
-            self._choose({literal: search + data.count(literal) for literal in literals})
+            self._choose(self._cost(data))
+
+    def _cost(self, data: bytes) -> Mapping[bytes, float]:
+        """Give what it costs to ask for each literal in such a log."""
+        literals = {literal for sets in self._sets for each in sets for literal in each}
+        search = len(data) * COST_OF_BYTE
+        return {literal: search + data.count(literal) for literal in literals}
 
     def _choose(self, cost: Mapping[bytes, float]) -> None:
         """Choose what the first look asks for, by what each literal costs."""

@@ -20,6 +20,7 @@ the searches behind them, never of this definition.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,6 +92,18 @@ class MatchCounters:
     doubtful: int = 0
     last_timeout: str = ""
 
+    def add(self, other: MatchCounters) -> None:
+        """Add what became of other lines."""
+        self.lines += other.lines
+        self.failures += other.failures
+        self.successes += other.successes
+        self.ignored += other.ignored
+        self.timeouts += other.timeouts
+        self.unaddressed += other.unaddressed
+        self.ambiguous += other.ambiguous
+        self.doubtful += other.doubtful
+        self.last_timeout = other.last_timeout or self.last_timeout
+
 
 @dataclass(slots=True)
 class _Text:
@@ -117,12 +130,14 @@ class Matcher:
         dated: bool = True,
         rung: Rung = Rung.FULL,
         programs: ProgramStore | None = None,
+        is_hurried: bool = False,
     ) -> None:
         """Compile a filter; ExpressionError if it can't be (reading the configuration checks it).
 
         ``zone`` is that of dates which name none (None: the C library's).  ``encoding`` has to
         agree with ASCII on its characters.  ``dated=False`` looks for no dates.  ``rung`` is the
-        fastest engine to use, ``programs`` where engines' programs are kept.
+        fastest engine to use, ``programs`` where engines' programs are kept.  ``is_hurried`` says
+        that nobody has the time to make an engine while lines wait: who calls sees to it.
         """
         self.counters = MatchCounters()
         self._timeout = timeout
@@ -152,6 +167,7 @@ class Matcher:
         ]
         self._definition, self._rung, self._programs = definition, rung, programs
         self._engine: Engine | str | None = None
+        self._worth = math.inf if is_hurried else WORTH_AN_ENGINE
         self._seen = 0
 
     def _make_gates(self, definition: FilterDefinition) -> None:
@@ -200,10 +216,24 @@ class Matcher:
             for number in self._begins
         ]
 
-    def match(self, block: Block, now: float) -> list[Outcome]:
+    @property
+    def has_engine(self) -> bool | None:
+        """Tell whether the engine is at work; None where nobody has made it yet."""
+        return None if self._engine is None else isinstance(self._engine, Engine)
+
+    def take_counters(self) -> MatchCounters:
+        """Give what became of the lines since this was last asked."""
+        taken, self.counters = self.counters, MatchCounters()
+        return taken
+
+    def match(
+        self, block: Block, now: float, lines: Sequence[tuple[int, int]] | None = None
+    ) -> list[Outcome]:
         """Give the failures and successes in a block; ``now`` lends the year to dates without.
 
         They come in the block's order, but for those of earlier lines that had been held back.
+        ``lines`` are the begins and ends, LF included, of those that hold one of the texts that
+        ``rarest`` has named, where somebody has looked for them already.
         """
         self.counters.lines += block.data.count(b"\n")
         source = self._remembered(block.source)
@@ -212,12 +242,28 @@ class Matcher:
         source.guard.begin_block(block.data, block.offset, now)
         engine = self._engine_for(block)
         if engine is not None:
-            outcomes = engine.match(Taken(self, block, source, now))
+            outcomes = engine.match(Taken(self, block, source, now, lines))
+        elif lines is not None and not self.is_guarded:
+            outcomes = []
+            for start, end in lines:
+                outcomes += self.match_line(block, source, start, end - 1, now)
         else:
             outcomes = self.match_from(block, source, 0, now)
         source.guard.end_block()
         self._count(outcomes)
         return outcomes
+
+    def may_skip(self, name: str) -> bool:
+        """Tell whether a block of this source says nothing if no line holds a text asked for."""
+        source = self._sources.get(name)
+        return source is None or not source.guard.is_open
+
+    def rarest(self, data: bytes) -> tuple[bytes, ...]:
+        """Give texts of which every line that matters holds one; () if there are none.
+
+        In a log like ``data`` they are rare.
+        """
+        return () if self._max_lines > 1 else self._gates.rarest(data)
 
     def count(self, block: Block, now: float) -> int:
         """Give only the number of failures in a block, which counts as matched."""
@@ -242,7 +288,7 @@ class Matcher:
 
     def _engine_for(self, block: Block) -> Engine | None:
         self._seen += len(block.data)
-        engine = self.engine if self._seen >= WORTH_AN_ENGINE else self._engine
+        engine = self.engine if self._seen >= self._worth else self._engine
         return engine if isinstance(engine, Engine) else None
 
     def match_from(self, block: Block, source: Remembered, begin: int, now: float) -> list[Outcome]:

@@ -8,7 +8,7 @@ Under a flood only some of the lines of each second are looked at: what floods i
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,7 +19,9 @@ MAX_SHAPES: Final = 50
 """Shapes that are kept; of more, the one seen longest ago is dropped."""
 
 LOOKED_AT: Final = 128 * 1024
-"""Bytes that are looked at in a second: more lines than anything but a flood brings."""
+AT_ONCE: Final = 16 * 1024
+"""Bytes that are looked at in a second: more lines than anything but a flood brings; and of one
+block, as that takes half a millisecond."""
 
 MAX_LINE: Final = 500
 """Characters of a line that are kept."""
@@ -38,13 +40,23 @@ class Sample:
 
 
 class Unmatched:
-    """What one jail's filter does not know."""
+    """What no filter knows of a log."""
 
     def __init__(self) -> None:
         self.count = 0
         self._second = float("-inf")
         self._left = 0
         self._shapes: dict[str, Sample] = {}
+
+    @classmethod
+    def of_all(cls, several: Iterable[Unmatched]) -> Unmatched:
+        """Put together what is known of several logs."""
+        whole = cls()
+        for each in several:
+            whole.count += each.count
+            for sample in each.samples:
+                whole._shapes[f"{sample.source} {sample.line}"] = sample
+        return whole
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -57,7 +69,7 @@ class Unmatched:
             self._second, self._left = now, LOOKED_AT
         if self._left <= 0:
             return
-        looked_at = block.data[: self._left]
+        looked_at = block.data[: min(self._left, AT_ONCE)]
         self._left -= len(looked_at)
         for start, end in suspects(looked_at):
             if block.offset + start in matched:

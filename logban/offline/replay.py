@@ -19,7 +19,7 @@ from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
 from logban.model import Change, ChangeKind, Notice, Outcome, Success
 from logban.running.deciding import RELEASE_EVERY, Deciding
-from logban.running.jail import Jail, limits_of, recidive_of
+from logban.running.jail import Jail, limits_of, matcher_of, recidive_of
 from logban.sources.offline import open_log, read_blocks
 
 Progress = Callable[[int], None]
@@ -69,7 +69,7 @@ class Replay:
             in_force=lambda subject: self.ledger.get(settings.name, subject) is not None,
             exempt=lambda subject: book.exempt(settings.name, subject),
             floors=self.ledger.floors,
-            match_timeout=server.match_timeout,
+            matcher=matcher_of(settings, server.match_timeout) if settings.filter else None,
             max_tracked=server.max_tracked,
         )
         self._now = now

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 from typing import Final
 
 from logban.actions import catalogue
@@ -24,15 +25,13 @@ from logban.judging.policy import Policy
 from logban.judging.times import ArrivalTimes, LineTimes
 from logban.judging.trust import Trust
 from logban.ledger.escalation import Recidive
-from logban.matching.matcher import Matcher
-from logban.matching.named import NamedFailure
-from logban.matching.unmatched import Unmatched
+from logban.matching.engine.saved import ProgramStore
+from logban.matching.matcher import MatchCounters, Matcher
 from logban.model import (
     Ban,
-    Block,
     Change,
     ChangeKind,
-    Failure,
+    Outcome,
     Subject,
     SubjectKind,
     Verdict,
@@ -58,17 +57,41 @@ def recidive_of(settings: JailSettings) -> Recidive | None:
     return Recidive(settings.maxretry, settings.findtime, settings.bantime)
 
 
+def matcher_of(
+    settings: JailSettings,
+    timeout: float,
+    programs: ProgramStore | None = None,
+    *,
+    is_hurried: bool = False,
+) -> Matcher:
+    """Make the matcher of a jail that has a filter; the rest is as a matcher has it."""
+    if settings.filter is None:
+        raise ValueError(f"jail {settings.name} has no filter")
+    return Matcher(
+        settings.filter,
+        zone=parse_zone(settings.time_zone) if settings.time_zone else None,
+        timeout=timeout,
+        encoding=settings.log_encoding,
+        programs=programs,
+        is_hurried=is_hurried,
+    )
+
+
 CLOCK_SET_BACK: Final = 3600.0
 """Seconds by which a log's times may go back, as they do each autumn where no zone is written."""
 
 
 class Jail:
-    """One jail's half of the pipeline up to its verdicts."""
+    """One jail's half of the pipeline up to its verdicts.
+
+    Its matcher may be other jails' as well; ``counters`` are of its own lines.
+    """
 
     def __init__(
         self,
         settings: JailSettings,
         *,
+        matcher: Matcher | None,
         exempt: Callable[[Subject], Exemption | None],
         floors: Mapping[Subject, float],
         times: Callable[[], LineTimes] = ArrivalTimes,
@@ -76,10 +99,9 @@ class Jail:
         trust: Trust | None = None,
         in_force: Callable[[Subject], bool] = lambda _: False,
         weigh: Callable[[str], float] = lambda _: 1.0,
-        match_timeout: float,
         max_tracked: int,
     ) -> None:
-        """Compile the filter; ``times`` makes the rule by which one source's lines are dated.
+        """Put it together; ``times`` makes the rule by which one source's lines are dated.
 
         ``trust`` is what all jails know of customers, ``in_force`` whom this jail keeps out.
         """
@@ -88,15 +110,8 @@ class Jail:
         """What has become of its bans since the start, by what they are on."""
         self.sources: dict[str, LineTimes] = {}
         self._times = times
-        self.unmatched = Unmatched()
-        self.matcher = None
-        if settings.filter is not None:
-            self.matcher = Matcher(
-                settings.filter,
-                zone=parse_zone(settings.time_zone) if settings.time_zone else None,
-                timeout=match_timeout,
-                encoding=settings.log_encoding,
-            )
+        self.matcher = matcher
+        self.counters = MatchCounters()
         self.judge = Judge(
             settings.name,
             _policy(settings, max_tracked),
@@ -138,42 +153,14 @@ class Jail:
         time = self.matcher.time_of(line, now)
         return None if time is None else time < now - self.settings.findtime - CLOCK_SET_BACK
 
-    def take(self, block: Block, now: float) -> list[Verdict]:
-        """Match and judge a block of lines."""
-        if self.matcher is None:
-            return []
-        times = self.sources.get(block.source)
-        if times is None:
-            times = self.sources[block.source] = self._times()
-        outcomes = self.matcher.match(block, now)
-        self.unmatched.look(block, {outcome.offset for outcome in outcomes}, now)
-        return self.judge.judge(outcomes, times, live=block.live, now=now)
-
-    def take_named(self) -> list[NamedFailure]:
-        """Give the failures of hosts that lines have named since this was last asked."""
-        if self.matcher is None or not self.settings.use_dns.looks_up:
-            return []
-        return self.matcher.take_named()
-
-    def judge_failures(
-        self, failures: Iterable[Failure], *, live: bool, now: float
-    ) -> list[Verdict]:
-        """Judge failures whose addresses were not in their lines; ``now`` is when those came."""
+    def take(self, outcomes: Iterable[Outcome], *, live: bool, now: float) -> list[Verdict]:
+        """Judge what was found in logs; ``now`` is when that was read."""
         verdicts = []
-        for failure in failures:
-            times = self.sources.get(failure.source)
-            if times is not None:
-                verdicts += self.judge.judge([failure], times, live=live, now=now)
-        return verdicts
-
-    def release(self, now: float) -> list[Verdict]:
-        """Judge what the matcher had held back and now believes."""
-        if self.matcher is None or not self.matcher.is_holding:
-            return []
-        verdicts = []
-        for outcome in self.matcher.flush(now):
-            times = self.sources[outcome.source]
-            verdicts += self.judge.judge([outcome], times, live=False, now=now)
+        for source, those in groupby(outcomes, key=lambda outcome: outcome.source):
+            times = self.sources.get(source)
+            if times is None:
+                times = self.sources[source] = self._times()
+            verdicts += self.judge.judge(list(those), times, live=live, now=now)
         return verdicts
 
 

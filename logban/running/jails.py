@@ -25,7 +25,9 @@ from logban.judging.exemption_book import ExemptionBook
 from logban.judging.ignore_command import TIME_LIMIT, IgnoreCommand
 from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
+from logban.matching.engine.saved import ProgramStore
 from logban.model import Ban, Change, Evidence, Subject
+from logban.running.filters import Filters
 from logban.running.jail import Actions, Jail, limits_of, recidive_of
 from logban.running.particulars import BanParticulars
 from logban.sources.files import FileSources
@@ -54,12 +56,16 @@ class Jails:
         brakes: Brakes,
         submit: Callable[[Iterable[Change]], None],
         evidence: Callable[[Ban], Sequence[Evidence]] = lambda _: (),
+        programs: ProgramStore | None = None,
     ) -> None:
         """``submit`` takes the bans that end with a jail.
 
         ``evidence`` reads the lines behind a ban back; it blocks, in any thread but the loop's.
+        ``programs`` is where the programs of the filters' engines are kept.
         """
         self.configuration = configuration
+        self.filters = Filters(lambda source: self.following(sources.patterns_of(source)), programs)
+        self._following: dict[frozenset[str], tuple[Jail, ...]] = {}
         self.running: dict[str, Jail] = {}
         self.actions: dict[str, Actions] = {}
         self._clock = clock
@@ -102,13 +108,16 @@ class Jails:
         self._programs.shutdown(wait=False, cancel_futures=True)
         await asyncio.gather(*(actions.close() for actions in self.actions.values()))
 
-    def following(self, patterns: frozenset[str]) -> list[Jail]:
-        """Give the jails that follow any of these patterns."""
-        return [
-            jail
-            for jail in self.running.values()
-            if any(path.pattern in patterns for path in jail.settings.log_paths)
-        ]
+    def following(self, patterns: frozenset[str]) -> tuple[Jail, ...]:
+        """Give the jails that follow any of these patterns; the same object while they do."""
+        jails = self._following.get(patterns)
+        if jails is None:
+            jails = self._following[patterns] = tuple(
+                jail
+                for jail in self.running.values()
+                if any(path.pattern in patterns for path in jail.settings.log_paths)
+            )
+        return jails
 
     def is_old(self, patterns: frozenset[str], line: bytes) -> bool | None:
         """Tell whether a line of a file is too old to matter to any jail; None if it tells not."""
@@ -150,8 +159,11 @@ class Jails:
         self._brakes.set_jail(name, limits_of(settings))
         self._ledger.escalation.set_jail(name, settings.growth, recidive_of(settings))
         self._enquiries.set_jail(name, self._asked(settings), time_limit=TIME_LIMIT)
+        timeout = self.configuration.server.match_timeout
+        self._regroup()
         self.running[name] = Jail(
             settings,
+            matcher=self.filters.join(settings, timeout),
             exempt=lambda subject: self._exemptions.exempt(name, subject),
             floors=self._ledger.floors,
             spared=lambda subject, exemption, time: self._abuse.note(
@@ -160,11 +172,15 @@ class Jails:
             trust=self._trust,
             in_force=lambda subject: self._ledger.get(name, subject) is not None,
             weigh=self._exemptions.weigh,
-            match_timeout=self.configuration.server.match_timeout,
             max_tracked=self.configuration.server.max_tracked,
         )
         for path in settings.log_paths:
             self._sources.follow([path.pattern], backend=settings.backend, start=path.start)
+
+    def _regroup(self) -> None:
+        """Forget which jails follow what: they are others now."""
+        self._following.clear()
+        self.filters.regroup()
 
     def _asked(self, settings: JailSettings) -> list[IgnoreCommand]:
         """Give the program that a jail asks whether somebody is exempt, if it has one."""
@@ -207,6 +223,7 @@ class Jails:
         after = self.running[name]
         self._unfollow(before.settings)
         after.take_over(before)
+        self.filters.leave(before.matcher)
         now, then = settings, before.settings
         if (now.actions, now.bantime) != (then.actions, then.bantime):
             self.actions[name] = self._make_actions(settings, earlier=actions)
@@ -214,6 +231,8 @@ class Jails:
 
     async def _dismantle(self, name: str) -> None:
         jail, actions = self.running.pop(name), self.actions.pop(name)
+        self._regroup()
+        self.filters.leave(jail.matcher)
         self._unfollow(jail.settings)
         self._exemptions.forget_jail(name)
         self._abuse.forget_jail(name)

@@ -95,10 +95,12 @@ class Naming:
         few = "were not looked up: too many at a time"
         return [f"{dropped} failures of hosts by name {few}"] if dropped else []
 
-    def take(self, jail: Jail, *, live: bool, now: float) -> list[Verdict]:
+    def take(
+        self, jail: Jail, found: Iterable[NamedFailure], *, live: bool, now: float
+    ) -> list[Verdict]:
         """Take the hosts that a jail's filter has found; give what comes of those known by now."""
         verdicts: list[Verdict] = []
-        for named in jail.take_named():
+        for named in found if jail.settings.use_dns.looks_up else ():
             host = named.host.rstrip(".").lower()
             if not _NAME.fullmatch(host):
                 self.counters.useless += 1
@@ -176,4 +178,4 @@ class Naming:
         if jail is None or not failures:
             self.counters.useless += not failures
             return []
-        return jail.judge_failures(failures, live=waiting.live, now=waiting.now)
+        return jail.take(failures, live=waiting.live, now=waiting.now)

@@ -310,7 +310,12 @@ class DaemonService:
         daemon = self._daemon
         jails = daemon.jails.running.values() if jail is None else [self._jail(jail)]
         return payloads.UnmatchedLines(
-            daemon.clock.now(), tuple(unmatched(each) for each in jails if each.settings.filter)
+            daemon.clock.now(),
+            tuple(
+                unmatched(each, daemon.jails.filters.unmatched(each))
+                for each in jails
+                if each.settings.filter
+            ),
         )
 
     async def why(self, subject: Subject) -> payloads.Why:

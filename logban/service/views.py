@@ -17,7 +17,7 @@ from logban.health.alarms import Alarm
 from logban.health.figures import Figures, JailFigures
 from logban.judging.times import ArrivalTimes
 from logban.ledger.records import Allowed, PastBan
-from logban.matching.matcher import MatchCounters
+from logban.matching.unmatched import Unmatched
 from logban.model import RECIDIVE, Ban
 from logban.running.jail import Jail
 from logban.sources.report import SourceState
@@ -41,7 +41,7 @@ class Views:
         if patterns and all(report.state is SourceState.WAITING for report in following):
             state = payloads.JailState.WAITING
             reason = "no log file yet: " + ", ".join(sorted(patterns))
-        counters = jail.matcher.counters if jail.matcher is not None else None
+        counters = jail.counters
         tracker = jail.judge.tracker
         workers = daemon.jails.actions[jail.name].workers
         oldest = daemon.clock.now() - settings.findtime
@@ -52,17 +52,17 @@ class Views:
             reason=reason,
             filter=_filter_of(settings),
             files=tuple(report.path for report in following),
-            lines=counters.lines if counters else 0,
+            lines=counters.lines,
             failures=tracker.failures(oldest),
-            failures_total=counters.failures if counters else 0,
+            failures_total=counters.failures,
             tracked=len(tracker),
             tracked_dropped=tracker.dropped,
             banned=sum(daemon.ledger.count(jail.name).values()),
             banned_total=jail.banned_total,
             exempted_total=jail.judge.counters.exempted,
-            timeouts=counters.timeouts if counters else 0,
-            unparsed=counters.unaddressed if counters else 0,
-            unmatched=jail.unmatched.count,
+            timeouts=counters.timeouts,
+            unparsed=counters.unaddressed,
+            unmatched=daemon.jails.filters.unmatched(jail).count,
             held=len(held),
             brake=held[0].brake if held else "",
             clock=_clock_of(jail, daemon.clock.now()),
@@ -103,7 +103,7 @@ class Views:
         )
 
     def _jail_figures(self, jail: Jail) -> JailFigures:
-        counters = jail.matcher.counters if jail.matcher is not None else MatchCounters()
+        counters = jail.counters
         actions = self._daemon.jails.actions.get(jail.name)
         held = self._daemon.deciding.held(jail.name)
         return JailFigures(
@@ -119,7 +119,7 @@ class Views:
             timeouts=counters.timeouts,
             slowest=counters.last_timeout,
             unparsed=counters.unaddressed,
-            unmatched=jail.unmatched.count,
+            unmatched=self._daemon.jails.filters.unmatched(jail).count,
             tracked=len(jail.judge.tracker),
             forgotten=jail.judge.dropped,
             active=self._daemon.ledger.count(jail.name),
@@ -179,15 +179,15 @@ def alarm(raised: Alarm) -> payloads.AlarmView:
     )
 
 
-def unmatched(jail: Jail) -> payloads.UnmatchedOfJail:
+def unmatched(jail: Jail, unknown: Unmatched) -> payloads.UnmatchedOfJail:
     """Show what a jail's filter does not know."""
     return payloads.UnmatchedOfJail(
         jail.name,
         jail.settings.filter.name if jail.settings.filter else "",
-        jail.unmatched.count,
+        unknown.count,
         tuple(
             payloads.UnmatchedSample(sample.line, sample.source, sample.count, sample.time)
-            for sample in jail.unmatched.samples
+            for sample in unknown.samples
         ),
     )
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from logban.matching.unmatched import LOOKED_AT, MAX_SHAPES, Unmatched
+from logban.matching.unmatched import AT_ONCE, LOOKED_AT, MAX_SHAPES, Unmatched
 from logban.model import Block, Position
 
 LINE = b"[Nov 20 10:00:0%d] NOTICE[77] chan_new.c: Login of 2001 failed for 198.51.100.%d\n"
@@ -48,8 +48,11 @@ def test_of_a_flood_only_the_beginning_is_looked_at() -> None:
     unmatched = Unmatched()
     line = LINE % (1, 7)
     unmatched.look(block(line * (10 * LOOKED_AT // len(line))), (), 5.0)
+    assert 0 < unmatched.count <= AT_ONCE // len(line) + 1
+    for _ in range(2 * LOOKED_AT // AT_ONCE):
+        unmatched.look(block(line * (10 * LOOKED_AT // len(line))), (), 5.0)
     seen = unmatched.count
-    assert 0 < seen <= LOOKED_AT // len(line) + 1
+    assert seen <= LOOKED_AT // len(line) + LOOKED_AT // AT_ONCE
     unmatched.look(block(line), (), 5.9)
     assert unmatched.count == seen
     unmatched.look(block(line), (), 6.0)

@@ -17,9 +17,19 @@ from logban.config import load
 from logban.config.settings import JailSettings
 from logban.errors import ActionError
 from logban.matching.definition import Expression, FilterDefinition, Rule
-from logban.model import Ban, Block, Change, ChangeKind, Origin, Position, Subject, SubjectKind
+from logban.model import (
+    Ban,
+    Block,
+    Change,
+    ChangeKind,
+    Origin,
+    Position,
+    Subject,
+    SubjectKind,
+    Verdict,
+)
 from logban.running import jail as jail_module
-from logban.running.jail import Actions, Jail
+from logban.running.jail import Actions, Jail, matcher_of
 from logban.testing import FakeClock, FakeEnforcer, FakeNotifier
 
 NOW = 1_795_168_800.0
@@ -30,7 +40,13 @@ BAN = Ban("pbx", WHO, NOW, NOW + 600)
 
 
 def make(settings: JailSettings) -> Jail:
-    return Jail(settings, exempt=lambda _: None, floors={}, match_timeout=0.1, max_tracked=100)
+    matcher = matcher_of(settings, 0.1) if settings.filter else None
+    return Jail(settings, matcher=matcher, exempt=lambda _: None, floors={}, max_tracked=100)
+
+
+def take(jail: Jail, text: str) -> list[Verdict]:
+    assert jail.matcher is not None
+    return jail.take(jail.matcher.match(block(text), NOW), live=True, now=NOW)
 
 
 def block(text: str, source: str = "/log") -> Block:
@@ -41,14 +57,15 @@ def block(text: str, source: str = "/log") -> Block:
 def test_lines_become_verdicts() -> None:
     jail = make(JailSettings("pbx", HERE, FILTER, maxretry=2, time_zone="UTC+0200"))
     line = "2026-11-20 12:00:00 failed for 198.51.100.7\n"
-    assert jail.take(block(line), NOW) == []
-    (verdict,) = jail.take(block(line), NOW)
+    assert take(jail, line) == []
+    (verdict,) = take(jail, line)
     assert (verdict.subject, verdict.time, verdict.until) == (WHO, NOW, NOW + 600)
     assert set(jail.sources) == {"/log"}
 
 
-def test_a_jail_without_a_filter_judges_nothing() -> None:
-    assert make(JailSettings("manual", HERE)).take(block("x\n"), NOW) == []
+def test_a_jail_without_a_filter_has_no_matcher() -> None:
+    with pytest.raises(ValueError, match="jail manual has no filter"):
+        matcher_of(JailSettings("manual", HERE), 0.1)
 
 
 @pytest.mark.parametrize(
@@ -72,11 +89,11 @@ def test_counts_go_over_to_the_next_one() -> None:
     line = "2026-11-20 10:00:00 failed for 198.51.100.7\n"
     before = make(JailSettings("pbx", HERE, FILTER, maxretry=2, time_zone="UTC"))
     before.changes[ChangeKind.BAN, SubjectKind.IP] = 7
-    before.take(block(line), NOW)
+    take(before, line)
     after = make(JailSettings("pbx", HERE, FILTER, maxretry=2, bantime=5.0, time_zone="UTC"))
     after.take_over(before)
     assert after.banned_total == 7
-    (verdict,) = after.take(block(line), NOW)
+    (verdict,) = take(after, line)
     assert verdict.until == NOW + 5
 
 

@@ -104,6 +104,8 @@ class Engine:
     def _taken_apart(self, taken: Taken) -> list[Stretch]:
         """Give the lines of a block that may matter."""
         data = taken.block.data
+        if taken.lines is not None:
+            return list(self._stretches.of_lines(data, taken.lines))
         asked = taken.reference.asked_first(data) if self.rung is Rung.FULL else ()
         if asked != self._asked:
             self._asked, self._prefilter = asked, Literals(asked)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,12 +40,16 @@ class Reference(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A block on its way through the engine, and what is known of its source."""
+    """A block on its way through the engine, and what is known of its source.
+
+    ``lines`` are the begins and ends of those that may matter, where they have been found already.
+    """
 
     reference: Reference
     block: Block
     source: Remembered
     now: float
+    lines: Sequence[tuple[int, int]] | None = None
 
     def is_holding(self) -> bool:
         """Tell whether something is held back, so that every line matters."""
