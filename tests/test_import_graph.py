@@ -43,8 +43,8 @@ MAY_IMPORT = {
         "sources.files",
     ),
     "offline": (
-        "running.jail", "running.deciding", "sources.offline", "matching", "judging", "ledger",
-        "config",
+        "running.jail", "running.deciding", "running.permissions_table", "sources.offline",
+        "matching", "judging", "ledger", "config",
     ),
     "daemon": (
         "running", "sources", "judging", "ledger", "config.settings", "matching.engine.saved",

@@ -71,7 +71,7 @@ IGNOREIP: Final[Setting[str]] = Setting(
     "addresses, networks and names that are never banned, and files of those, separated by blanks "
     "or commas",
     allowed="192.0.2.7, 198.51.100.0/24, 2001:db8::/32, office.example.org, file:/etc/exempt, "
-    "kamailio:/etc/kamailio/address.list",
+    "kamailio:/etc/kamailio/address.list, permissions:1:/run/kamailio/kamailio_rpc.sock",
 )
 IGNORESELF: Final = Setting(
     "ignoreself",

@@ -16,6 +16,9 @@ from logban.model import canonical_address, canonical_network
 
 _TRUE: Final = ("1", "on", "true", "yes")
 _FALSE: Final = ("0", "off", "false", "no")
+_PERMISSIONS: Final = re.compile(
+    r"(?:(?P<group>[0-9]{1,9}):)?(?P<rpc>/[!-~]+|fifo:/[!-~]+|http://[!-~]+)", re.ASCII
+)
 _HOST_NAME: Final = re.compile(r"(?=.{1,253}\.?$)(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?", re.ASCII)
 _OFFSET: Final = re.compile(r"(?:UTC|GMT|Z)?[+-](?:0?\d|1[0-4])(?::?[0-5]\d)?|Z", re.IGNORECASE)
 _LEVELS: Final = {
@@ -178,9 +181,12 @@ def exempt_or_list(written: str) -> str:
     """Read an address, a network, a name, or where a list of those is.
 
     That is ``file:/path``, or ``kamailio:/path`` or ``kamailio:GROUP:/path`` for the address file
-    of Kamailio's module permissions, group 1 where none is said.
+    of Kamailio's module permissions, group 1 where none is said; or ``permissions:GROUP:RPC`` for
+    what Kamailio has in force, by its RPC.
     """
     kind, colon, path = written.partition(":")
+    if colon and kind == "permissions":
+        return _permissions(path)
     if not colon or kind not in ("file", "kamailio"):
         return exempt(written)
     group = ""
@@ -192,6 +198,16 @@ def exempt_or_list(written: str) -> str:
     if not path.startswith("/") or not path.strip("/") or "\0" in path:
         raise ValueError(f"write the file's whole path: {kind}:/etc/...")
     return f"{kind}:{group}/{path.lstrip('/')}"
+
+
+def _permissions(written: str) -> str:
+    found = _PERMISSIONS.fullmatch(written)
+    if found is None:
+        raise ValueError(
+            "write permissions:GROUP:/run/kamailio/kamailio_rpc.sock, the group as a number; "
+            "fifo:/path and http://host:port/path are taken as well"
+        )
+    return f"permissions:{int(found['group'] or 1)}:{found['rpc']}"
 
 
 def redis_url(written: str) -> str:

@@ -18,7 +18,7 @@ from logban.model import Subject, canonical_network
 
 LOOPBACK: Final = ("127.0.0.0/8", "::1")
 
-_LIST: Final = ("file:", "kamailio:")
+_LIST: Final = ("file:", "kamailio:", "permissions:")
 
 MAX_CLEARED: Final = 20_000
 """Subjects of a jail that are known not to be exempt by anything that is kept here."""

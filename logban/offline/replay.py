@@ -20,6 +20,7 @@ from logban.ledger.ledger import Ledger
 from logban.model import Change, ChangeKind, Notice, Outcome, Success
 from logban.running.deciding import RELEASE_EVERY, Deciding
 from logban.running.jail import Jail, limits_of, matcher_of, recidive_of
+from logban.running.permissions_table import PREFIX
 from logban.sources.offline import open_log, read_blocks
 
 Progress = Callable[[int], None]
@@ -46,6 +47,8 @@ class Replay:
             book.set_jail(each.name, each.ignore, "ignoreip", own=each.ignore_self)
             self.ledger.escalation.set_jail(each.name, each.growth, recidive_of(each))
         for key in book.lists():
+            if key.startswith(PREFIX):
+                continue
             listing = list_of(key, parsers.exempt).read()
             if listing is not None:
                 book.set_listing(key, listing)

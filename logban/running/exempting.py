@@ -28,6 +28,7 @@ from logban.judging.names import ReverseResolver, look_up
 from logban.ledger.ledger import Ledger
 from logban.ledger.records import Allowed
 from logban.model import Change
+from logban.running.permissions_table import PREFIX, PermissionsTable
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Exempting:
         self._server = ServerSettings()
         self._redis: RedisList | None = None
         self._geo: Geo | None = None
-        self._files: dict[str, FileList] = {}
+        self._files: dict[str, FileList | PermissionsTable] = {}
         self._faults: list[str] = []
         self._reading: dict[KeptList, asyncio.Task[None]] = {}
         self._deleting: set[asyncio.Task[None]] = set()
@@ -83,12 +84,21 @@ class Exempting:
         for key in self._files.keys() - wanted:
             del self._files[key]
         for key in wanted - self._files.keys():
-            self._files[key] = list_of(key, parsers.exempt)
+            self._files[key] = self._list_of(key)
+        for kept in self._files.values():
+            if isinstance(kept, PermissionsTable):
+                kept.hurry()
         if server != self._server:
             self._server = server
             await self._connect(server)
         self._book.forget_lists({kept.key for kept in self._lists()})
         await self.refresh()
+
+    def _list_of(self, key: str) -> FileList | PermissionsTable:
+        """Make the list that an entry of ignoreip names."""
+        if key.startswith(PREFIX):
+            return PermissionsTable(key, self._clock)
+        return list_of(key, parsers.exempt)
 
     async def _connect(self, server: ServerSettings) -> None:
         """Take up the sources that hold for all jails."""

@@ -59,6 +59,8 @@ class Method(StrEnum):
     SECFILTER_STATS_RESET = "secfilter.stats_reset"
     ADDRESS_RELOAD = "permissions.addressReload"
     ADDRESS_DUMP = "permissions.addressDump"
+    SUBNET_DUMP = "permissions.subnetDump"
+    DOMAIN_DUMP = "permissions.domainDump"
     PIKE_TOP = "pike.top"
 
     @property
