@@ -43,7 +43,8 @@ MAY_IMPORT = {
         "sources.files",
     ),
     "offline": (
-        "running.jail", "running.deciding", "running.permissions_table", "sources.offline",
+        "running.jail", "running.deciding", "running.permissions_table", "running.numbering",
+        "sources.offline",
         "matching", "judging", "ledger", "config",
     ),
     "daemon": (
@@ -65,7 +66,7 @@ MAY_IMPORT = {
     ),
     "client": (
         "control.protocol", "control.payloads", "control.shape",
-        "offline", "config", "matching", "judging.impact", "actions.kamailio",
+        "offline", "config", "matching", "judging.impact", "judging.names", "actions.kamailio",
         "actions.types_kamailio",
         "migration",
     ),

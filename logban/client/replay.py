@@ -19,6 +19,7 @@ from logban.config.settings import Configuration, JailSettings
 from logban.control.protocol import SCHEMA
 from logban.errors import ConfigurationError, UnknownName
 from logban.judging.impact import Hit
+from logban.judging.names import SystemResolver
 from logban.model import RECIDIVE, Change, ChangeKind, SubjectKind
 from logban.offline.replay import Replay
 from logban.policy.bantime import ordinal
@@ -28,10 +29,20 @@ from logban.policy.bantime import ordinal
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--jail", required=True, shell_complete=jails, help="The jail that judges.")
 @click.option("--now", callback=now_option, metavar="ISO8601", help="The time to take for now.")
+@click.option("--ask", is_flag=True, help="Ask Redis, the DNS, ... who is exempt, as of today.")
 @common_options
 @click.pass_context
-def command(context: click.Context, files: Sequence[str], jail: str, now: float) -> None:
+def command(
+    context: click.Context,
+    files: Sequence[str],
+    jail: str,
+    now: float,
+    ask: bool,  # click hands flags over so
+) -> None:
     """Judge old logs as a jail would have, in their own time, with no effect on anything.
+
+    Files and databases of exemptions are read; whoever else knows of some is asked with --ask
+    only, and named where he was not.  No ignorecommand is run.
 
     Several files are read as one log, in the order of their lines' times.  Exits with 0 if
     somebody would have been banned, 1 if nobody.
@@ -40,7 +51,10 @@ def command(context: click.Context, files: Sequence[str], jail: str, now: float)
     configuration = load(invocation.config)
     settings = _jail(configuration, jail)
     recidive = [each for each in configuration.jails.values() if each.recidive]
-    replay = Replay(settings, configuration.server, now, recidive)
+    resolver = SystemResolver() if ask else None
+    replay = Replay(settings, configuration.server, now, recidive, resolver)
+    for problem in replay.exempting.problems:
+        say("warning: ", problem, err=True)
     kinds: Counter[ChangeKind] = Counter()
     with Progress(", ".join(files)) as progress:
         for change in replay.run(files, progress.add):
@@ -50,14 +64,20 @@ def command(context: click.Context, files: Sequence[str], jail: str, now: float)
             else:
                 _print(change, settings.name)
             kinds[change.kind] += 1
+    replay.exempting.close()
     hits = replay.impact.hits()
     if invocation.json:
         for hit in hits:
             change = Change(ChangeKind.BAN, hit.ban, hit.ban.time)
             click.echo(json.dumps({**_event(change), "event": "impact", "users": hit.users}))
+        if replay.exempting.unasked:
+            head = {"schema": SCHEMA} if not kinds else {}
+            unasked = {"event": "unasked", "sources": replay.exempting.unasked}
+            click.echo(json.dumps({**head, **unasked}))
     else:
         _print_summary(replay, kinds)
         _print_impact(hits)
+        _print_unasked(replay.exempting.unasked)
     context.exit(0 if kinds[ChangeKind.BAN] else 1)
 
 
@@ -122,6 +142,13 @@ def _print_impact(hits: Sequence[Hit]) -> None:
     say(Cell(f"{count(len(hits), 'ban')} would have hit customers", "red"), ", who got in as well:")
     for hit in hits:
         say("  ", moment(hit.ban.time), "  ", str(hit.ban.subject), "  ", ", ".join(hit.users))
+
+
+def _print_unasked(sources: Sequence[str]) -> None:
+    """Tell who might have exempted somebody."""
+    if sources:
+        say()
+        say(Cell("not asked who is exempt: ", "yellow"), ", ".join(sources))
 
 
 def _print_summary(replay: Replay, kinds: Counter[ChangeKind]) -> None:

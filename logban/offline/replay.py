@@ -7,20 +7,18 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from logban.clock import SystemClock
-from logban.config import parsers
 from logban.config.settings import JailSettings, ServerSettings
 from logban.judging.brakes import Brakes
-from logban.judging.enquiries import Enquiries
 from logban.judging.exemption_book import ExemptionBook
-from logban.judging.exemption_files import list_of
 from logban.judging.impact import Impact
+from logban.judging.names import ReverseResolver
 from logban.judging.times import LogTimes
 from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
 from logban.model import Change, ChangeKind, Notice, Outcome, Success
+from logban.offline.exempting import Exempting
 from logban.running.deciding import RELEASE_EVERY, Deciding
 from logban.running.jail import Jail, limits_of, matcher_of, recidive_of
-from logban.running.permissions_table import PREFIX
 from logban.sources.offline import open_log, read_blocks
 
 Progress = Callable[[int], None]
@@ -35,23 +33,20 @@ class Replay:
         settings: JailSettings,
         server: ServerSettings,
         now: float,
-        recidive: Iterable[JailSettings] = (),
+        recidive: Sequence[JailSettings] = (),
+        resolver: ReverseResolver | None = None,
     ) -> None:
-        """``now`` lends the year to dates without one; names in ignoreip are not looked up.
+        """``now`` lends the year to dates without one.
 
-        ``recidive`` are the jails that count this one's bans.
+        ``recidive`` are the jails that count this one's bans.  With a ``resolver`` the world is
+        asked who is exempt, see ``exempting``.
         """
         book = ExemptionBook()
         self.ledger = Ledger(book.exempt)
         for each in (settings, *recidive):
             book.set_jail(each.name, each.ignore, "ignoreip", own=each.ignore_self)
             self.ledger.escalation.set_jail(each.name, each.growth, recidive_of(each))
-        for key in book.lists():
-            if key.startswith(PREFIX):
-                continue
-            listing = list_of(key, parsers.exempt).read()
-            if listing is not None:
-                book.set_listing(key, listing)
+        self.exempting = Exempting(book, server, (settings, *recidive), resolver)
         self._notices: list[Notice] = []
         clock, trust = SystemClock(), Trust()
         brakes = Brakes(lambda subject: trust.registered(subject.network, self._clock))
@@ -59,7 +54,7 @@ class Replay:
             brakes.set_jail(each.name, limits_of(each))
         self._deciding = Deciding(
             self.ledger,
-            Enquiries(clock),  # there are none: nobody is asked about a log of yesterday
+            self.exempting.enquiries,
             brakes,
             clock,
             submit=lambda _: None,
@@ -72,9 +67,11 @@ class Replay:
             in_force=lambda subject: self.ledger.get(settings.name, subject) is not None,
             exempt=lambda subject: book.exempt(settings.name, subject),
             floors=self.ledger.floors,
+            weigh=book.weigh,
             matcher=matcher_of(settings, server.match_timeout) if settings.filter else None,
             max_tracked=server.max_tracked,
         )
+        self.exempting.number(self.jail.judge, server)
         self._now = now
         self._clock = float("-inf")
         self._released = float("-inf")
@@ -99,6 +96,7 @@ class Replay:
             if isinstance(outcome, Success):
                 self.impact.succeed(outcome)
             for verdict in self.jail.judge.judge([outcome], times, live=False, now=self._clock):
+                self.exempting.consult(verdict)
                 yield from self._deciding.take([verdict], verdict.time)
             yield from map(Change.of_notice, (*self._notices, *self.jail.judge.take_notices()))
             self._notices.clear()
