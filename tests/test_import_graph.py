@@ -66,7 +66,8 @@ MAY_IMPORT = {
     ),
     "client": (
         "control.protocol", "control.payloads", "control.shape",
-        "offline", "config", "matching", "judging.impact", "judging.names", "actions.kamailio",
+        "offline", "config", "matching", "judging.impact", "judging.names",
+        "judging.weights", "actions.kamailio",
         "actions.types_kamailio",
         "migration",
     ),

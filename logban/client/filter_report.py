@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -73,8 +74,10 @@ class JsonReport:
 class PersonReport:
     """A summary for a person: by rule, by address, what was missed, how long it took."""
 
-    def __init__(self, matcher: Matcher, shown: Shown) -> None:
+    def __init__(self, matcher: Matcher, shown: Shown, weights: Mapping[str, float]) -> None:
+        """``weights`` are those that a jail gives by itself to failures of a rule."""
         self.wants_missed = Sought.ALL if shown.missed else Sought.SUSPECT
+        self._weights = weights
         self._matcher = matcher
         self._shown = shown
         self._named: Counter[str] = Counter()
@@ -127,7 +130,10 @@ class PersonReport:
         ):
             if number:
                 say(f"{count(number, 'line')} {what}")
-        self._print_most("RULE", self._rules)
+        if self._weights:
+            self._print_rules()
+        else:
+            self._print_most("RULE", self._rules)
         self._print_most("ADDRESS", self._addresses)
         self._print_most("NOT BANNED: NO ADDRESS", self._named)
         if self._missed:
@@ -142,6 +148,21 @@ class PersonReport:
                 say("  ", sample)
             if self._missed > len(self._samples):
                 say(f"  ... and {self._missed - len(self._samples)} more")
+
+    def _print_rules(self) -> None:
+        """Print the rules that matched, and what each failure weighs by them."""
+        if not self._rules:
+            return
+        say()
+        table(
+            ("RULE", "FAILURES", "WEIGHING"),
+            [
+                (rule, str(number), f"{self._weights.get(rule, 1.0):g} each")
+                for rule, number in self._rules.most_common(SHOWN)
+            ],
+        )
+        if len(self._rules) > SHOWN:
+            say(f"... and {len(self._rules) - SHOWN} more")
 
     def _print_most(self, title: str, numbers: Counter[str]) -> None:
         if not numbers:

@@ -16,6 +16,7 @@ from logban.client.filter_report import JsonReport, PersonReport, Report, Shown
 from logban.client.invocation import Invocation, common_options
 from logban.client.offline import Progress, now_option, program_store, read_filter
 from logban.config import parsers
+from logban.judging.weights import KINDS
 from logban.matching.definition import FilterDefinition
 from logban.matching.matcher import Matcher
 from logban.offline.trying import Log, Matched, Named, count_matches, try_filter
@@ -79,7 +80,9 @@ def test(
     if only_count:
         context.exit(0 if _print_numbers(matcher, files, now) else 1)
     shown = Shown(matched, missed, ignored)
-    report: Report = JsonReport(shown) if invocation.json else PersonReport(matcher, shown)
+    report: Report = (
+        JsonReport(shown) if invocation.json else PersonReport(matcher, shown, _weights(definition))
+    )
     unfiltered = make.matcher(replace(definition, ignore=())) if ignored or missed else None
     found = 0
     for path in files:
@@ -97,6 +100,15 @@ def test(
         report.end_of(path)
     report.close()
     context.exit(0 if found else 1)
+
+
+def _weights(definition: FilterDefinition) -> dict[str, float]:
+    """Give what failures weigh by rule, where the filter tells kinds or weights of any."""
+    return {
+        rule.name: KINDS.get(rule.kind, 1.0) if rule.weight is None else rule.weight
+        for rule in definition.rules
+        if rule.kind or rule.weight is not None
+    }
 
 
 def _print_numbers(matcher: Matcher, files: Sequence[str], now: float) -> int:

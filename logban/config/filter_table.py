@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from logban.config import parsers
+from logban.config import judging, parsers
 from logban.config.setting import Setting
 from logban.config.settings import UseDns
 from logban.matching.definition import Proof
@@ -96,7 +96,15 @@ WITNESS: Final = Setting(
     "whether the line is no failure, and shows only who sent what another line is hearsay of",
     allowed="yes, no",
 )
-RULE_SETTINGS: Final = (FAILREGEX, SUCCESSREGEX, KIND, PROOF, HEARSAY, WITNESS)
+RULE_WEIGHT: Final[Setting[float | None]] = Setting(
+    "weight",
+    judging.weight,
+    None,
+    "what a failure by this rule weighs where the jail does not say it; what its kind does where "
+    "this is not set; a plain wrong password is 1",
+    allowed="0 to 250",
+)
+RULE_SETTINGS: Final = (FAILREGEX, SUCCESSREGEX, KIND, RULE_WEIGHT, PROOF, HEARSAY, WITNESS)
 """What [rule NAME] of a filter knows."""
 
 QUOTE_BEGIN: Final = Setting(

@@ -253,12 +253,21 @@ class _Builder:
             proof = self._setting(section, filter_table.PROOF)
             hearsay = self._setting(section, filter_table.HEARSAY)
             witness = self._setting(section, filter_table.WITNESS)
+            weight = self._weight(section, witness=witness)
             for key in ("failregex", "successregex"):
                 for line in self._own_lines(section, key):
                     expression = Expression(line.text, line.origin)
                     if self._is_rule(expression, prefix, key):
                         success = key == "successregex"
-                        yield Rule(name, expression, kind, proof, hearsay, witness, success)
+                        yield Rule(name, expression, kind, proof, hearsay, witness, success, weight)
+
+    def _weight(self, section: Section, *, witness: bool) -> float | None:
+        """Give what a failure by a rule weighs; a rule of none needs no weight."""
+        value = section.values.get(filter_table.RULE_WEIGHT.name)
+        if value is not None and (witness or "failregex" not in section.values):
+            message = f"weight: [{section.name}] tells of no failure"
+            self.problems.append(warning(value.origin, message, "take the line out"))
+        return self._setting(section, filter_table.RULE_WEIGHT)
 
     def _quotes(self) -> Iterator[Quote]:
         for section, name in self._own_sections("quote"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -26,7 +26,7 @@ from logban.config.scopes import SectionScope
 from logban.config.setting import Setting
 from logban.config.settings import MANUAL, JailSettings, LogPath, UseDns
 from logban.config.text import Text, TextLine, Value, joined, written
-from logban.matching.definition import FilterDefinition
+from logban.matching.definition import FilterDefinition, Rule
 from logban.model import RECIDIVE, Origin
 from logban.policy.bantime import Growth
 from logban.policy.plan import Plan, compares_names
@@ -250,7 +250,7 @@ class _Reader:
         """Give how failures are looked at; None where they are only counted."""
         rules = definition.rules if definition is not None else ()
         style = self.get(judging_table.JUDGING)
-        tells = any(rule.kind or rule.success for rule in rules)
+        tells = any(rule.kind or rule.success or rule.weight is not None for rule in rules)
         if style is Style.PLAIN or (style is Style.AUTO and not tells):
             return None
         limits = {
@@ -266,15 +266,19 @@ class _Reader:
             net=limits["net"],
             slow=limits["slow"],
             trust=self.get(judging_table.TRUST),
-            weights=self._weights({name for rule in rules for name in (rule.kind, rule.name)}),
+            weights=self._weights(rules),
             plan=self._plan(),
             always_user_ip=Unit.USER_IP in count_by or (asked and not count_by),
             asks_for_extensions=judging.AMI in self.get(judging_table.EXTENSIONS),
         )
 
-    def _weights(self, known: set[str]) -> dict[str, float]:
-        """Give the weights that the jail sets; what [DEFAULT] says may be of other filters."""
-        weights = {}
+    def _weights(self, rules: Sequence[Rule]) -> dict[str, float]:
+        """Give the weights that the jail sets, and those of the filter's rules beside them.
+
+        What [DEFAULT] says may be of other filters.
+        """
+        known = {name for rule in rules for name in (rule.kind, rule.name)}
+        weights: dict[str, float] = {}
         for key in dict.fromkeys(self.scope.names()):
             name = key.removeprefix(judging_table.WEIGHT_PREFIX)
             value = self.scope.find(key)
@@ -288,7 +292,12 @@ class _Reader:
                 continue
             text = joined(self._lines(key) or ())
             weights[name] = self._parsed(judging_table.WEIGHT, text, value.origin, 1.0)
-        return weights
+        of_filter = {
+            rule.name: rule.weight
+            for rule in rules
+            if rule.weight is not None and rule.kind not in weights
+        }
+        return of_filter | weights
 
     def _plan(self) -> Plan | None:
         """Give the numbering plan, with what its files hold."""

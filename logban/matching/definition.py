@@ -38,7 +38,8 @@ class Rule:
 
     ``hearsay`` says that the address is one that the peer told; it is believed only if the next
     failure of the same thread names it too, or a witness does: a line of a ``witness`` rule, which
-    is no failure itself.  ``success`` says that the line tells of somebody who got in.
+    is no failure itself.  ``success`` says that the line tells of somebody who got in.  ``weight``
+    is what a failure weighs, where that is not what its kind says.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Rule:
     hearsay: bool = False
     witness: bool = False
     success: bool = False
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

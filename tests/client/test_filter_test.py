@@ -140,3 +140,19 @@ def test_an_option_that_cannot_be_followed_is_told(
     result = run("mine", log, *words)
     assert result.exit_code in (2, 78)
     assert said in result.stderr
+
+
+def test_what_failures_weigh_is_shown_where_the_filter_tells_it(
+    run: Run, log: str, tmp_path: Path
+) -> None:
+    plain = run("mine", log).stdout
+    assert "WEIGHING" not in plain
+    rules = (
+        f"[rule bad]\nweight = 0.25\nfailregex = {RULE}$\n[rule probe]\nkind = scan\n"
+        f"failregex = {RULE} probe$\n"
+    )
+    (tmp_path / "filters.d" / "own.conf").write_text(f"[Definition]\n{rules}")
+    shown = [line.split() for line in run("own", log).stdout.splitlines()]
+    assert ["RULE", "FAILURES", "WEIGHING"] in shown
+    assert ["bad", "1", "0.25", "each"] in shown
+    assert ["probe", "1", "2.5", "each"] in shown

@@ -134,3 +134,45 @@ def test_actions_for_one_kind_of_subject_alone(tmp_path: Path) -> None:
         ("kamailio-userban", "user-ip"),
         ("email", "net"),
     ]
+
+
+WEIGHED = FILTER.replace("kind = wrong-password\n", "kind = wrong-password\nweight = 2.5\n")
+
+
+def test_a_rule_of_the_filter_may_say_its_weight(tmp_path: Path) -> None:
+    found = jail(tmp_path, filter_text=WEIGHED).scrutiny
+    assert found is not None
+    assert found.weights == {"password": 2.5}
+    # What the jail says counts more, of the rule or of its kind.
+    for line, weights in (
+        ("weight.password = 0", {"password": 0.0}),
+        ("weight.wrong-password = 3", {"wrong-password": 3.0}),
+        ("weight.scanner = 4", {"password": 2.5, "scanner": 4.0}),
+    ):
+        found = jail(tmp_path, line, filter_text=WEIGHED).scrutiny
+        assert found is not None
+        assert found.weights == weights
+
+
+def test_a_filter_that_tells_weights_is_looked_at(tmp_path: Path) -> None:
+    text = "[Definition]\n[rule scan]\nweight = 0.5\nfailregex = ^scan <HOST>$\n"
+    found = jail(tmp_path, filter_text=text).scrutiny
+    assert found is not None
+    assert found.weights == {"scan": 0.5}
+    assert jail(tmp_path, "judging = plain", filter_text=text).scrutiny is None
+
+
+@pytest.mark.parametrize("weight", ["-1", "251", "nan", "inf", "much", "1e9", "-0.0001"])
+def test_no_weight_is_negative_nor_beyond_bounds(tmp_path: Path, weight: str) -> None:
+    found = read(tmp_path, filter_text=WEIGHED.replace("2.5", weight))
+    assert isinstance(found, str)
+    assert f"filters.d/pbx.conf:5: weight: '{weight}': it is no" in found
+
+
+def test_a_rule_of_no_failure_needs_no_weight(tmp_path: Path) -> None:
+    text = FILTER + "[rule in]\nweight = 2\nsuccessregex = ^in <HOST>$\n"
+    jail(tmp_path, filter_text=text)
+    (problem,) = load(tmp_path).warnings
+    assert str(problem) == (
+        "filters.d/pbx.conf:9: weight: [rule in] tells of no failure; take the line out"
+    )
