@@ -100,7 +100,8 @@ class Daemon:
         self.clock = world.clock
         self.started = world.clock.now()
         self._stored = opened.store.load()
-        self._notice = opened.notice
+        self.lost = opened.notice if opened.is_lost else ""
+        """What became of the database of before, "" if it is in use."""
         self._is_lost = opened.is_lost
         self.sources = FileSources(
             clock=world.clock,
@@ -266,6 +267,10 @@ class Daemon:
             self.jails.actions[change.ban.jail].submit([change])
         if taken:
             log.warning("took over %d bans that were found in force", len(taken))
+            self.lost = self.lost or (
+                "the database was not there, and bans were in force; they were taken over. "
+                "History, exemptions by hand and counts are gone"
+            )
             self._ends_changed.set()
             self.checkpoints.hurry()
 
@@ -423,7 +428,7 @@ class Daemon:
         """What the admin should know and no jail's status says: a sentence each."""
         return [
             *([self.checkpoints.error] if self.checkpoints.error else []),
-            *([self._notice] if self._is_lost else []),
+            *([self.lost] if self.lost else []),
             *(f"exemptions: {problem}" for problem in self._exempting.problems),
             *self.naming.problems,
             *([self.numbering.problem] if self.numbering.problem else []),

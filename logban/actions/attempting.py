@@ -35,6 +35,7 @@ class ActionReport:
     """How an action does, for ``status``; ``since`` is when it last changed between ok and not.
 
     ``retries`` are its failures in this state, ``failures`` all of them since it was made.
+    ``busy`` are the seconds for which it has been at one and the same job, 0 if it is at none.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ActionReport:
     drift: int
     dropped: int
     failures: int = 0
+    busy: float = 0.0
 
 
 class Worker:
@@ -66,11 +68,20 @@ class Worker:
         self._retries = 0
         self._failures = 0
         self._longest_retry = LONGEST_RETRY
+        self._busy_since: float | None = None
 
     async def _call(self, work: Callable[..., T], *arguments: object) -> T:
         """Do something that blocks in the action's own thread."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, work, *arguments)
+        self._busy_since = self._clock.steady()
+        try:
+            return await loop.run_in_executor(self._thread, work, *arguments)
+        finally:
+            self._busy_since = None
+
+    def _busy(self) -> float:
+        """Give the seconds for which the thread has been at one job."""
+        return 0.0 if self._busy_since is None else self._clock.steady() - self._busy_since
 
     def _well(self) -> None:
         if self._state != "ok":

@@ -65,7 +65,7 @@ class NotifierWorker(Worker):
         """Tell how it does."""
         return ActionReport(
             self.spec.written, self.kind, self._state, self._error, self._since, self._retries,
-            None, len(self._queue), 0, self._dropped, self._failures,
+            None, len(self._queue), 0, self._dropped, self._failures, self._busy(),
         )  # fmt: skip
 
     async def run(self) -> None:

@@ -192,7 +192,7 @@ class EnforcerWorker(Worker):
             said = self._enforcer.notice
         return ActionReport(
             self.spec.written, self.kind, self._state, said, self._since, self._retries,
-            len(self._held), len(self._pending), self._drift, 0, self._failures,
+            len(self._held), len(self._pending), self._drift, 0, self._failures, self._busy(),
         )  # fmt: skip
 
     def holds(self, subject: Subject) -> bool:

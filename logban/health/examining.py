@@ -12,7 +12,7 @@ from logban.health import kinds
 from logban.health.alarms import Finding
 from logban.health.figures import Figures, JailFigures
 from logban.health.rhythm import Rhythm
-from logban.sources.report import SourceReport, SourceState
+from logban.sources.report import NO_INOTIFY, SourceReport, SourceState
 from logban.text import visible
 
 GAP: Final = 60.0
@@ -95,6 +95,14 @@ class Examiner:
                 yield Finding(
                     kinds.ACTION_FAILS, about, f"action {action.name} of {jail.name}: {why}"
                 )
+            if action.busy > kinds.HANGS_AFTER:
+                span = format_duration(action.busy)
+                yield Finding(
+                    kinds.ACTION_HANGS,
+                    about,
+                    f"action {action.name} of {jail.name} has been at one job for {span}; "
+                    f"{action.pending} changes wait",
+                )
             drift = self._recent(now, action.drift, kinds.DRIFT_WINDOW, "drift", *key)
             if drift.times > 1:
                 yield Finding(
@@ -139,6 +147,9 @@ class Examiner:
             elif self._rhythms[path].is_unusual(figures.now):
                 yield self._silent(path, figures.now)
         for path, report in there.items():
+            if report.watching_reason.startswith(NO_INOTIFY):
+                message = f"{visible(path, _SHOWN)}: {visible(report.watching_reason, _SHOWN)}"
+                yield Finding(kinds.SOURCE_POLLED, path, message)
             is_there = report.reason.startswith(("it cannot", "it is a"))
             if path not in self._read and (is_there or report.was_read) and _why_gone(report):
                 message = f"{visible(path, _SHOWN)}: {_why_gone(report)}"
@@ -181,6 +192,8 @@ def _of_the_configuration(figures: Figures) -> Iterator[Finding]:
         yield Finding(kinds.OUT_OF_REACH, shown, shown)
     if figures.database:
         yield Finding(kinds.DATABASE, "database", visible(figures.database, _SHOWN))
+    if figures.lost:
+        yield Finding(kinds.LEDGER_LOST, "database", visible(figures.lost, _SHOWN))
 
 
 def _is_read(report: SourceReport) -> bool:

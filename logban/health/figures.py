@@ -47,7 +47,8 @@ class Figures:
 
     ``mistakes`` are errors of the configuration that concern no jail, ``problems``
     what can't be had of lists and the like that others keep.  ``database`` says why it
-    can't be written, "" if it can; ``unwritten`` whether changes wait to be.
+    can't be written, "" if it can; ``unwritten`` whether changes wait to be;
+    ``lost`` what became of the one of before, "" if this is it.
     """
 
     version: str
@@ -61,3 +62,4 @@ class Figures:
     exemptions: int = 0
     database: str = ""
     unwritten: bool = False
+    lost: str = ""

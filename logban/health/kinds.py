@@ -41,6 +41,10 @@ WINDOW: Final = 600.0
 DRIFT_WINDOW: Final = 3600.0
 """Seconds within which drift that was repaired has to be there again to be told of."""
 
+HANGS_AFTER: Final = 120.0
+"""Seconds after which an action that is still at one job is taken to hang; each has time limits of
+its own, and a hundred thousand bans are in force within two seconds."""
+
 UNMATCHED_MANY: Final = 30
 """Lines within the window that look like an attack and that no rule knows."""
 
@@ -79,6 +83,17 @@ SOURCE_SILENT: Final = AlarmKind(
     "does the program run, and does it still log to this file (`asterisk -rx 'logger show "
     "channels'`)? quiet nights are told of once and then known",
 )
+SOURCE_POLLED: Final = AlarmKind(
+    "source-polled",
+    Severity.WARNING,
+    0.0,
+    0.0,
+    "the kernel does not tell of changes to a log, because the inotify watches of the user are "
+    "used up or there are none here: the log is looked at once a second, so bans come up to a "
+    "second later",
+    "raise `fs.inotify.max_user_watches` and `fs.inotify.max_user_instances` in "
+    "`/etc/sysctl.d`, then restart logban; or write `backend = polling` in the jail",
+)
 ACTION_FAILS: Final = AlarmKind(
     "action-fails",
     Severity.CRITICAL,
@@ -86,6 +101,16 @@ ACTION_FAILS: Final = AlarmKind(
     30.0,
     "an action does not do what it is asked; bans may not be in force, or nobody is told of them",
     "the message says why; what is pending is done as soon as it works again",
+)
+ACTION_HANGS: Final = AlarmKind(
+    "action-hangs",
+    Severity.CRITICAL,
+    0.0,
+    0.0,
+    "an action has been at one job for more than two minutes: it neither fails nor gets on, and "
+    "what comes after waits",
+    "what does it wait for: a program, a mail server, the kernel (`journalctl -k`)? `systemctl "
+    "restart logban` begins anew; bans stay in force meanwhile",
 )
 DRIFT_RETURNS: Final = AlarmKind(
     "drift-returns",
@@ -150,6 +175,17 @@ DATABASE: Final = AlarmKind(
     "bans can't be written to the database; they are in force, but would not outlast a restart",
     "is the disk full or read-only? does the file belong to `logban`?",
 )
+LEDGER_LOST: Final = AlarmKind(
+    "ledger-lost",
+    Severity.CRITICAL,
+    0.0,
+    0.0,
+    "the daemon began with a new database, because the old one was damaged, could not be read or "
+    "was not there, while bans were in force; it took these over with their ends. History, counts "
+    "and exemptions made with `allow add` are not in it",
+    "look after the disk; bring a backup back, or add the exemptions again (see below, the log "
+    "says); it is raised until the daemon is restarted",
+)
 METRICS: Final = AlarmKind(
     "metrics",
     Severity.WARNING,
@@ -174,7 +210,9 @@ KINDS: Final[Mapping[str, AlarmKind]] = {
         CONFIGURATION,
         SOURCE_GONE,
         SOURCE_SILENT,
+        SOURCE_POLLED,
         ACTION_FAILS,
+        ACTION_HANGS,
         DRIFT_RETURNS,
         BRAKE,
         OUT_OF_REACH,
@@ -182,6 +220,7 @@ KINDS: Final[Mapping[str, AlarmKind]] = {
         RULE_SLOW,
         UNMATCHED,
         DATABASE,
+        LEDGER_LOST,
         METRICS,
         MAIL,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,15 +41,22 @@ class StandIn:
         self._copy: Store | None = None
         self._directory: TemporaryDirectory[str] | None = None
         for place in (None, _MEMORY):
-            with suppress(OSError, LedgerError):
-                self._directory = TemporaryDirectory(prefix="logban-", dir=place)
-                copy = Path(self._directory.name, path.name)
+            with suppress(OSError, LedgerError), ExitStack() as undo:
+                directory = TemporaryDirectory(prefix="logban-", dir=place)
+                undo.callback(directory.cleanup)
+                copy = Path(directory.name, path.name)
                 for part in _PARTS[:2]:
                     if Path(f"{path}{part}").exists():
                         shutil.copyfile(f"{path}{part}", f"{copy}{part}")
-                self._copy = Store(copy)
+                self._copy, self._directory = Store(copy), directory
+                undo.pop_all()
                 return
         log.error("what the ledger %s holds can't be read either", path)
+
+    @property
+    def can_read(self) -> bool:
+        """Tell whether it has what the database held."""
+        return self._copy is not None
 
     def load(self) -> Stored:
         """Give what a start needs, as far as it can be read."""
@@ -90,9 +97,10 @@ Database = Store | StandIn
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The database, and what is to be said of it; ``is_lost`` where what it held could not be used.
+    """The database, and what is to be said of it; ``is_lost`` where it does not hold what was.
 
-    What is in force is then all that is known of the bans.
+    It was damaged, can't be read, or is not there.  What is in force is then all that is known of
+    the bans.
     """
 
     store: Database
@@ -102,8 +110,9 @@ class Opened:
 
 def open_ledger(path: Path) -> Opened:
     """Open the database; LedgerError where another daemon has it or a newer one has written it."""
+    is_new = not path.exists()
     try:
-        return Opened(_sound(path))
+        return Opened(_sound(path), is_lost=is_new)
     except LedgerDamaged as error:
         try:
             kept = _set_aside(path)
@@ -117,7 +126,8 @@ def open_ledger(path: Path) -> Opened:
         return Opened(store, notice, is_lost=True)
     except LedgerUnwritable as error:
         notice = f"{error}. Bans are kept in memory until it can be written"
-        return Opened(StandIn(path), notice)
+        stand_in = StandIn(path)
+        return Opened(stand_in, notice, is_lost=not stand_in.can_read)
 
 
 def _sound(path: Path) -> Store:

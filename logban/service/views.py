@@ -96,10 +96,15 @@ class Views:
                 for name, problems in configuration.failed.items()
             },
             mistakes=tuple(map(str, configuration.errors)),
-            problems=tuple(each for each in daemon.problems if each != daemon.checkpoints.error),
+            problems=tuple(
+                each
+                for each in daemon.problems
+                if each not in (daemon.checkpoints.error, daemon.lost)
+            ),
             exemptions=len(daemon.ledger.allowed),
             database=daemon.checkpoints.error,
             unwritten=daemon.ledger.is_dirty,
+            lost=daemon.lost,
         )
 
     def _jail_figures(self, jail: Jail) -> JailFigures:

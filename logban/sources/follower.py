@@ -98,7 +98,7 @@ class FileFollower:
         # last written to, and what lay beside it before it was opened.
         self._last_written_ns: int | None = None
         self._last_identity: Identity | None = None
-        self._elders: tuple[Elder, ...] = ()
+        self._elders: dict[Identity, Elder] = {}
 
     @property
     def state(self) -> SourceState:
@@ -228,7 +228,7 @@ class FileFollower:
 
     def _change_over(self) -> None:
         """Open the file that has the name now, and those that had it since the last one."""
-        elders = elders_of(self.path)
+        elders = elders_of(self.path, self._elders)
         from_end = (
             self._start is Start.TAIL and not self._watched and not self._book.of_path(self.path)
         )
@@ -292,8 +292,10 @@ class FileFollower:
 
     def _is_elder(self, sibling: Sibling) -> bool:
         """Tell whether this lay there already when the last file was opened."""
-        now = Elder(sibling.identity, head_of(sibling.path))
-        return any(elder.is_same(now) for elder in self._elders)
+        elder = self._elders.get(sibling.identity)
+        if elder is None or elder.modified_ns == sibling.modified_ns:
+            return elder is not None
+        return elder.is_same(Elder(sibling.identity, head_of(sibling.path)))
 
     def _open_older(self, sibling: Sibling, *, only_to_resume: bool = False) -> bool:
         """Open one that had the name earlier, unless somebody reads it; tell whether it did."""

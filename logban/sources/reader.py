@@ -24,6 +24,7 @@ _HEAD = 256
 # Bytes before the offset that are compared before reading on: a file that was truncated and has
 # grown past the offset again has other bytes there.
 _FINGERPRINT = 64
+_EMPTY = hashlib.sha256(b"").digest()
 # Looks in one call of read(): with long lines and NULs, a call ends after 4 MiB without a line.
 _LOOKS = 16
 
@@ -63,8 +64,9 @@ class Reader:
         self._chunk_at = 0
         self._cursor = 0
         self._chunk_ends_file = False
-        self._head = hashlib.sha256(b"").digest()
-        self._head_length = 0
+        # The first bytes, by which the file is known again, and their hash.
+        self._first = b""
+        self._head = _EMPTY
         # The fingerprint: the bytes just before the position.
         self._before = b""
         # Where the next line begins: behind the position and any NULs that follow it.
@@ -174,6 +176,9 @@ class Reader:
             truncated = not self._is_what_it_was()
             data = os.pread(self._descriptor, length, self._searched)
             truncated = truncated or (not data and self.size < self._searched)
+        # Afterwards, so that what was read is of this file: lines may be alike for long stretches,
+        # and then what comes before the offset tells nothing.
+        truncated = truncated or os.pread(self._descriptor, len(self._first), 0) != self._first
         if truncated:
             self._start_again()
             return None
@@ -259,18 +264,18 @@ class Reader:
         )
 
     def _position_at(self, offset: int) -> Position:
-        if self._head_length != min(offset, _HEAD):
-            head = os.pread(self._descriptor, min(offset, _HEAD), 0)
-            self._head, self._head_length = hashlib.sha256(head).digest(), len(head)
+        if len(self._first) != min(offset, _HEAD):
+            self._first = os.pread(self._descriptor, min(offset, _HEAD), 0)
+            self._head = hashlib.sha256(self._first).digest()
         return Position(
-            self._path, *self.identity, offset, head=self._head, head_length=self._head_length
+            self._path, *self.identity, offset, head=self._head, head_length=len(self._first)
         )
 
     def _go_to(self, offset: int) -> None:
         """Go on at ``offset``, where a line begins."""
         self._chunk = b""
         self._cursor = 0
-        self._head_length = 0
+        self._first, self._head = b"", _EMPTY
         self._before = os.pread(
             self._descriptor, min(offset, _FINGERPRINT), max(0, offset - _FINGERPRINT)
         )

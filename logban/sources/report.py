@@ -5,6 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+NO_INOTIFY: Final = "inotify can't be had"
+"""How ``watching_reason`` begins where the kernel refuses what it usually grants."""
 
 
 class SourceState(StrEnum):

@@ -6,8 +6,8 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from logban.sources.book import Identity
 
@@ -29,15 +29,16 @@ class Sibling:
     @property
     def name(self) -> str:
         """The last part of the path."""
-        return Path(self.path).name
+        return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Elder:
-    """A sibling that was there before a file was opened, and how it began."""
+    """A sibling that was there before a file was opened, how it began and when it last changed."""
 
     identity: Identity
     head: bytes
+    modified_ns: int = -1
 
     def is_same(self, other: Elder) -> bool:
         """Tell whether that is the same file later on, not one that was given its inode.
@@ -72,7 +73,7 @@ def scheme_of(path: str, sibling: Sibling) -> str | None:
 
     None for a name that doesn't begin with the log's.
     """
-    name = Path(path).name
+    name = path.rpartition("/")[2]
     return _DIGITS.sub("0", sibling.name[len(name) :]) if sibling.name.startswith(name) else None
 
 
@@ -88,13 +89,19 @@ def is_predecessor(path: str, sibling: Sibling, scheme: str | None) -> bool:
     return own == scheme if scheme is not None else "0" in own
 
 
-def elders_of(path: str) -> tuple[Elder, ...]:
-    """Give the files that a later predecessor of the log at ``path`` must not be mistaken for."""
-    return tuple(
-        Elder(entry.identity, head_of(entry.path))
-        for entry in neighbours(path)
-        if is_predecessor(path, entry, None)
-    )
+def elders_of(path: str, known: Mapping[Identity, Elder]) -> dict[Identity, Elder]:
+    """Give the files that a later predecessor of the log at ``path`` must not be mistaken for.
+
+    Of those that are ``known`` and have not changed, none is read again: there may be thousands.
+    """
+    found = {}
+    for entry in neighbours(path):
+        if is_predecessor(path, entry, None):
+            elder = known.get(entry.identity)
+            if elder is None or elder.modified_ns != entry.modified_ns:
+                elder = Elder(entry.identity, head_of(entry.path), entry.modified_ns)
+            found[entry.identity] = elder
+    return found
 
 
 def head_of(path: str) -> bytes:

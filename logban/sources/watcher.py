@@ -25,6 +25,7 @@ from watchdog.observers.polling import PollingObserver
 
 from logban.sources.book import Identity
 from logban.sources.mounts import Mount, is_shared, read_mounts, type_of
+from logban.sources.report import NO_INOTIFY
 
 log = logging.getLogger(__name__)
 
@@ -137,9 +138,11 @@ class Watcher:
         handler = _Handler(_compile(wanted.names), self._notice)
         how, observer, watch = self._schedule(directory, handler, wanted.backend, file_system)
         if how.method != "inotify" and wanted.backend is not Backend.POLLING:
-            log.info(
-                "%r is not watched by inotify but by %s: %s", directory, how.method, how.reason
-            )
+            level = logging.WARNING if how.reason.startswith(NO_INOTIFY) else logging.INFO
+            log.log(
+                level, "%r is not watched by inotify but by %s: %s",
+                directory, how.method, how.reason,
+            )  # fmt: skip
         self._watched[directory] = _Watched(wanted.backend, identity, handler, how, observer, watch)
 
     def _schedule(
@@ -159,7 +162,7 @@ class Watcher:
                     self._inotify = _started(self._make_inotify())
                 watch = self._inotify.schedule(handler, directory)
             except OSError as error:
-                reason = f"inotify can't be had: {error.strerror or error}"
+                reason = f"{NO_INOTIFY}: {error.strerror or error}"
             else:
                 return Watching("inotify"), self._inotify, watch
         try:

@@ -368,6 +368,24 @@ def test_what_is_still_to_be_done_is_no_drift() -> None:
     run(tell)
 
 
+def test_how_long_an_enforcer_has_been_at_one_job_is_told() -> None:
+    async def tell(bench: Bench) -> None:
+        async with bench.running():
+            await bench.worker.ready.wait()
+            await bench.settled()
+            assert bench.worker.report().busy == 0
+            bench.enforcer.gate.clear()
+            bench.submit(BAN, 1)
+            await bench.yielded()
+            bench.clock.advance(130)
+            assert bench.worker.report().busy == 130
+            bench.enforcer.gate.set()
+            await bench.settled()
+            assert bench.worker.report().busy == 0
+
+    run(tell)
+
+
 def test_an_enforcer_that_hangs_holds_up_no_other() -> None:
     async def tell(bench: Bench) -> None:
         other = Bench(FakeEnforcer())

@@ -67,6 +67,10 @@ def is_dirty(server: QuickServer) -> bool:
     return bool(server.ask("status")["ledger"]["dirty"])  # type: ignore[index]  # JSON
 
 
+def alarms(server: QuickServer) -> set[str]:
+    return {str(each["kind"]) for each in server.ask("health")["alarms"]}  # type: ignore[attr-defined]  # JSON
+
+
 def warnings(server: QuickServer) -> str:
     return str(server.ask("status")["warnings"])
 
@@ -162,6 +166,7 @@ def test_a_damaged_database_is_kept_aside_and_a_new_one_begun(
     (kept,) = server.state.glob("logban.sqlite3.damaged-*[0-9]")
     assert kept.read_bytes() == damaged
     assert str(kept) in warnings(server)
+    server.wait(lambda: alarms(server) == {"ledger-lost"})
     found = server.bans()
     assert found.keys() == ends.keys()
     for text, ban in found.items():
@@ -173,6 +178,33 @@ def test_a_damaged_database_is_kept_aside_and_a_new_one_begun(
     server.restart()
     assert server.bans().keys() == ends.keys()
     figures.append(f"damaged database ({damage}): 3 bans before, {len(found)} after")
+
+
+def test_a_database_that_is_not_there_any_more(
+    network: Network,
+    server: QuickServer,
+    log: LogFile,
+    jail: Callable[..., None],
+    figures: list[str],
+) -> None:
+    jail(action="nftables")
+    server.start()
+    server.wait(lambda: server.client("health").code == 0)
+    for address in (BAD, OTHER):
+        log.fail(address, 5)
+        server.ban_of(address)
+    server.stop()
+    for part in server.state.glob("logban.sqlite3*"):
+        part.unlink()
+    log.path.write_bytes(b"")
+    server.start()
+    server.wait(lambda: server.bans().keys() == {BAD, OTHER})
+    server.wait(lambda: alarms(server) == {"ledger-lost"})
+    assert not network.arrives(BAD)
+    figures.append(f"removed database: 2 bans before, {len(server.bans())} after")
+    server.restart()
+    assert server.bans().keys() == {BAD, OTHER}
+    assert alarms(server) == set()
 
 
 def test_a_second_daemon_is_no_reason_to_put_anything_aside(

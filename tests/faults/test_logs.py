@@ -171,6 +171,10 @@ def _made(folder: Path, number: int) -> range:
     return range(number)
 
 
+def status(server: RunningServer) -> str:
+    return server.client("status").out
+
+
 def unopened(server: RunningServer) -> list[str]:
     sources = cast("list[Answer]", server.ask("status")["sources"])
     return [str(each["path"]) for each in sources if "open files" in str(each["reason"])]
@@ -199,8 +203,15 @@ def test_no_inotify_watches_are_left(
     server.write("jails.d/manual.conf", "[manual]\naction =\n")
     try:
         server.start()
-        assert "is not watched by inotify but by polling: inotify can't be had" in server.log
+        assert "WARNING" in next(
+            line
+            for line in server.log.splitlines()
+            if "is not watched by inotify but by polling: inotify can't be had" in line
+        )
         assert source(server, log.path)["watching"] == "polling"
+        shown = server.wait(lambda: "alarm source-polled" in (out := status(server)) and out)
+        assert "inotify can't be had" in shown
+        assert server.client("health").code == 6
         log.fail(BAD, 5)
         begun = time.monotonic()
         server.ban_of(BAD)

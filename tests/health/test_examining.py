@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from logban.health.examining import Examiner, Recent
-from logban.health.kinds import DRIFT_WINDOW, UNMATCHED_MANY, WINDOW
-from logban.sources.report import SourceState
+from logban.health.kinds import DRIFT_WINDOW, HANGS_AFTER, UNMATCHED_MANY, WINDOW
+from logban.sources.report import NO_INOTIFY, SourceState
 
 from .conftest import JAIL, LOG, SOURCE, figures
 
@@ -32,12 +32,14 @@ def test_what_is_wrong_with_the_configuration_and_the_database() -> None:
             failed={"pbx": "jails.d/pbx.conf:3: \x1b[2J"},
             mistakes=("logban.conf:1: unknown section",),
             database="the disk is full",
+            lost="the ledger was damaged",
         )
     )
     assert [(each.kind.name, each.message) for each in findings] == [
         ("jail-failed", "jail pbx: jails.d/pbx.conf:3: \\x1b[2J"),
         ("configuration", "logban.conf:1: unknown section"),
         ("database", "the disk is full"),
+        ("ledger-lost", "the ledger was damaged"),
     ]
 
 
@@ -47,6 +49,26 @@ def test_an_action_that_does_not_work(state: str) -> None:
     assert finding.kind.name == "action-fails"
     assert finding.about == "asterisk nftables"
     assert finding.message == "action nftables of asterisk: no such table"
+
+
+def test_an_action_that_neither_fails_nor_gets_on() -> None:
+    examiner = Examiner()
+    assert kinds(examiner, busy=HANGS_AFTER) == []
+    (finding,) = examiner.look(figures(busy=HANGS_AFTER + 65, pending=7))
+    assert finding.kind.name == "action-hangs"
+    assert finding.message == (
+        "action nftables of asterisk has been at one job for 3m 5s; 7 changes wait"
+    )
+    assert kinds(examiner) == []
+
+
+def test_a_log_that_the_kernel_does_not_tell_of() -> None:
+    refused = f"{NO_INOTIFY}: inotify watch limit reached"
+    (finding,) = Examiner().look(figures(watching="polling", watching_reason=refused))
+    assert finding.kind.name == "source-polled"
+    assert finding.message == f"{LOG}: {refused}"
+    shared = "others may write to a file system of type nfs unnoticed"
+    assert kinds(Examiner(), watching="polling", watching_reason=shared) == []
 
 
 def test_drift_that_returns() -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from logban.errors import LedgerError, LedgerUnwritable
 from logban.ledger.opening import StandIn, open_ledger
-from logban.ledger.records import BanRow, Checkpoint
+from logban.ledger.records import BanRow, Checkpoint, Stored
 from logban.ledger.store import SCHEMA_VERSION, Store
 from logban.model import Ban, Subject
 
@@ -27,6 +29,18 @@ def path(tmp_path: Path) -> Path:
     store.commit(Checkpoint(bans=(BanRow(BAN),)))
     store.close()
     return made
+
+
+def _refusing(path: Path) -> Callable[..., int]:
+    """Give an ``os.open`` of a file system that is read-only where the database is."""
+    opening = os.open
+
+    def refuse(file: object, *arguments: int, **more: int) -> int:
+        if str(file).startswith(str(path)):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return opening(file, *arguments, **more)  # type: ignore[arg-type]  # a path
+
+    return refuse
 
 
 def test_a_sound_one(path: Path) -> None:
@@ -53,6 +67,13 @@ def test_damage_in_a_page_that_a_start_does_not_read(path: Path) -> None:
     again.store.close()
 
 
+def test_one_that_is_not_there(tmp_path: Path) -> None:
+    opened = open_ledger(tmp_path / "logban.sqlite3")
+    assert opened.is_lost
+    assert opened.notice == ""
+    opened.store.close()
+
+
 def test_one_of_a_newer_logban_or_of_another_daemon_is_left_alone(path: Path) -> None:
     first = Store(path)
     with pytest.raises(LedgerError, match="another logban"):
@@ -66,17 +87,26 @@ def test_one_of_a_newer_logban_or_of_another_daemon_is_left_alone(path: Path) ->
     assert list(path.parent.glob("*damaged*")) == []
 
 
+def test_where_nothing_can_be_read_either_it_is_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "open", _refusing(path))
+
+    def unreadable(source: str, _: str) -> None:
+        raise OSError(errno.EIO, "Input/output error", source)
+
+    monkeypatch.setattr(shutil, "copyfile", unreadable)
+    opened = open_ledger(path)
+    assert opened.is_lost
+    assert "kept in memory" in opened.notice
+    assert opened.store.load() == Stored()
+    opened.store.close()
+
+
 def test_what_stands_in_can_be_read_and_passes_on_what_is_committed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opening = os.open
-
-    def refuse(file: object, *arguments: int) -> int:
-        if str(file) == f"{path}.lock":
-            raise OSError(errno.EROFS, "Read-only file system")
-        return opening(file, *arguments)  # type: ignore[arg-type]  # a path
-
-    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "open", _refusing(path))
     opened = open_ledger(path)
     store = opened.store
     assert isinstance(store, StandIn)

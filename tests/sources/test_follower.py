@@ -234,7 +234,8 @@ def test_a_predecessor_that_was_given_the_inode_of_an_older_one(bench, monkeypat
     # Whether the file system gives the inode out again or not, it may.
     bench.write(b"2\n")
     inode = bench.path.stat()
-    follower._elders = (module.Elder(Identity.of(inode), b"older\n"),)
+    identity = Identity.of(inode)
+    follower._elders = {identity: module.Elder(identity, b"older\n")}
     bench.rotate(".1")
     bench.write(b"3\n")
     assert bench.lines(follower) == [b"2", b"3"]
@@ -335,7 +336,9 @@ def test_what_is_no_file_is_waited_for(bench) -> None:
 def test_a_fifo_that_comes_between_looking_and_opening(bench, monkeypatch) -> None:
     bench.write(b"1\n")
     follower = bench.follow()
-    monkeypatch.setattr(module, "elders_of", lambda _: bench.path.unlink() or os.mkfifo(bench.path))
+    monkeypatch.setattr(
+        module, "elders_of", lambda *_: bench.path.unlink() or os.mkfifo(bench.path)
+    )
     assert bench.lines(follower) == []
     assert follower.state is SourceState.WAITING
 

@@ -219,6 +219,36 @@ def test_truncated_and_grown_past_the_offset(opened: Opened, length: int) -> Non
     assert opened.tally.truncations == 1
 
 
+def test_truncated_and_grown_past_the_offset_by_lines_that_are_alike(opened: Opened) -> None:
+    """What comes before the offset is the same then: only the beginning tells."""
+    opened.write(b"1 " + b"x" * 3000 + b"\n")
+    assert opened.data() == b"1 " + b"x" * 3000 + b"\n"
+    truncate(opened)
+    again = b"2 " + b"x" * 3000 + b"\n" + b"3 " + b"x" * 3000 + b"\n"
+    opened.write(again)
+    assert opened.data() == again
+    assert opened.tally.truncations == 1
+
+
+def test_truncated_in_an_unfinished_line_that_is_long(opened: Opened) -> None:
+    """The same where the look begins behind the offset, in search of the line's end."""
+    opened.write(b"1 " + b"x" * 3000 + b"\n" + b"x" * 300_000)
+    assert opened.data(1000) == b"1 " + b"x" * 3000 + b"\n"
+    truncate(opened)
+    again = b"2 " + b"x" * 3000 + b"\n" + b"x" * 600_000 + b"\n"
+    opened.write(again)
+    assert opened.data() == again
+    assert opened.tally.truncations == 1
+
+
+def test_a_position_at_the_beginning_can_be_resumed_after_a_truncation(opened: Opened) -> None:
+    opened.write(b"line\n")
+    opened.data()
+    truncate(opened)
+    assert opened.data() == b""
+    assert opened.reader.resume(opened.reader.position)
+
+
 def test_truncated_under_a_writer_without_append(opened: Opened) -> None:
     file = os.open(opened.reader.position.path, os.O_WRONLY)
     os.write(file, b"one\n" * 1000)

@@ -85,7 +85,9 @@ def test_elders(tmp_path: Path) -> None:
     (tmp_path / "full").write_bytes(b"now")
     (tmp_path / "full.1").write_bytes(b"then")
     (tmp_path / "full.2.gz").write_bytes(b"packed")
-    (elder,) = elders_of(str(tmp_path / "full"))
+    elders = elders_of(str(tmp_path / "full"), {})
+    (elder,) = elders.values()
+    assert elders_of(str(tmp_path / "full"), elders)[elder.identity] is elder
     assert elder.head == b"then"
     assert elder.is_same(Elder(elder.identity, b"then and later"))
     assert not elder.is_same(Elder(elder.identity, b"another, with the inode"))

@@ -21,8 +21,9 @@ from logban.sources.follower import GRACE, FileFollower
 class Program:
     """A program that logs, and all that is done to its log; each line says which file it is in."""
 
-    def __init__(self, bench, chance: random.Random) -> None:
+    def __init__(self, bench, chance: random.Random, longest: int) -> None:
         self.bench = bench
+        self.longest = longest
         self.chance = chance
         self.written: dict[int, list[bytes]] = {}
         self.file = 0
@@ -41,7 +42,7 @@ class Program:
         lines = self.written.setdefault(file, [])
         data = b""
         for _ in range(self.chance.randrange(1, 6)):
-            line = b"%d:%d %s" % (file, len(lines), b"x" * self.chance.randrange(60))
+            line = b"%d:%d %s" % (file, len(lines), b"x" * self.chance.randrange(self.longest))
             lines.append(line)
             data += line + b"\n"
         data = self.unfinished.pop(writer, b"") + data
@@ -108,7 +109,8 @@ class Story:
     def __init__(self, bench, seed: int) -> None:
         self.bench = bench
         self.chance = random.Random(seed)  # noqa: S311  # it need not be secret
-        self.program = Program(bench, self.chance)
+        # Where lines are long, what comes before an offset is alike in all files.
+        self.program = Program(bench, self.chance, longest=60 if seed % 4 else 3000)
         self.taker = Taker(bench)
         self.taker.catch_up()
 
