@@ -16,6 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Final
 
 from logban.clock import Clock
@@ -31,7 +32,7 @@ from logban.judging.trust import Trust
 from logban.ledger.checkpoints import Checkpoints
 from logban.ledger.ledger import Ledger
 from logban.ledger.opening import Opened
-from logban.ledger.records import Allowed, Checkpoint
+from logban.ledger.records import Allowed, Checkpoint, Stored
 from logban.matching.engine.saved import ProgramStore
 from logban.model import RECIDIVE, Ban, Block, Change, ChangeKind, Subject, Verdict
 from logban.policy.bantime import ordinal
@@ -99,7 +100,7 @@ class Daemon:
     def __init__(self, configuration: Configuration, opened: Opened, world: World) -> None:
         self.clock = world.clock
         self.started = world.clock.now()
-        self._stored = opened.store.load()
+        self._stored = opened.stored
         self.lost = opened.notice if opened.is_lost else ""
         """What became of the database of before, "" if it is in use."""
         self._is_lost = opened.is_lost
@@ -173,6 +174,7 @@ class Daemon:
             await self._exempting.configure(self.configuration.server)
             self._number(self.configuration)
             self._restore()
+            self._stored = Stored()  # all of it has been taken up
             # From now on it is known which files were there, whatever becomes of them and of us.
             with suppress(LedgerError):  # said when it is tried again
                 await self.checkpoints.commit()
@@ -215,11 +217,9 @@ class Daemon:
         now = self.clock.now()
         # What ended while nobody was there is lifted where that takes a hand, and told nobody.
         ended = self.ledger.restore(self._stored, now)
-        for change in ended:
-            if change.ban.jail in self.jails.actions:
-                self.jails.actions[change.ban.jail].submit([change])
+        past = [*self._stored.ended, *(change.ban for change in ended)]
         for name, actions in self.jails.actions.items():
-            past = (*self._stored.ended, *(change.ban for change in ended))
+            actions.submit([change for change in ended if change.ban.jail == name])
             actions.recall([ban for ban in past if ban.jail == name])
         self._exempting.drop_ended()
         self._exempting.take_up()
@@ -235,9 +235,12 @@ class Daemon:
         self.deciding.restore(self._stored.pending, known)
         if self.configuration.errors:
             return  # a file that is not followed may hold the jail of any of these
-        orphans = self.ledger.lift_where(
-            lambda ban: ban.jail not in known, now, "its jail is no longer configured"
-        )
+        orphans = [
+            change
+            for jail in self.ledger.jails()
+            if jail not in known
+            for change in self.ledger.lift_jail(jail, now, "its jail is no longer configured")
+        ]
         if orphans:
             log.warning("%d bans of jails that are no longer configured have ended", len(orphans))
 
@@ -363,9 +366,9 @@ class Daemon:
         Not before: after a crash they would be decided, and told of, a second time.
         """
         telling, self._telling = self._telling, []
-        for change in telling:
-            if change.ban.jail in self.jails.actions:
-                self.jails.actions[change.ban.jail].tell([change])
+        for jail, changes in groupby(telling, key=lambda change: change.ban.jail):
+            if jail in self.jails.actions:
+                self.jails.actions[jail].tell(changes)
 
     async def _end_bans(self) -> None:
         """End each ban, and each exemption by hand, when its time is up."""

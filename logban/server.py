@@ -137,6 +137,7 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     if opened.notice:
         log.error("%s", opened.notice)
     daemon = Daemon(configuration, opened, world)
+    del opened  # what it holds has to go once it has been taken up
     manager = ServiceManager.of(os.environ, os.getpid())
     has_begun = asyncio.Event()
     service = DaemonService(

@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).parents[1] / "logban"
 # a module, or a folder with all that is in it.
 BOTTOM = (
     "",
+    "nouns",
     "model",
     "errors",
     "durations",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,9 @@ An ipset's timeouts end at 24 days.
 
 END_TOLERANCE: Final = 5.0
 """Seconds by which an end in force may differ from the ledger's before it counts as drift."""
+
+
+_NOWHERE: Final = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +57,30 @@ class Difference:
 
 
 def compare(
-    jail: str, wanted: Iterable[Ban], found: Mapping[Subject, float | None], now: float
+    jail: str, wanted: Mapping[Subject, Ban], found: Mapping[Subject, float | None], now: float
 ) -> Difference:
     """Compare the bans that should be in force with the ends that were found; None is for ever."""
     absent, changed = [], []
-    subjects = set()
-    for ban in wanted:
-        subjects.add(ban.subject)
-        if ban.subject not in found:
+    for subject, ban in wanted.items():
+        end = found.get(subject, _NOWHERE)
+        if end == _NOWHERE:
             if ban.until is None or ban.until > now:
                 absent.append(ban)
-        elif not _is_end(ban, found[ban.subject], now):
+        elif end is None or ban.until is None:
+            if end is not ban.until:
+                changed.append(ban)
+        elif not -END_TOLERANCE <= end - ban.until <= END_TOLERANCE and not _is_held(
+            ban.until, end, now
+        ):
             changed.append(ban)
-    surplus = tuple(
+    surplus = [
         Ban(jail, subject, now, end)
         for subject, end in found.items()
-        if subject not in subjects and (end is None or end > now + END_TOLERANCE)
-    )
-    return Difference(tuple(absent), tuple(changed), surplus)
+        if subject not in wanted and (end is None or end > now + END_TOLERANCE)
+    ]
+    return Difference(tuple(absent), tuple(changed), tuple(surplus))
 
 
-def _is_end(ban: Ban, end: float | None, now: float) -> bool:
-    """Tell whether a ban that is in force ends there as it should."""
-    if end is None or ban.until is None:
-        return end is ban.until
-    if ban.until > end > now + RENEW_BEFORE:
-        return True
-    return abs(end - ban.until) <= END_TOLERANCE
+def _is_held(until: float, end: float, now: float) -> bool:
+    """Tell whether a ban that ends too early is to be renewed, but not yet."""
+    return until > end > now + RENEW_BEFORE

@@ -58,10 +58,11 @@ def _prefix(version: int, length: int) -> Prefix:
 def subject_of(prefix: Prefix, address: str) -> Subject:
     """Give the subject that :func:`place` puts there; the address in any of its spellings."""
     # Only IPv6 has several, and the kernel's tools choose "::1.2.3.4" where logban does not.
-    canonical = str(ipaddress.IPv6Address(address)) if prefix.version == 6 else address
+    if prefix.version == 6:
+        address = str(ipaddress.IPv6Address(address))
     if prefix.is_whole:
-        return Subject(SubjectKind.IP, canonical)
-    return Subject(SubjectKind.NET, f"{canonical}/{prefix.length}")
+        return Subject(SubjectKind.IP, address)
+    return Subject(SubjectKind.NET, f"{address}/{prefix.length}")
 
 
 def subject_named(network: str) -> Subject:
@@ -86,18 +87,26 @@ class Sorted:
 def sort(bans: Iterable[Ban], now: float | None = None) -> Sorted:
     """Sort bans by their sets, those over by ``now`` left out; of a subject the last ban counts."""
     ends: dict[Prefix, dict[str, float | None]] = {}
+    # Almost all: of these nothing but the colon has to be looked for.
+    four = ends.setdefault(_prefix(4, 32), {})
+    six = ends.setdefault(_prefix(6, 128), {})
     left_out = 0
     for ban in bans:
-        placed = place(ban.subject)
-        if placed is None:
-            left_out += 1
-            continue
-        prefix, address = placed
-        left = None if now is None else ban.remaining(now)
-        if left is not None and left > _FOR_EVER:
-            left = None
-        if left == 0:
-            ends.get(prefix, {}).pop(address, None)
+        kind, address, _ = ban.subject
+        if kind is SubjectKind.IP:
+            found = six if ":" in address else four
         else:
-            ends.setdefault(prefix, {})[address] = left
+            placed = place(ban.subject)
+            if placed is None:
+                left_out += 1
+                continue
+            prefix, address = placed
+            found = ends.setdefault(prefix, {})
+        if now is None or ban.until is None:
+            found[address] = None
+        elif ban.until <= now:
+            found.pop(address, None)
+        else:
+            left = ban.until - now
+            found[address] = left if left <= _FOR_EVER else None
     return Sorted({prefix: found for prefix, found in ends.items() if found}, left_out)

@@ -13,6 +13,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from itertools import islice
 from typing import Final
 
@@ -37,8 +38,10 @@ _NESTED: Final = 0x8000  # NLA_F_NESTED
 _LISTED: Final = struct.Struct("=HH")
 _ELEMENTS: Final = 3  # NFTA_SET_ELEM_LIST_ELEMENTS
 # An element: NFTA_LIST_ELEM of NFTA_SET_ELEM_KEY of NFTA_DATA_VALUE, and NFTA_SET_ELEM_TIMEOUT.
-_KEYS: Final = {4: struct.Struct("=HHHHHH4s"), 6: struct.Struct("=HHHHHH16s")}
-_TIMEOUT: Final = struct.Struct("=HH8s")
+_HEADS: Final = struct.Struct("=HHHHHH")
+_TIMEOUT_HEAD: Final = _LISTED.pack(12, 4)
+_TIMEOUT_SIZE: Final = 12
+_TIMED: Final = {4: struct.Struct(">12s4s4sQ"), 6: struct.Struct(">12s16s4sQ")}
 
 _SOL_NETLINK, _CAP_ACK = 270, 10  # an error does not repeat what was sent
 _RECEIVE: Final = 1 << 16
@@ -139,25 +142,29 @@ def _parts(
 
 
 def _plain(prefix: Prefix, addresses: Iterable[str]) -> bytes:
-    key, family = _KEYS[prefix.version], _FAMILIES[prefix.version]
-    size = key.size
-    return b"".join(
-        key.pack(
-            size, 1 | _NESTED, size - 4, 1 | _NESTED, size - 8, 1, socket.inet_pton(family, address)
-        )
-        for address in addresses
-    )
+    family = _FAMILIES[prefix.version]
+    head = _head(prefix)
+    binary = socket.inet_pton
+    return b"".join([head + binary(family, address) for address in addresses])
 
 
 def _timed(prefix: Prefix, items: Iterable[tuple[str, float | None]]) -> bytes:
-    key, family = _KEYS[prefix.version], _FAMILIES[prefix.version]
-    size = key.size
-    packed = []
-    for address, left in items:
-        whole = size if left is None else size + _TIMEOUT.size
-        binary = socket.inet_pton(family, address)
-        packed.append(key.pack(whole, 1 | _NESTED, size - 4, 1 | _NESTED, size - 8, 1, binary))
-        if left is not None:  # a timeout of 0 would be none at all
-            milliseconds = max(1, round(left * 1000)).to_bytes(8, "big")
-            packed.append(_TIMEOUT.pack(_TIMEOUT.size, 4, milliseconds))
-    return b"".join(packed)
+    family = _FAMILIES[prefix.version]
+    lasting, head = _head(prefix), _head(prefix, _TIMEOUT_SIZE)
+    binary, pack = socket.inet_pton, _TIMED[prefix.version].pack
+    return b"".join(
+        [
+            lasting + binary(family, address)
+            if left is None
+            # A timeout of 0 would be none at all.
+            else pack(head, binary(family, address), _TIMEOUT_HEAD, int(left * 1000) or 1)
+            for address, left in items
+        ]
+    )
+
+
+@cache
+def _head(prefix: Prefix, more: int = 0) -> bytes:
+    """Give what stands before the address in an element that has so many bytes behind it."""
+    size = _HEADS.size + (4 if prefix.version == 4 else 16)
+    return _HEADS.pack(size + more, 1 | _NESTED, size - 4, 1 | _NESTED, size - 8, 1)

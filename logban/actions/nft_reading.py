@@ -7,7 +7,8 @@ libnftables fetches the elements of every set for whatever it is asked: 0.4 s fo
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from logban.actions import nfnetlink
@@ -25,9 +26,13 @@ _RULE_TABLE, _RULE_CHAIN, _RULE_EXPRESSIONS = 1, 2, 4
 _EXPRESSION_NAME: Final = 1
 _SET_TABLE, _SET_NAME, _SET_FLAGS, _SET_KEY_TYPE = 1, 2, 3, 4
 _ELEMENTS_TABLE, _ELEMENTS_SET, _ELEMENTS = 1, 2, 3
-_KEY, _EXPIRATION = 1, 5
+_KEY, _TIMEOUT, _EXPIRATION = 1, 4, 5
 _WORD: Final = struct.Struct(">I")
 _MILLISECONDS: Final = struct.Struct(">Q")
+# A timed element by its length, as all of a set are: its head and key, timeout, expiration.
+_TIMED_ELEMENTS: Final = {
+    shape.size: shape for shape in (struct.Struct(">12s4s4sQ4sQ"), struct.Struct(">12s16s4sQ4sQ"))
+}
 
 _TIMED: Final = 0x10  # NFT_SET_TIMEOUT, and no other flag
 _VERSIONS: Final = {7: 4, 8: 6}  # nft's types ipv4_addr and ipv6_addr, of datatype.h
@@ -66,7 +71,7 @@ def sets(kernel: Requests) -> Iterator[tuple[str, int | None]]:
         yield said[_SET_NAME].rstrip(b"\0").decode(), version
 
 
-def elements(kernel: Requests, name: str) -> Iterator[tuple[bytes, float | None]]:
+def elements(kernel: Requests, name: str) -> list[tuple[bytes, float | None]]:
     """Give the keys in a set and the seconds that they have left, None for ever."""
     asked = text(_ELEMENTS_TABLE, TABLE) + text(_ELEMENTS_SET, name)
     for _ in range(_TRIES):
@@ -80,7 +85,7 @@ def elements(kernel: Requests, name: str) -> Iterator[tuple[bytes, float | None]
         # While the kernel makes a set's table larger, some are shown twice and others not at all.
         if len({key for key, _ in found}) == len(found):
             break
-    return iter(found)
+    return found
 
 
 def _whole(kernel: Requests, kind: int, asked: bytes) -> list[bytes]:
@@ -93,7 +98,24 @@ def _whole(kernel: Requests, kind: int, asked: bytes) -> list[bytes]:
     return list(kernel.dump(kind, asked))
 
 
-def _elements(data: bytes) -> Iterator[tuple[bytes, float | None]]:
+def _elements(data: bytes) -> Iterable[tuple[bytes, float | None]]:
+    """Give keys and seconds left; in one go where all elements look as the first one does."""
+    length = int.from_bytes(data[:2], sys.byteorder)
+    shape = _TIMED_ELEMENTS.get(length)
+    if shape is None or len(data) % length:
+        return _each_element(data)
+    if [kind for kind, _ in attributes(data[4:length])] != [_KEY, _TIMEOUT, _EXPIRATION]:
+        return _each_element(data)
+    head, _, timeout, _, expiration, _ = shape.unpack_from(data)
+    found = [
+        (key, left / 1000)
+        for one, key, two, _, three, left in shape.iter_unpack(data)
+        if one == head and two == timeout and three == expiration
+    ]
+    return found if len(found) * length == len(data) else _each_element(data)
+
+
+def _each_element(data: bytes) -> Iterator[tuple[bytes, float | None]]:
     for _, element in attributes(data):
         key, left = b"", None
         for kind, value in attributes(element):

@@ -125,8 +125,9 @@ class Nftables:
         for prefix in self._prefixes:
             word = script.set_of(self._name, prefix)
             now = self._clock.now()
+            family = _FAMILY[prefix.version]
             for key, left in reading.elements(kernel, word):
-                address = socket.inet_ntop(_FAMILY[prefix.version], key)
+                address = socket.inet_ntop(family, key)
                 found[subject_of(prefix, address)] = None if left is None else now + left
         return found
 

@@ -160,17 +160,32 @@ class EnforcerWorker(Worker):
         if not self.ready.is_set() or self._state != "ok":
             raise ActionError(self._error or "it has not begun to work yet")
         before = dict(self._pending)
-        wanted = [ban for ban in self._wanted() if self.takes(ban.subject)]
+        bans = list(self._wanted())
         try:
-            found = await self._call(self._enforcer.read)
+            _, difference = await self._call(self._look, bans)
         except Missing:
-            found = {}
-        if found is None:
+            wanted = {ban.subject: ban for ban in bans if self.takes(ban.subject)}
+            difference = compare(self.spec.jail, wanted, {}, self._clock.now())
+        if difference is None:
             raise ActionError("what is in force can't be read there")
-        difference = compare(self.spec.jail, wanted, found, self._clock.now())
         if self._spares_strangers:
             difference = difference.sparing({})
         return difference.without(before).without(self._pending)
+
+    def _look(self, bans: Iterable[Ban]) -> tuple[dict[Subject, Ban], Difference | None]:
+        """Give those of these bans that belong here, and how what is in force differs from them.
+
+        The latter is None where it can't be read.  For the action's thread: they may be a hundred
+        thousand.
+        """
+        takes = self.takes
+        if self._selective is not None and not self.spec.only:
+            takes = self._selective.takes
+        wanted = {ban.subject: ban for ban in bans if takes(ban.subject)}
+        found = self._enforcer.read()
+        if found is None:
+            return wanted, None
+        return wanted, compare(self.spec.jail, wanted, found, self._clock.now())
 
     def wanted_here(self) -> int:
         """Give the number of bans that should be in force here."""
@@ -307,15 +322,15 @@ class EnforcerWorker(Worker):
             self._listen()
         # Both are of one moment: what is wanted includes these changes, and no later ones.
         changes = dict(self._pending)
-        wanted = {ban.subject: ban for ban in self._wanted() if self.takes(ban.subject)}
+        bans = list(self._wanted())
         begun = self._clock.steady()
-        found = await self._call(self._enforcer.read)
+        wanted, found = await self._call(self._look, bans)
         cost = self._clock.steady() - begun
         if found is None:
             surplus = tuple(change.ban for change in changes.values() if _ends_it(change))
             difference = Difference(changed=tuple(wanted.values()), surplus=surplus)
         else:
-            difference = compare(self.spec.jail, wanted.values(), found, self._clock.now())
+            difference = found
             if self._adopt is not None:
                 self._adopt(difference.surplus)
             if self._spares_strangers:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from socket import inet_aton
 from typing import Final
 
 from logban.judging.exemption_lists import Listing
 from logban.judging.exemptions import Exemption, Exemptions
-from logban.model import Subject, canonical_network
+from logban.model import Subject, SubjectKind, canonical_network
 
 LOOPBACK: Final = ("127.0.0.0/8", "::1")
 
@@ -198,6 +199,29 @@ class ExemptionBook:
         if not self._checks:
             return None
         return _first(Consulted(name, check(subject)) for name, check in self._checks.items())
+
+    def exempt_among(self, jail: str, subjects: Iterable[Subject]) -> Iterator[Subject]:
+        """Give those whom a jail must not ban, of all that it has banned: a hundred thousand."""
+        if self._checks or self._listings:
+            yield from (each for each in subjects if self.exempt(jail, each) is not None)
+            return
+        tables = [self._hand_networks, self._jail_networks.get(jail, Exemptions())]
+        if jail not in self._heedless_of_self:
+            tables.append(self._own_networks)
+        by_shift: dict[int, set[int]] = {}
+        for table in tables:
+            for prefix, bases in table.of_version(4):
+                by_shift.setdefault(32 - prefix, set()).update(bases)
+        shifts = list(by_shift.items())
+        for subject in subjects:
+            if subject.kind is SubjectKind.IP and ":" not in subject.network:
+                value = int.from_bytes(inet_aton(subject.network))
+                for shift, networks in shifts:
+                    if value >> shift in networks:
+                        yield subject
+                        break
+            elif self._kept(jail, subject) is not None:
+                yield subject
 
     def _kept(self, jail: str, subject: Subject) -> Exemption | None:
         """Give the exemption by what is kept here, which changes only through these methods."""

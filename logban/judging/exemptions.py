@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from socket import inet_aton
@@ -41,6 +42,12 @@ class Exemptions:
         base = int(parsed.network_address) >> (parsed.max_prefixlen - parsed.prefixlen)
         self._networks.setdefault((parsed.version, parsed.prefixlen), {})[base] = exemption
         self._sorted.pop((parsed.version, parsed.prefixlen), None)
+
+    def of_version(self, version: int) -> Iterator[tuple[int, Iterable[int]]]:
+        """Give the networks of an IP version by their prefix length, each as its leading bits."""
+        for (each, prefix), bases in self._networks.items():
+            if each == version:
+                yield prefix, bases
 
     def find(self, network: str) -> Exemption | None:
         """Give the exemption that any part of an address or network falls under, if any does.

@@ -30,8 +30,6 @@ from logban.model import (
     Verdict,
 )
 
-Key = tuple[str, Subject]
-
 EXEMPT: Final = "exempt"
 """What a ban was ended by if its subject became exempt."""
 
@@ -51,10 +49,10 @@ class Ledger:
         """Ask ``exempt`` (jail, subject) before anything is put in force."""
         self.escalation = Escalation()
         self._exempt = exempt
-        self._active: dict[Key, Ban] = {}
+        self._active: dict[str, dict[Subject, Ban]] = {}
         self._counts: Counter[tuple[str, SubjectKind]] = Counter()
-        self._ends: list[tuple[float, int, Key]] = []
-        self._order = itertools.count()
+        self._ends: list[tuple[float, str, Subject]] = []
+        self._most_ends = _SPARE_ENDS
         self._floors: dict[Subject, float] = {}
         self._allowed: dict[str, Allowed] = {}
         self._dirty_bans: dict[tuple[str, Subject, float], BanRow] = {}
@@ -77,7 +75,9 @@ class Ledger:
         self._allowed.update({item.entry: item for item in stored.allowed})
         self.escalation.restore(stored.offences)
         for ban in stored.active:
-            self._hold(ban)
+            self._active.setdefault(ban.jail, {})[ban.subject] = ban
+        self._counts.update((ban.jail, ban.subject.kind) for ban in stored.active)
+        self._forget_past_ends()
         return self.expire(now)
 
     def decide_all(self, verdicts: Iterable[Verdict], now: float) -> Iterator[Change]:
@@ -97,7 +97,7 @@ class Ledger:
         It does not if the ban would be over already, if the subject is exempt, or if the verdict
         was on its way while the subject was lifted by hand.
         """
-        current = self._active.get((verdict.jail, verdict.subject))
+        current = self.get(verdict.jail, verdict.subject)
         return self._is_taken(verdict, self.escalation.until(verdict, current), now)
 
     def _is_taken(self, verdict: Verdict, until: float | None, now: float) -> bool:
@@ -113,7 +113,7 @@ class Ledger:
         A ban of somebody who was free is an offence, and lasts the longer the more he has; an
         extension is none, and adds the length of the ban that it extends.
         """
-        current = self._active.get((verdict.jail, verdict.subject))
+        current = self.get(verdict.jail, verdict.subject)
         until = self.escalation.until(verdict, current)
         if not self._is_taken(verdict, until, now):
             return None
@@ -144,7 +144,7 @@ class Ledger:
                 f"banned; take that away first"
             )
         until = None if seconds is None else now + seconds
-        current = self._active.get((jail, subject))
+        current = self.get(jail, subject)
         if current is not None:
             changed = replace(current, until=until, origin=BanOrigin.HAND, reason=reason)
             self.escalation.ends(current, until)
@@ -165,7 +165,7 @@ class Ledger:
             raise UsageError(f"exempt by {exemption.entry!r} ({exemption.origin})")
         if self._floors.get(ban.subject, float("-inf")) >= ban.time:
             raise UsageError("it was lifted here after that ban began")
-        current = self._active.get((ban.jail, ban.subject))
+        current = self.get(ban.jail, ban.subject)
         if current is None:
             number = self.escalation.number(ban.jail, ban.subject, ban.time)
             ban = replace(ban, offence=number)
@@ -181,37 +181,44 @@ class Ledger:
 
         It was a mistake, so nothing that was before counts against the subject any more.
         """
-        # By the jails there are: to go through all bans for each of all would take minutes.
-        jails = dict.fromkeys(name for name, _ in self._counts)
-        keys = [(name, subject) for name in jails if (name, subject) in self._active]
+        found = [bans[subject] for bans in self._active.values() if subject in bans]
         self._floors[subject] = now
         self._dirty_floors.add(subject)
         self.escalation.forgive_all(subject)
-        for key in keys:
-            self._active[key] = replace(self._active[key], offence=0)
-        lifted = [key for key in keys if jail in (None, key[0])]
-        return [self._end(key, ChangeKind.LIFT, now, by, forgiven=True) for key in lifted]
+        for ban in found:
+            self._active[ban.jail][subject] = replace(ban, offence=0)
+        return [
+            self._end(ban.jail, subject, ChangeKind.LIFT, now, by, forgiven=True)
+            for ban in found
+            if jail in (None, ban.jail)
+        ]
 
     def lift_where(self, unwanted: Callable[[Ban], bool], now: float, by: str) -> list[Change]:
         """Take back every ban of which ``unwanted`` is true; no floor is set."""
-        keys = [key for key, ban in self._active.items() if unwanted(ban)]
-        return [self._end(key, ChangeKind.LIFT, now, by, forgiven=by in _MISTAKES) for key in keys]
+        return [
+            self._end(ban.jail, ban.subject, ChangeKind.LIFT, now, by, forgiven=by in _MISTAKES)
+            for ban in [ban for ban in self.active() if unwanted(ban)]
+        ]
+
+    def lift_jail(self, jail: str, now: float, by: str) -> list[Change]:
+        """Take back every ban of a jail that is no more; no floor is set."""
+        subjects = list(self._active.get(jail, ()))
+        return [self._end(jail, subject, ChangeKind.LIFT, now, by) for subject in subjects]
 
     def end(self, jail: str, subject: Subject, now: float, by: str) -> list[Change]:
         """Take a jail's ban on a subject back, if there is one; no floor is set."""
-        key = (jail, subject)
-        if key not in self._active:
+        if self.get(jail, subject) is None:
             return []
-        return [self._end(key, ChangeKind.LIFT, now, by, forgiven=by in _MISTAKES)]
+        return [self._end(jail, subject, ChangeKind.LIFT, now, by, forgiven=by in _MISTAKES)]
 
     def expire(self, now: float) -> list[Change]:
         """End the bans whose time is up."""
         changes = []
         while self._ends and self._ends[0][0] <= now:
-            until, _, key = heapq.heappop(self._ends)
-            ban = self._active.get(key)
+            until, jail, subject = heapq.heappop(self._ends)
+            ban = self.get(jail, subject)
             if ban is not None and ban.until == until:
-                changes.append(self._end(key, ChangeKind.EXPIRE, now, "time"))
+                changes.append(self._end(jail, subject, ChangeKind.EXPIRE, now, "time"))
         return changes
 
     def next_end(self) -> float | None:
@@ -220,14 +227,21 @@ class Ledger:
 
     def get(self, jail: str, subject: Subject) -> Ban | None:
         """Give a jail's ban on a subject."""
-        return self._active.get((jail, subject))
+        bans = self._active.get(jail)
+        return None if bans is None else bans.get(subject)
+
+    def jails(self) -> list[str]:
+        """Give the jails that have or had bans in force."""
+        return list(self._active)
 
     def active(self, jail: str | None = None) -> Iterator[Ban]:
-        """Go through the bans in force, of one jail or of all, the oldest first."""
-        return (ban for ban in self._active.values() if jail in (None, ban.jail))
+        """Go through the bans in force, of one jail or of all, the oldest of each jail first."""
+        if jail is not None:
+            return iter(self._active.get(jail, {}).values())
+        return itertools.chain.from_iterable(bans.values() for bans in self._active.values())
 
     def __len__(self) -> int:
-        return len(self._active)
+        return sum(map(len, self._active.values()))
 
     def count(self, jail: str) -> Mapping[SubjectKind, int]:
         """Count a jail's bans in force by what they are on, without going through them."""
@@ -265,10 +279,9 @@ class Ledger:
             allowed={entry: self._allowed.get(entry) for entry in self._dirty_allowed},
         )
         for row in self._dirty_bans.values():
-            key = (row.ban.jail, row.ban.subject)
-            current = self._active.get(key)
+            current = self.get(row.ban.jail, row.ban.subject)
             if current is not None and current.evidence:
-                self._active[key] = current.without_evidence()
+                self._active[current.jail][current.subject] = current.without_evidence()
         self._dirty_bans.clear()
         self._dirty_floors.clear()
         self._dirty_allowed.clear()
@@ -289,21 +302,33 @@ class Ledger:
 
     def _put(self, ban: Ban, kind: ChangeKind, now: float) -> Change:
         self._hold(ban)
-        self._note(BanRow(ban))
+        self._note(BanRow(ban, is_new=kind is ChangeKind.BAN))
         return Change(kind, ban, now)
 
     def _hold(self, ban: Ban) -> None:
-        key = (ban.jail, ban.subject)
-        if key not in self._active:
+        bans = self._active.get(ban.jail)
+        if bans is None:
+            bans = self._active[ban.jail] = {}
+        if ban.subject not in bans:
             self._counts[(ban.jail, ban.subject.kind)] += 1
-        self._active[key] = ban
-        self._schedule(ban, key)
+        bans[ban.subject] = ban
+        if ban.until is not None:
+            heapq.heappush(self._ends, (ban.until, ban.jail, ban.subject))
+            if len(self._ends) > self._most_ends:
+                self._forget_past_ends()
 
     def _end(
-        self, key: Key, kind: ChangeKind, now: float, by: str, *, forgiven: bool = False
+        self,
+        jail: str,
+        subject: Subject,
+        kind: ChangeKind,
+        now: float,
+        by: str,
+        *,
+        forgiven: bool = False,
     ) -> Change:
-        ban = self._active.pop(key)
-        self._counts[(ban.jail, ban.subject.kind)] -= 1
+        ban = self._active[jail].pop(subject)
+        self._counts[(jail, subject.kind)] -= 1
         if forgiven:
             self.escalation.forgive(ban)
             ban = replace(ban, offence=0)
@@ -315,17 +340,10 @@ class Ledger:
     def _note(self, row: BanRow) -> None:
         self._dirty_bans[(row.ban.jail, row.ban.subject, row.ban.time)] = row
 
-    def _schedule(self, ban: Ban, key: Key) -> None:
-        if ban.until is not None:
-            heapq.heappush(self._ends, (ban.until, next(self._order), key))
-            if len(self._ends) > 2 * len(self._active) + _SPARE_ENDS:
-                self._forget_past_ends()
-
     def _forget_past_ends(self) -> None:
         """Drop the ends of bans that were extended or lifted since: memory has its bounds."""
         self._ends = [
-            (ban.until, next(self._order), key)
-            for key, ban in self._active.items()
-            if ban.until is not None
+            (ban.until, ban.jail, ban.subject) for ban in self.active() if ban.until is not None
         ]
         heapq.heapify(self._ends)
+        self._most_ends = 2 * len(self._ends) + _SPARE_ENDS

@@ -8,7 +8,7 @@ forgotten first, so that a restart, which takes up the newest of the database, k
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -18,15 +18,23 @@ from logban.model import Subject
 MAX_OFFENCES: Final = 100_000
 """Offences remembered, over all subjects and jails."""
 
+_SPARE: Final = 1000
+
 
 @dataclass(slots=True, eq=False)
 class Offence:
-    """One ban; ``end`` is when it ends or ended, None for never."""
+    """One ban; ``end`` is when it ends or ended, None for never.
+
+    ``earlier`` is the same subject's offence before this one, ``is_forgotten`` says that it counts
+    no more.
+    """
 
     jail: str
     subject: Subject
     time: float
     end: float | None
+    earlier: Offence | None = None
+    is_forgotten: bool = False
 
 
 class Offences:
@@ -34,36 +42,48 @@ class Offences:
 
     def __init__(self, limit: int = MAX_OFFENCES) -> None:
         self._limit = limit
-        self._all: OrderedDict[Offence, None] = OrderedDict()
-        self._of_subject: dict[Subject, list[Offence]] = {}
+        # Most have one offence, so a list for each would be most of the memory.
+        self._last: dict[Subject, Offence] = {}
+        self._all: deque[Offence] = deque()
+        self._count = 0
 
     def __len__(self) -> int:
-        return len(self._all)
+        return self._count
 
     def add(self, offence: Offence) -> None:
         """Remember an offence, and forget the oldest where that makes too many."""
-        self._all[offence] = None
-        self._of_subject.setdefault(offence.subject, []).append(offence)
-        while len(self._all) > self._limit:
-            self._remove(next(iter(self._all)))
+        offence.earlier = self._last.get(offence.subject)
+        self._last[offence.subject] = offence
+        self._all.append(offence)
+        self._count += 1
+        while self._count > self._limit:
+            self._remove(self._all.popleft())
+        if len(self._all) > 2 * self._count + _SPARE:
+            self._all = deque(each for each in self._all if not each.is_forgotten)
 
     def of(self, subject: Subject) -> tuple[Offence, ...]:
         """Give the offences of a subject, the oldest first."""
-        return tuple(self._of_subject.get(subject, ()))
+        found = []
+        each = self._last.get(subject)
+        while each is not None:
+            found.append(each)
+            each = each.earlier
+        return tuple(reversed(found))
 
     def count(self, subject: Subject, time: float, *, jail: str | None, memory: float) -> int:
         """Count the offences that are not forgotten at a time; of one jail, or of all."""
-        return sum(
-            jail in (None, each.jail) and (each.end is None or time <= each.end + memory)
-            for each in self._of_subject.get(subject, ())
-        )
+        found = 0
+        each = self._last.get(subject)
+        while each is not None:
+            if jail in (None, each.jail) and (each.end is None or time <= each.end + memory):
+                found += 1
+            each = each.earlier
+        return found
 
     def since(self, subject: Subject, time: float, other_than: Container[str]) -> list[Offence]:
         """Give the offences after a time in any but these jails."""
         return [
-            each
-            for each in self._of_subject.get(subject, ())
-            if each.time > time and each.jail not in other_than
+            each for each in self.of(subject) if each.time > time and each.jail not in other_than
         ]
 
     def last(self, subject: Subject, jail: str) -> Offence | None:
@@ -73,7 +93,7 @@ class Offences:
 
     def end(self, jail: str, subject: Subject, time: float, end: float | None) -> None:
         """Note when the ban that began at ``time`` ends, or has ended."""
-        for each in self._of_subject.get(subject, ()):
+        for each in self.of(subject):
             if (each.jail, each.time) == (jail, time):
                 each.end = end
 
@@ -94,8 +114,17 @@ class Offences:
             self.add(offence)
 
     def _remove(self, offence: Offence) -> None:
-        del self._all[offence]
-        left = self._of_subject[offence.subject]
-        left.remove(offence)
-        if not left:
-            del self._of_subject[offence.subject]
+        """Forget an offence; it goes out of the order of all when its turn comes."""
+        if offence.is_forgotten:
+            return
+        offence.is_forgotten = True
+        self._count -= 1
+        later = self._last[offence.subject]
+        if later is not offence:
+            while later.earlier is not None and later.earlier is not offence:
+                later = later.earlier
+            later.earlier = offence.earlier
+        elif offence.earlier is not None:
+            self._last[offence.subject] = offence.earlier
+        else:
+            del self._last[offence.subject]

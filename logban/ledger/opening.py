@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,13 +98,14 @@ Database = Store | StandIn
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The database, and what is to be said of it; ``is_lost`` where it does not hold what was.
+    """The database, what it holds, and what is to be said of it.
 
-    It was damaged, can't be read, or is not there.  What is in force is then all that is known of
-    the bans.
+    ``is_lost`` where that is not what was: it was damaged, can't be read, or is not there.  What is
+    in force is then all that is known of the bans.
     """
 
     store: Database
+    stored: Stored
     notice: str = ""
     is_lost: bool = False
 
@@ -112,7 +114,7 @@ def open_ledger(path: Path) -> Opened:
     """Open the database; LedgerError where another daemon has it or a newer one has written it."""
     is_new = not path.exists()
     try:
-        return Opened(_sound(path), is_lost=is_new)
+        return Opened(*_sound(path), is_lost=is_new)
     except LedgerDamaged as error:
         try:
             kept = _set_aside(path)
@@ -123,21 +125,32 @@ def open_ledger(path: Path) -> Opened:
             f"{error}. It is kept as {kept}, and a new one was begun from the bans that are in "
             "force; history, exemptions by hand and counts are gone"
         )
-        return Opened(store, notice, is_lost=True)
+        return Opened(store, Stored(), notice, is_lost=True)
     except LedgerUnwritable as error:
         notice = f"{error}. Bans are kept in memory until it can be written"
         stand_in = StandIn(path)
-        return Opened(stand_in, notice, is_lost=not stand_in.can_read)
+        return Opened(stand_in, stand_in.load(), notice, is_lost=not stand_in.can_read)
 
 
-def _sound(path: Path) -> Store:
+def _sound(path: Path) -> tuple[Store, Stored]:
+    """Open the database and give what it holds; LedgerDamaged if anything in it is damaged.
+
+    All of it is looked through by SQLite while Python makes objects of what a start needs.
+    """
     store = Store(path)
     try:
-        store.check()
+        with ThreadPoolExecutor(1, "ledger-check") as beside:
+            checking = beside.submit(store.check)
+            try:
+                stored = store.load()
+            except Exception:
+                checking.result()  # what is damaged may be read as anything
+                raise
+            checking.result()
     except BaseException:
         store.close()
         raise
-    return store
+    return store, stored
 
 
 def _set_aside(path: Path) -> Path:

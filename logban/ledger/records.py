@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from logban import nouns
 from logban.ledger.offences import Offence
 from logban.model import Ban, Position, Subject
 
@@ -24,16 +25,18 @@ class Allowed:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@nouns.dataclass(frozen=True, slots=True)
 class BanRow:
     """A ban as it is to be stored; ``ended`` is when it ended, None while it is in force.
 
-    ``ban.evidence`` is what came since it was last stored.
+    ``ban.evidence`` is what came since it was last stored.  ``is_new`` says that it was laid since
+    then, on somebody who was free.
     """
 
     ban: Ban
     ended: float | None = None
     ended_by: str = ""
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)

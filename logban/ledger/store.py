@@ -13,14 +13,15 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Final
 
 from logban.errors import LedgerDamaged, LedgerError, LedgerUnwritable
 from logban.ledger.offences import MAX_OFFENCES, Offence
 from logban.ledger.records import MAX_EVIDENCE, Allowed, BanRow, Checkpoint, PastBan, Stored
-from logban.model import Ban, BanOrigin, Evidence, Position, Subject, SubjectKind
+from logban.model import NO_FIELDS, Ban, BanOrigin, Evidence, Position, Subject, SubjectKind
 
 LATE: Final = 60.0
 """Seconds that an ended ban may be in force where bans are taken back by hand, and not at once."""
@@ -87,6 +88,11 @@ _BAD_DISK: Final = frozenset({errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO
 _BAN_COLUMNS: Final = (
     "jail, kind, network, user, time, until, failures, rule, origin, reason, ended, ended_by,"
     " offence"
+)
+
+_IN_FORCE: Final = (
+    "SELECT id, jail, kind, network, user, time, until, failures, rule, origin, reason, offence"
+    " FROM bans WHERE ended IS NULL"
 )
 
 _BAN_WRITTEN: Final = (
@@ -168,23 +174,29 @@ class Store:
         os.close(self._lock)
 
     def check(self) -> None:
-        """Look through all pages; LedgerDamaged if one is not as it was written."""
-        ((found,),) = self._query("PRAGMA quick_check(1)")
+        """Look through all pages; LedgerDamaged if one is not as it was written.
+
+        By a connection of its own, so that this can be done in another thread.
+        """
+        try:
+            with closing(sqlite3.connect(self.path)) as own:
+                ((found,),) = own.execute("PRAGMA quick_check(1)").fetchall()
+        except sqlite3.Error as error:
+            raise _kind(error)(f"the ledger {self.path} can't be read: {error}") from error
         if found != "ok":
             raise LedgerDamaged(f"the ledger {self.path} is damaged: {found}")
 
     def load(self) -> Stored:
         """Give what a start needs: bans that had not ended, floors, trackers, positions."""
-        rows = self._query(f"SELECT id, {_BAN_COLUMNS} FROM bans WHERE ended IS NULL ORDER BY time")  # noqa: S608  # columns are a constant
         # What waits to be taken out of force waits no longer than that behind the newest end.
         ended = self._query(
             f"SELECT id, {_BAN_COLUMNS} FROM bans"  # noqa: S608  # columns are a constant
             " WHERE ended > (SELECT max(ended) FROM bans) - ?",
             (LATE,),
         )
-        active = {row[0]: _ban(row) for row in rows}
+        active = self._active()
         return Stored(
-            active=tuple(active.values()),
+            active=tuple(sorted((ban for _, ban in active), key=attrgetter("time"))),
             ended=tuple(_ban(row) for row in ended),
             floors={
                 _subject(kind, network, user): time
@@ -246,24 +258,56 @@ class Store:
             raise _kind(error)(f"the ledger {self.path} can't be written: {error}") from error
         return cursor.rowcount
 
-    def _offences(self, active: Mapping[int, Ban]) -> tuple[Offence, ...]:
+    def _active(self) -> list[tuple[int, Ban]]:
+        """Give the bans in force by their number.
+
+        They may be a hundred thousand, and somebody waits for the start: what many have in common
+        is kept once, and nothing is read that is the same of all of them.
+        """
+        same: dict[str, str] = {}
+        once = same.setdefault
+        return [
+            (
+                number,
+                Ban(
+                    once(jail, jail),
+                    Subject(_KINDS[kind], network, user),
+                    time,
+                    until,
+                    failures,
+                    once(rule, rule),
+                    (),
+                    _ORIGINS[origin],
+                    once(reason, reason),
+                    offence,
+                    NO_FIELDS,
+                ),
+            )
+            for number, jail, kind, network, user, time, until, failures, rule, origin, reason,
+            offence in self._each(_IN_FORCE)
+        ]  # fmt: skip
+
+    def _offences(self, active: Iterable[tuple[int, Ban]]) -> tuple[Offence, ...]:
         """Give the newest bans that count, in the order in which they were laid.
 
-        ``active`` are those in force by their number; they are not read a second time.
+        ``active`` are those in force with their numbers; they are not read a second time.
         """
-        rows = self._query(
+        rows = self._each(
             "SELECT id, jail, kind, network, user, time, until, ended FROM bans"
             " WHERE offence > 0 AND ended IS NOT NULL ORDER BY id DESC LIMIT ?",
             (MAX_OFFENCES,),
         )
-        offences = {
-            number: Offence(jail, _subject(kind, network, user), time, _end_of(until, ended))
+        offences = [
+            (number, Offence(jail, _subject(kind, network, user), time, _end_of(until, ended)))
             for number, jail, kind, network, user, time, until, ended in rows
-        }
-        for number, ban in active.items():
-            if ban.offence:
-                offences[number] = Offence(ban.jail, ban.subject, ban.time, ban.until)
-        return tuple(offences[number] for number in sorted(offences)[-MAX_OFFENCES:])
+        ]
+        offences += [
+            (number, Offence(ban.jail, ban.subject, ban.time, ban.until))
+            for number, ban in active
+            if ban.offence
+        ]
+        offences.sort(key=itemgetter(0))
+        return tuple(offence for _, offence in offences[-MAX_OFFENCES:])
 
     def _evidence(self, ban: int) -> Iterator[Evidence]:
         query = "SELECT time, rule, line, source FROM evidence WHERE ban = ? ORDER BY rowid"
@@ -272,6 +316,13 @@ class Store:
     def _query(self, sql: str, values: Iterable[object] = ()) -> list[tuple]:  # type: ignore[type-arg]  # rows are as wide as their query
         try:
             return self._database.execute(sql, tuple(values)).fetchall()
+        except sqlite3.Error as error:
+            raise _kind(error)(f"the ledger {self.path} can't be read: {error}") from error
+
+    def _each(self, sql: str, values: Iterable[object] = ()) -> Iterator[tuple]:  # type: ignore[type-arg]  # as above
+        """Give row after row: a hundred thousand at once would be a peak of memory."""
+        try:
+            yield from self._database.execute(sql, tuple(values))
         except sqlite3.Error as error:
             raise _kind(error)(f"the ledger {self.path} can't be read: {error}") from error
 

@@ -259,10 +259,11 @@ class Exempting:
 
     def lift(self) -> list[Change]:
         """Lift every ban on a subject that is exempt now."""
-        changes = self._ledger.lift_where(
-            lambda ban: self._book.exempt(ban.jail, ban.subject) is not None,
-            self._clock.now(),
-            "exempt",
-        )
+        now = self._clock.now()
+        changes: list[Change] = []
+        for jail in self._ledger.jails():
+            banned = (ban.subject for ban in self._ledger.active(jail))
+            for subject in list(self._book.exempt_among(jail, banned)):
+                changes += self._ledger.end(jail, subject, now, "exempt")
         self._submit(changes)
         return changes

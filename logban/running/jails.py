@@ -209,7 +209,7 @@ class Jails:
     async def _remove(self, name: str) -> str:
         """Lift the bans of a jail that is no more, and let go of it; tell what was done."""
         now = self._clock.now()
-        changes = self._ledger.lift_where(lambda ban: ban.jail == name, now, "reload")
+        changes = self._ledger.lift_jail(name, now, "reload")
         self._submit(changes)
         if name in self.running:
             await self._dismantle(name)

@@ -124,7 +124,8 @@ class Machine:
     async def running(self) -> AsyncIterator[Daemon]:
         """Run the daemon as the configuration says now; stop it at the end."""
         world = World(self.clock, self.names, self.own_addresses)
-        daemon = Daemon(load(self.folder), Opened(self.store()), world)
+        store = self.store()
+        daemon = Daemon(load(self.folder), Opened(store, store.load()), world)
         ready = asyncio.Event()
 
         async def told() -> None:

@@ -62,6 +62,20 @@ def test_elements_with_their_ends(kernel: Requests, host: Namespace) -> None:
         list(reading.elements(kernel, "gone"))
 
 
+@pytest.mark.parametrize(("word", "net"), [("sip-ipv4", "192.0.2."), ("sip-ipv6", "2001:db8::")])
+@pytest.mark.parametrize("untimed", [(), (5,), (1, 2)])
+def test_elements_alike_and_not(
+    kernel: Requests, host: Namespace, word: str, net: str, untimed: tuple[int, ...]
+) -> None:
+    texts = [f"{net}{n}{'' if n in untimed else f' timeout {n}h'}" for n in range(1, 10)]
+    host.run(["nft", f"add element inet logban {word} {{ {','.join(texts)} }}"])
+    found = dict(reading.elements(kernel, word))
+    family = socket.AF_INET6 if ":" in net else socket.AF_INET
+    ends = [found[socket.inet_pton(family, f"{net}{n}")] for n in range(1, 10)]
+    hours = [None if end is None else round(end / 3600) for end in ends]
+    assert hours == [None if n in untimed else n for n in range(1, 10)]
+
+
 def test_every_element_of_a_set_that_the_kernel_is_enlarging(
     kernel: Requests, host: Namespace
 ) -> None:

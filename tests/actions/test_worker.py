@@ -617,4 +617,6 @@ def test_a_ban_longer_than_its_place_can_hold_is_renewed_in_time(
     now, day = 1000.0, 86400.0
     until = None if wanted_days is None else now + wanted_days * day
     ban = Ban("jail", who(1), now, until)
-    assert bool(compare("jail", [ban], {who(1): now + found_days * day}, now)) is differs
+    assert (
+        bool(compare("jail", {ban.subject: ban}, {who(1): now + found_days * day}, now)) is differs
+    )

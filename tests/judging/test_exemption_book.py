@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from logban.judging.exemption_book import ExemptionBook, is_name
 from logban.judging.exemptions import Exemption
-from logban.model import Subject
+from logban.model import Subject, SubjectKind
 
 
 def subject(text: str) -> Subject:
@@ -88,3 +90,37 @@ def test_names_are_what_they_resolved_to_last(book: ExemptionBook) -> None:
 )
 def test_what_is_a_name(entry: str, named: bool) -> None:
     assert is_name(entry) is named
+
+
+NETWORKS = st.sampled_from(
+    ["192.0.2.0/24", "192.0.2.7", "192.0.0.0/16", "0.0.0.0/0", "2001:db8::/32", "2001:db8::7"]
+)
+SUBJECTS = st.one_of(
+    st.ip_addresses(v=4).map(lambda address: subject(str(address))),
+    st.sampled_from(["192.0.2.7", "192.0.2.8", "192.0.3.1", "127.0.0.9"]).map(subject),
+    st.sampled_from(["2001:db8::7", "2001:db9::7", "192.0.2.0/28", "2001:db8::/16"]).map(subject),
+    st.just(Subject(SubjectKind.USER, "", "6003")),
+    st.just(Subject(SubjectKind.USER_IP, "192.0.2.7", "6003")),
+)
+
+
+@given(
+    by_hand=st.lists(NETWORKS),
+    of_jail=st.lists(NETWORKS),
+    own=st.booleans(),
+    subjects=st.lists(SUBJECTS),
+)
+def test_of_many_the_same_are_exempt_as_one_by_one(
+    by_hand: list[str], of_jail: list[str], subjects: list[Subject], *, own: bool
+) -> None:
+    book = ExemptionBook()
+    book.set_everywhere([Exemption(each, "allow add") for each in by_hand])
+    book.set_jail("a", of_jail, "ignoreip of [a]", own=own)
+    one_by_one = [each for each in subjects if book.exempt("a", each) is not None]
+    assert list(book.exempt_among("a", subjects)) == one_by_one
+
+
+def test_of_many_those_are_exempt_too_whom_a_check_exempts(book: ExemptionBook) -> None:
+    banned = [subject("203.0.113.7"), subject("203.0.113.8")]
+    book.set_checks({"geo": lambda each: Exemption("XX", "geo") if each == banned[1] else None})
+    assert list(book.exempt_among("a", banned)) == banned[1:]
