@@ -154,6 +154,8 @@ class Matcher:
             compile_rule(rule, compile_expression(rule.expression.text, how), self._prefix)
             for rule in definition.rules
         ]
+        self.named = 0
+        """Failures of hosts without an address, also those that nobody took in time."""
         self._named: deque[NamedFailure] = deque(maxlen=MAX_NAMED)
         self._json = JsonReader(definition.json, timeout) if definition.json else None
         self._quotes = [compile_quote(quote) for quote in definition.quotes]
@@ -191,6 +193,7 @@ class Matcher:
             for rule in definition.rules
         ]
         self._begins = range(len(required), len(required) + len(definition.quotes))
+        self.longest_message = max((quote.size for quote in definition.quotes), default=0)
         required += [of_quote(quote.begin) for quote in definition.quotes]
         self._gates = Gates(required)
         self._begin_gates = Gates(required[self._begins.start :])
@@ -236,6 +239,11 @@ class Matcher:
         ``rarest`` has named, where somebody has looked for them already.
         """
         self.counters.lines += block.data.count(b"\n")
+        return self._match(block, now, lines)
+
+    def _match(
+        self, block: Block, now: float, lines: Sequence[tuple[int, int]] | None = None
+    ) -> list[Outcome]:
         source = self._remembered(block.source)
         if self._max_lines > 1:
             return self._match_lines(block, source, now)
@@ -253,10 +261,13 @@ class Matcher:
         self._count(outcomes)
         return outcomes
 
-    def may_skip(self, name: str) -> bool:
-        """Tell whether a block of this source says nothing if no line holds a text asked for."""
-        source = self._sources.get(name)
-        return source is None or not source.guard.is_open
+    def skips(self, block: Block, now: float) -> bool:
+        """Take note of a block no line of which holds a text asked for; False if it still matters.
+
+        Then it has to be matched.
+        """
+        source = self._sources.get(block.source)
+        return source is None or source.guard.skips(block.data, block.offset, now)
 
     def rarest(self, data: bytes) -> tuple[bytes, ...]:
         """Give texts of which every line that matters holds one; () if there are none.
@@ -266,11 +277,13 @@ class Matcher:
         return () if self._max_lines > 1 else self._gates.rarest(data)
 
     def count(self, block: Block, now: float) -> int:
-        """Give only the number of failures in a block, which counts as matched."""
+        """Give only the number of failures in a block, which counts as matched.
+
+        Its lines are not counted, which alone would take longer than all the rest.
+        """
         engine = self._engine_for(block)
         if engine is None:
-            return sum(isinstance(outcome, Failure) for outcome in self.match(block, now))
-        self.counters.lines += block.data.count(b"\n")
+            return sum(isinstance(outcome, Failure) for outcome in self._match(block, now))
         source = self._remembered(block.source)
         source.guard.begin_block(block.data, block.offset, now)
         tally = engine.count(Taken(self, block, source, now))
@@ -319,9 +332,19 @@ class Matcher:
         """
         return self._gates.asked_first(data)
 
-    def may_open(self, line: bytes) -> bool:
-        """Tell whether a line may begin a message of several lines."""
-        return bool(self._begin_gates.of_line(line))
+    def as_seen(self, line: bytes, offset: int, now: float) -> SeenLine:
+        """Give a line as the guard sees it, but for what it says of somebody."""
+        begins = self._begin_gates.of_line(line)
+        if begins:
+            numbers = [self._begins.start + number for number in begins]
+            ends = [quote for quote, gates in self._end_gates.items() if gates.of_line(line)]
+            try:
+                text = self._read(line, now)
+                opened, ended = self._quoted(text, numbers, ends)
+                return SeenLine(offset, True, self._thread(text), None, opened, ended)
+            except TimeoutError:
+                pass  # the reference skips such a line
+        return SeenLine(offset, headed=True, thread=None, outcome=None)
 
     def _take(
         self, candidate: _Candidate, block: Block, source: Remembered, now: float
@@ -410,9 +433,14 @@ class Matcher:
         return outcomes
 
     @property
-    def is_holding(self) -> bool:
-        """Say whether there is anything to flush."""
+    def is_open(self) -> bool:
+        """Say whether there may be anything to flush."""
         return any(source.guard.is_open for source in self._sources.values())
+
+    @property
+    def is_holding(self) -> bool:
+        """Say whether anything is held back."""
+        return any(source.guard.is_holding for source in self._sources.values())
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         successes = sum(isinstance(outcome, Success) for outcome in outcomes)
@@ -551,6 +579,7 @@ class Matcher:
             if host.name is not None and not rule.success:
                 named = (host.name, text.time, rule.name, fields, line, *place, rule.kind)
                 self._named.append(NamedFailure(*named))
+                self.named += 1
             return None
         if rule.success:
             return Success(host.address, text.time, rule.name, fields, line, *place)

@@ -72,6 +72,17 @@ class SeenLine:
     ends: Collection[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A line of the program's own of which nobody has looked yet whether it begins a message.
+
+    What it may begin reaches no farther than ``until``; ``read`` looks.
+    """
+
+    until: int
+    read: Callable[[], SeenLine]
+
+
 @dataclass(slots=True, eq=False)
 class _Window:
     """What may be one message; those of one kind, address and thread are kept as one.
@@ -103,6 +114,7 @@ class QuoteGuard:
     def __init__(self) -> None:
         self.doubtful = 0
         self._windows: dict[tuple[str, str | None, str | None], _Window] = {}
+        self._unread: Unread | None = None
         self._threads = Threads()
         self._held: deque[_Held] = deque()
         self._twice: dict[str, None] = {}
@@ -114,8 +126,8 @@ class QuoteGuard:
 
     @property
     def is_open(self) -> bool:
-        """Say whether some window is open, or something held back."""
-        return bool(self._windows or self._held)
+        """Say whether some window may be open, or something held back."""
+        return bool(self._windows or self._held or self._unread)
 
     @property
     def is_holding(self) -> bool:
@@ -130,21 +142,43 @@ class QuoteGuard:
         """Say whether so many new threads could make others be forgotten."""
         return self._threads.have_no_room_for(new)
 
-    def pass_by(self, threads: Sequence[str]) -> None:
-        """Note lines with an outcome of their own, of known threads, that begin no message.
+    def pass_by(self, threads: Sequence[str], last: Unread) -> None:
+        """Note lines with an outcome of their own, of known threads; ``last`` is the last of them.
 
-        Nothing is held back.  The same as taking each of them, and all are believed.
+        Nothing is held back, and no message is late or written twice.  The same as taking each of
+        them, and all are believed: of what they begin only the last one's can still be open.
         """
         self._threads.pass_by(threads)
+        self._go_on_from(last)
+
+    def is_clear_at(self, start: int) -> bool:
+        """Tell whether a line of that kind would be believed there, whatever thread it names."""
+        self._recall(start)
+        if self._windows and start >= self._due:
+            self._advance(start)
+        return self._is_clear()
+
+    def welcome(self, thread: str, line: Unread) -> None:
+        """Note a line of that kind, of a thread that is not known, where the guard is clear."""
+        self._threads.welcome(thread)
+        self._go_on_from(line)
+
+    def _go_on_from(self, line: Unread) -> None:
         if self._windows:
             self._close(lambda window, _: not window.quote.twice)
+        self._unread = line
 
-    def welcome(self, thread: str) -> None:
-        """Know the thread of a line of that kind which comes while no message is open."""
-        self._threads.learn(thread)
+    def _recall(self, position: int | None) -> None:
+        """Open what the unread line begins, if that may still be going on at a position."""
+        unread, self._unread = self._unread, None
+        if unread is not None and (position is None or position < unread.until):
+            line = unread.read()
+            for opened in line.opened:
+                self._open(opened, line)
 
     def open_quotes(self) -> set[str]:
         """Give the names of the quotes of which some message may not be over."""
+        self._recall(None)
         names = {window.quote.name for window in self._windows.values()}
         for held in self._held:
             names.update(window.quote.name for window in held.windows)
@@ -158,8 +192,16 @@ class QuoteGuard:
         """Take up the next block; one that lies before the last one's end is of another file."""
         if offset < self._offset + len(self._data):
             self._windows.clear()
+            self._unread = None
             self._give_up(self._held)
         self._data, self._offset, self._seen_at = data, offset, now
+
+    def skips(self, data: bytes, offset: int, now: float) -> bool:
+        """Take up a block without a line of interest, unless something can still be in it."""
+        if self._windows or self._held:
+            return False
+        self.begin_block(data, offset, now)
+        return True
 
     def end_block(self) -> None:
         """Look for what has to be found in this block, for the next ones won't show it again."""
@@ -167,15 +209,7 @@ class QuoteGuard:
 
     def take(self, line: SeenLine) -> list[Outcome]:
         """Give the outcomes that this line makes believable, in their order."""
-        believed = self._advance(line.start) if self.is_open and line.start >= self._due else []
-        trusted = line.headed and line.thread is not None and line.thread in self._threads
-        # A line that is neither may be a piece of one, too short to be more.
-        whole = line.outcome is not None or bool(line.opened)
-        if line.headed and line.thread is not None and (trusted or (whole and self._is_clear())):
-            believed += self._learn(line.thread)
-            if self._windows or self._held:
-                believed += self._close(lambda window, _: not window.quote.twice)
-            trusted = True
+        trusted, believed = self._reached(line)
         held = line.outcome is not None and any(opened.quote.late for opened in line.opened)
         doubted: dict[_Window, int] = {}
         strange: list[_Window] = []
@@ -206,11 +240,32 @@ class QuoteGuard:
             believed.append(line.outcome)
         return believed
 
+    def _reached(self, line: SeenLine) -> tuple[bool, list[Outcome]]:
+        """Tell whether a line is surely the program's own; give what its coming makes believable.
+
+        Such a line ends all messages, but for those that are written twice.
+        """
+        trusted = line.headed and line.thread is not None and line.thread in self._threads
+        if trusted:
+            self._unread = None  # what it began is over
+        else:
+            self._recall(line.start)
+        believed = self._advance(line.start) if self.is_open and line.start >= self._due else []
+        # A line that is neither may be a piece of one, too short to be more.
+        whole = line.outcome is not None or bool(line.opened)
+        if line.headed and line.thread is not None and (trusted or (whole and self._is_clear())):
+            believed += self._learn(line.thread)
+            if self._windows or self._held:
+                believed += self._close(lambda window, _: not window.quote.twice)
+            trusted = True
+        return trusted, believed
+
     def flush(self, now: float | None) -> list[Outcome]:
         """Give what is believable once the source has been quiet; None: it has come to its end."""
         quiet = float("inf") if now is None else now - self._seen_at
         if not self.is_open or quiet < QUIET_AFTER:
             return []
+        self._unread = None
         believed = self._advance(None)
         if quiet >= GIVEN_UP_AFTER:
             self._give_up(self._held)

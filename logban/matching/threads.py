@@ -62,6 +62,14 @@ class Threads:
         if len(self._passed) > MAX_PASSED:
             self._catch_up()
 
+    def welcome(self, thread: str) -> None:
+        """Know a thread from now on; the same as learning it, put off as far as that can be."""
+        if len(self._known) < MAX_THREADS:
+            self._known[thread] = None
+            self.pass_by((thread,))
+        else:
+            self.learn(thread)
+
     def _catch_up(self) -> None:
         """Do what has been put off: what comes of many lines depends on few of them."""
         if not self._passed:

@@ -10,13 +10,16 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from enum import Enum
 from io import BytesIO
-from typing import IO
+from typing import IO, Final
 
 from logban.matching.matcher import Matcher
 from logban.matching.named import MAX_NAMED, NamedFailure
 from logban.matching.suspects import suspects
 from logban.model import Block, Failure, Outcome
 from logban.sources.offline import open_log, read_blocks
+
+COUNTED_AT_A_TIME: Final = 1024 * 1024
+"""Bytes that are counted at a time: of noise so little is left that more would not be noticed."""
 
 Progress = Callable[[int], None]
 """Told of the bytes that have just been read."""
@@ -103,11 +106,12 @@ def try_filter(
 
 def count_matches(matcher: Matcher, log: Log, now: float, progress: Progress) -> int:
     """Give only the number of matches in a log; UsageError if it can't be read."""
-    number = 0
+    number, named = 0, matcher.named
     with log.opened() as stream:
-        for block in read_blocks(stream, log.name):
-            number += matcher.count(block, now) + len(matcher.take_named())
+        for block in read_blocks(stream, log.name, COUNTED_AT_A_TIME):
+            number += matcher.count(block, now)
             progress(len(block.data))
+    number += matcher.named - named
     return number + sum(isinstance(each, Failure) for each in matcher.flush(source=log.name))
 
 

@@ -129,7 +129,7 @@ class Filters:
         said: dict[Matcher, tuple[list[Outcome], list[NamedFailure]]] = {}
         lines = followed.lines(block.data, number)
         for matcher, those in zip(followed.matchers, lines, strict=True):
-            if those is None or those or not matcher.may_skip(block.source):
+            if those is None or those or not matcher.skips(block, now):
                 said[matcher] = self._match(matcher, block, those, now, jails)
         followed.learn(block.data)
         if followed.is_waiting:
@@ -152,7 +152,7 @@ class Filters:
         found = []
         logs = self._known()
         for matcher in self._users:
-            if not matcher.is_holding:
+            if not matcher.is_open:
                 continue
             outcomes = matcher.flush(now)
             counters = matcher.take_counters()

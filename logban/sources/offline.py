@@ -33,12 +33,15 @@ def open_log(path: str) -> AbstractContextManager[IO[bytes]]:
         raise UsageError(f"{path}: {error.strerror or error}") from error
 
 
-def read_blocks(stream: IO[bytes], name: str) -> Iterator[Block]:
-    """Give all lines of a stream in blocks; the last one gets its LF if it lacks it."""
+def read_blocks(stream: IO[bytes], name: str, size: int = BLOCK_SIZE) -> Iterator[Block]:
+    """Give all lines of a stream in blocks; the last one gets its LF if it lacks it.
+
+    ``size`` is how many bytes are read at a time.
+    """
     rest = b""
     offset = 0
     dropped = 0  # bytes of the unfinished line behind those that are kept
-    while read := _read(stream, name):
+    while read := _read(stream, name, size):
         first = read.find(b"\n")
         if first < 0:
             kept = read[: MAX_LINE - len(rest)]
@@ -50,19 +53,20 @@ def read_blocks(stream: IO[bytes], name: str) -> Iterator[Block]:
             yield Block(name, line, offset, live=False, position=_nowhere(name))
             offset += len(rest) + dropped + first + 1
             rest, dropped, read = b"", 0, read[first + 1 :]
-        data = rest + read
-        end = data.rfind(b"\n") + 1
+        end = read.rfind(b"\n") + 1
         if end:
-            yield Block(name, data[:end], offset, live=False, position=_nowhere(name))
-            offset += end
-        rest = data[end:]
+            data = b"".join((rest, memoryview(read)[:end]))  # copied once
+            yield Block(name, data, offset, live=False, position=_nowhere(name))
+            offset += len(data)
+            rest = b""
+        rest += read[end:]
     if rest:
         yield Block(name, rest + b"\n", offset, live=False, position=_nowhere(name))
 
 
-def _read(stream: IO[bytes], name: str) -> bytes:
+def _read(stream: IO[bytes], name: str, size: int) -> bytes:
     try:
-        return stream.read(BLOCK_SIZE)
+        return stream.read(size)
     except (OSError, EOFError, zlib.error) as error:  # a directory, a broken gzip file
         reason = error.strerror if isinstance(error, OSError) else None
         raise UsageError(f"{name}: {reason or error}") from error

@@ -75,6 +75,12 @@ def test_a_host_without_an_address_has_its_name(run: Run, log: str) -> None:
     assert matches[1]["fields"] == {"dns": "pbx.example.org"}
 
 
+def test_hosts_by_name_are_all_counted(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("2026-11-20 10:00:01 bad pbx.example.org\n" * 3000)
+    assert run("mine", str(log), "--usedns", "yes", "--count").stdout == "3000\n"
+
+
 def test_more_names_than_a_matcher_keeps_are_all_given(run: Run, tmp_path: Path) -> None:
     many = tmp_path / "many"
     many.write_text("".join(f"bad h{number}.example.org\n" for number in range(2500)))

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+
 import pytest
 
 from logban.matching.definition import Expression, Quote
@@ -13,6 +16,7 @@ from logban.matching.quotes import (
     Opened,
     QuoteGuard,
     SeenLine,
+    Unread,
 )
 from logban.matching.threads import ENOUGH, MAX_THREADS
 from logban.model import CanonicalAddress, Failure, Origin
@@ -252,3 +256,109 @@ def test_memory_is_bounded(log) -> None:
     assert len(log.guard._held) == MAX_HELD
     assert len(log.guard._twice) <= MAX_HELD
     assert log.guard.doubtful == 10
+
+
+def random_lines(chooser: random.Random) -> list[SeenLine]:
+    """Give lines of a few threads, or of many; ten bytes each, some of them the peer's."""
+    kinds = [
+        quote("ends", ends=True, size=chooser.choice((15, 35, 90))),
+        quote("cut", ends=True, size=chooser.choice((20, 31, 60)), cut=True),
+        quote("open", size=40),
+        quote("late", ends=True, size=40, late=True),
+        quote("twice", size=30, twice=True),
+    ]
+    weights = [3, 3, 3, chooser.choice((0, 1)), chooser.choice((0, 1))]
+    pool = [str(number) for number in range(chooser.choice((2, 6, 200)))]
+    lines = []
+    for start in range(0, 3000, 10):
+        address = CanonicalAddress(chooser.choice((A, V, W)))
+        failure = Failure(address, None, "r", {}, str(start % 70), "s", start)
+        opened: tuple[Opened, ...] = ()
+        if chooser.random() < 0.3:
+            kind, named = chooser.choices(kinds, weights)[0], chooser.choice((A, None))
+            opened = (Opened(kind, named),)
+        lines.append(
+            SeenLine(
+                start,
+                headed=chooser.random() < 0.97,
+                thread=chooser.choice(pool) if chooser.random() < 0.97 else None,
+                outcome=failure if chooser.random() < 0.85 else None,
+                opened=opened,
+                ends=tuple(each.name for each in kinds if chooser.random() < 0.3),
+            )
+        )
+    return lines
+
+
+class Passing:
+    """Hands lines to a guard as the engine does: looked at by it only where they have to be."""
+
+    def __init__(self) -> None:
+        self.guard = QuoteGuard()
+        self.read = 0
+        self._run: list[SeenLine] = []
+
+    def take(self, line: SeenLine) -> list[str]:
+        """Give the addresses that are believed."""
+        guard = self.guard
+        if guard.is_holding or line.outcome is None or not line.headed or not line.thread:
+            return self._taken(line)
+        if any(each.quote.late or each.quote.twice for each in line.opened):
+            return self._taken(line)
+        if guard.knows(line.thread):
+            self._run.append(line)
+            return [line.outcome.address]
+        self.end_run()
+        if guard.is_clear_at(line.start):
+            guard.welcome(line.thread, self._unread(line))
+            return [line.outcome.address]
+        return self._taken(line)
+
+    def end_run(self) -> None:
+        """Let the guard know of the lines of known threads."""
+        if self._run:
+            threads = [line.thread or "" for line in self._run]
+            self.guard.pass_by(threads, self._unread(self._run[-1]))
+            self._run = []
+
+    def _taken(self, line: SeenLine) -> list[str]:
+        self.end_run()
+        return [each.address for each in self.guard.take(line)]
+
+    def _unread(self, line: SeenLine) -> Unread:
+        def read() -> SeenLine:
+            self.read += 1
+            return replace(line, outcome=None)
+
+        return Unread(line.start + 90, read)
+
+
+def test_lines_that_are_passed_by_are_as_good_as_taken() -> None:
+    read = doubtful = 0
+    for seed in range(150):
+        chooser = random.Random(seed)  # noqa: S311  # the same for the same seed
+        plain, passing, now, at = QuoteGuard(), Passing(), 0.0, 0
+        lines = random_lines(chooser)
+        while at < len(lines):
+            several = lines[at : at + chooser.randint(1, 40)]
+            data = b"123456789\n" * len(several)
+            now += chooser.choice((0.0, 0.0, 0.1, QUIET_AFTER, GIVEN_UP_AFTER))
+            assert [each.address for each in plain.flush(now)] == [
+                each.address for each in passing.guard.flush(now)
+            ]
+            for guard in (plain, passing.guard):
+                guard.begin_block(data, several[0].start, now)
+            for line in several:
+                expected = [each.address for each in plain.take(line)]
+                assert passing.take(line) == expected, (seed, line)
+            passing.end_run()
+            for guard in (plain, passing.guard):
+                guard.end_block()
+            at += len(several)
+        assert passing.guard.doubtful == plain.doubtful
+        assert list(passing.guard._threads) == list(plain._threads)
+        assert passing.guard._threads.are_telling == plain._threads.are_telling
+        read += passing.read
+        doubtful += plain.doubtful
+    assert read > 300
+    assert doubtful > 300

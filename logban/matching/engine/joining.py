@@ -5,11 +5,12 @@ What the engine finds in a filter that knows no messages of several lines stands
 there is a guard (see ``quotes``), a line's outcome is believed without asking it if
 
 - nothing is held back,
-- its thread is known, so that it is the program's own line, and
+- its thread is known, so that it is the program's own line, or the guard is clear where it begins,
 - nothing that was told is waiting for a line of this thread (see ``hearsay``).
 
 Such a line also ends every message before it, so that of many only the last one matters to the
-guard: whether it begins a message itself.  If it may, the reference takes it again.
+guard: whether it begins a message itself.  The guard has it read if another line comes that could
+be in such a message, which is rare.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from collections.abc import Mapping, Sequence
 from logban.matching.dates import DateReader, NoDates, tries_defaults_first
 from logban.matching.definition import FilterDefinition, Quote
 from logban.matching.engine.blocks import BlockEngine, Record
-from logban.matching.engine.counting import Counting, Tally
+from logban.matching.engine.counting import Counting, Habit, Tally
+from logban.matching.engine.doubts import Doubts
 from logban.matching.engine.heads import DATED, UNDATED, Head
 from logban.matching.engine.ladder import Rung, best_rung
 from logban.matching.engine.pcre2 import Pcre2Error, library
@@ -30,6 +32,7 @@ from logban.matching.engine.stretches import Stretch, Stretches
 from logban.matching.engine.syntax import InexpressibleError
 from logban.matching.engine.taken import Taken
 from logban.matching.gates import LiteralSets
+from logban.matching.quotes import Unread
 from logban.model import Outcome
 
 
@@ -43,6 +46,7 @@ class Engine:
         self.rung = rung
         self._blocks = blocks
         self._stretches = stretches
+        self._habit = Habit()
         self._asked: tuple[bytes, ...] = ()
         self._prefilter = Literals(())
 
@@ -78,7 +82,7 @@ class Engine:
 
     def count(self, taken: Taken) -> Tally:
         """Give only how many failures and successes are in a block."""
-        counting = Counting(taken, self._blocks)
+        counting = Counting(taken, self._blocks, self._habit)
         if taken.is_holding():
             counting.add(taken.rest(0))
             return counting.tally
@@ -90,10 +94,10 @@ class Engine:
                 done = stretch.start
             elif not stretch.is_plain:
                 counting.add(taken.line(stretch.start, stretch.end - 1))
-            elif (rest := counting.count_all(stretch)) is not None:
-                counted = counting.count_each(rest)
+            else:
+                counted = counting.count(stretch)
                 if counted is None:
-                    left += rest.halves()[::-1]
+                    left += stretch.halves()[::-1]
                     continue
                 done = counted
             if done < stretch.end:
@@ -109,10 +113,9 @@ class Engine:
         asked = taken.reference.asked_first(data) if self.rung is Rung.FULL else ()
         if asked != self._asked:
             self._asked, self._prefilter = asked, Literals(asked)
-        spans = self._prefilter.lines(data) if asked else None
-        if spans is None:
+        if not asked or self._prefilter.are_dense(data):
             return list(self._stretches.of_block(data))
-        return list(self._stretches.of_lines(data, spans))
+        return list(self._stretches.of_lines(data, self._prefilter.lines(data)))
 
 
 def _guarded(taken: Taken, records: Sequence[Record], end: int) -> tuple[list[Outcome], int]:
@@ -141,14 +144,15 @@ def _guarded(taken: Taken, records: Sequence[Record], end: int) -> tuple[list[Ou
 
 def _strange(taken: Taken, record: Record) -> list[Outcome]:
     """Give what is believed of a line that is not surely the program's own."""
-    guard = taken.source.guard
-    is_first = bool(record.thread) and not guard.is_open
-    is_waited_for = record.thread in taken.source.hearsay.threads
-    if record.outcome is not None and is_first and not is_waited_for:
-        line = taken.block.data[record.start : record.end]
-        if not taken.reference.may_open(line):
-            guard.welcome(record.thread)
-            return [record.outcome]
+    source = taken.source
+    if (
+        record.outcome is not None
+        and record.thread
+        and record.thread not in source.hearsay.threads
+        and source.guard.is_clear_at(taken.block.offset + record.start)
+    ):
+        source.guard.welcome(record.thread, _unread(taken, record))
+        return [record.outcome]
     return taken.line(record.start, record.end)
 
 
@@ -156,14 +160,12 @@ def _passed(taken: Taken, run: list[Record]) -> list[Outcome]:
     """Give what is believed of a run of the program's own lines."""
     if not run:
         return []
-    last = run[-1]
-    opens = taken.reference.may_open(taken.block.data[last.start : last.end])
-    if opens:
-        run = run[:-1]
-    if run:
-        taken.source.guard.pass_by([record.thread for record in run])
-    outcomes = [record.outcome for record in run if record.outcome is not None]
-    return outcomes + taken.line(last.start, last.end) if opens else outcomes
+    taken.source.guard.pass_by([record.thread for record in run], _unread(taken, run[-1]))
+    return [record.outcome for record in run if record.outcome is not None]
+
+
+def _unread(taken: Taken, record: Record) -> Unread:
+    return taken.unread(taken.block.data[record.start : record.end], record.start)
 
 
 def make_engine(
@@ -186,17 +188,15 @@ def make_engine(
     heads = UNDATED if isinstance(dates, NoDates) else DATED
     if not all(sets for _, sets in quotes):
         return "a message of several lines has no literal to be told by"
-    doubtful = [b'{"'] if definition.json is not None else []
-    opening = []
-    for quote, sets in quotes:
-        if quote.late or quote.twice:
-            doubtful += sorted(sets[0])
-        else:
-            opening.append(sets)
+    objects = [b'{"'] if definition.json is not None else []
+    doubtful = [(quote, sets) for quote, sets in quotes if quote.late or quote.twice]
+    opening = [sets for quote, sets in quotes if not (quote.late or quote.twice)]
+    beginnings = [(quote.begin.text, sets) for quote, sets in doubtful]
     try:
         program = _program(definition, heads, opening, store)
         blocks = BlockEngine(pcre2, program, definition, dates)
-        return Engine(blocks, Stretches(doubtful), program.refused, rung)
+        stretches = Stretches(Doubts(pcre2, objects, beginnings))
+        return Engine(blocks, stretches, program.refused, rung)
     except (InexpressibleError, Pcre2Error) as error:
         return str(error)
 

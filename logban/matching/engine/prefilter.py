@@ -7,7 +7,7 @@ are looked for one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 try:
@@ -15,7 +15,7 @@ try:
 except ImportError:  # the extra "fast" is not installed
     BytesAhoCorasick = None  # type: ignore[assignment,misc]  # there is none then
 
-PROBE: Final = 8 * 1024
+PROBE: Final = 32 * 1024
 """Bytes of a block by which it is told how many of its lines may matter."""
 
 DENSE: Final = 0.15
@@ -44,21 +44,31 @@ class Literals:
             return bool(self._automaton.find_matches_as_indexes(data))
         return any(text in data for text in self._texts)
 
-    def lines(self, data: bytes) -> list[tuple[int, int]] | None:
-        """Give begin and end, LF included, of the lines with one of them; None if many are."""
+    def lines(self, data: bytes) -> list[tuple[int, int]]:
+        """Give begin and end, LF included, of the lines with one of them."""
+        if self._automaton is not None:
+            return _spans(data, (at for _, at, _ in self._automaton.find_matches_as_indexes(data)))
+        return _spans(data, sorted({at for text in self._texts for at in _places(data, text)}))
+
+    def are_dense(self, data: bytes) -> bool:
+        """Tell whether so many lines have one of them that it is better to search all lines."""
         if self._automaton is None:
-            return None
-        find = self._automaton.find_matches_as_indexes
+            return True
         probe = data[: data.rfind(b"\n", 0, PROBE) + 1]
-        if len(_spans(probe, find(probe))) > DENSE * probe.count(b"\n"):
-            return None
-        return _spans(data, find(data))
+        return len(self.lines(probe)) > DENSE * probe.count(b"\n")
 
 
-def _spans(data: bytes, found: Sequence[tuple[int, int, int]]) -> list[tuple[int, int]]:
+def _places(data: bytes, text: bytes) -> Iterator[int]:
+    at = data.find(text)
+    while at >= 0:
+        yield at
+        at = data.find(text, at + 1)
+
+
+def _spans(data: bytes, places: Iterable[int]) -> list[tuple[int, int]]:
     spans = []
     end = 0
-    for _, at, _ in found:
+    for at in places:
         if at >= end:
             start, end = data.rfind(b"\n", end, at) + 1 or end, data.find(b"\n", at) + 1
             spans.append((start, end))

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Which lines of a block the engine searches together, and which it leaves to the reference.
 
-Left alone are lines that are no ASCII, that end with CR LF, that are very long, or that hold a text
-which makes them doubtful.
+Left alone are lines that are doubtful (see ``doubts``), and those that are very long.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
-from logban.matching.engine.prefilter import Literals
+from logban.matching.engine.doubts import Doubts
 from logban.matching.engine.rewrite import LONG
 
 _HALF: Final = LONG // 2
@@ -71,11 +70,9 @@ class Stretch:
 class Stretches:
     """Takes blocks apart."""
 
-    def __init__(self, doubtful: Sequence[bytes]) -> None:
-        """Leave a line to the reference that holds one of the ``doubtful`` texts."""
-        self._literals = Literals(doubtful)
-        texts = [re.escape(each) for each in doubtful]
-        self._doubt = re.compile(b"|".join([rb"[\x80-\xff]|\r\n", *texts]))
+    def __init__(self, doubts: Doubts) -> None:
+        """Leave the doubtful lines to the reference."""
+        self._doubts = doubts
 
     def of_block(self, data: bytes) -> Iterator[Stretch]:
         """Give all lines of a block."""
@@ -91,51 +88,43 @@ class Stretches:
     def of_lines(self, data: bytes, spans: Sequence[tuple[int, int]]) -> Iterator[Stretch]:
         """Give chosen lines of a block, by where they begin and end (behind their LF)."""
         lines = [data[start:end] for start, end in spans]
+        begins = list(accumulate(map(len, lines), initial=0))
         text = b"".join(lines)
-        if not self._is_doubtful(text) and (not lines or max(map(len, lines)) <= LONG):
-            yield from _chosen(lines, spans)
+        doubted = {bisect_right(begins, at) - 1 for at in self._doubts.places(text)}
+        if max(map(len, lines), default=0) > LONG:
+            doubted.update(number for number, line in enumerate(lines) if len(line) > LONG)
+        if not doubted and spans:
+            origins = [start for start, _ in spans]
+            yield Stretch(text, origins[0], spans[-1][1], begins=begins, origins=origins)
             return
         plain = 0
-        for number, (start, end) in enumerate(spans):
-            if end - start > LONG or self._doubt.search(lines[number]) is not None:
-                yield from _chosen(lines[plain:number], spans[plain:number])
-                yield Stretch(lines[number], start, end, is_plain=False)
-                plain = number + 1
-        yield from _chosen(lines[plain:], spans[plain:])
+        for number in (*sorted(doubted), len(lines)):
+            if number > plain:
+                yield _chosen(lines[plain:number], spans[plain:number])
+            if number < len(lines):
+                yield Stretch(lines[number], *spans[number], is_plain=False)
+            plain = number + 1
 
     def _left_alone(self, data: bytes) -> Iterator[tuple[int, int]]:
         """Give start and end, LF included, of the lines that are not for the engine."""
-        is_doubtful = self._is_doubtful(data)
-
-        def doubt(begin: int) -> int:
-            found = self._doubt.search(data, begin) if is_doubtful else None
-            return found.start() if found is not None else len(data)
-
-        doubted, long, done = doubt(0), _long_line(data, 0), 0
-        while min(doubted, long) < len(data):
+        places = self._doubts.places(data)
+        number, long, done = 0, _long_line(data, 0), 0
+        while number < len(places) or long < len(data):
+            doubted = places[number] if number < len(places) else len(data)
             at = min(doubted, long)
             start, end = data.rfind(b"\n", done, at) + 1 or done, data.find(b"\n", at) + 1
             if start <= doubted < end or end - start > LONG:
                 yield start, end
             done = end
-            if doubted < end:
-                doubted = doubt(end)
+            number = bisect_left(places, end)
             if long < end:
                 long = _long_line(data, end)
 
-    def _is_doubtful(self, data: bytes) -> bool:
-        return not data.isascii() or b"\r\n" in data or self._literals.are_in(data)
 
-
-def _chosen(lines: Sequence[bytes], spans: Sequence[tuple[int, int]]) -> Iterator[Stretch]:
-    if not lines:
-        return
-    begins, at = [], 0
-    for line in lines:
-        begins.append(at)
-        at += len(line)
+def _chosen(lines: Sequence[bytes], spans: Sequence[tuple[int, int]]) -> Stretch:
+    begins = list(accumulate(map(len, lines), initial=0))
     origins = [start for start, _ in spans]
-    yield Stretch(b"".join(lines), origins[0], spans[-1][1], begins=begins, origins=origins)
+    return Stretch(b"".join(lines), origins[0], spans[-1][1], begins=begins, origins=origins)
 
 
 def _long_line(data: bytes, start: int) -> int:

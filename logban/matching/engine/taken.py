@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
+from logban.matching.quotes import SeenLine, Unread
 from logban.matching.remembered import Remembered
 from logban.model import Block, Outcome
 
@@ -15,6 +17,7 @@ class Reference(Protocol):
     """The reference matcher, as far as the engine needs it."""
 
     is_guarded: bool
+    longest_message: int
 
     def match_from(self, block: Block, source: Remembered, begin: int, now: float) -> list[Outcome]:
         """Give what is in a block from a line's beginning on."""
@@ -33,8 +36,8 @@ class Reference(Protocol):
         """
         ...
 
-    def may_open(self, line: bytes) -> bool:
-        """Tell whether a line may begin a message of several lines."""
+    def as_seen(self, line: bytes, offset: int, now: float) -> SeenLine:
+        """Give a line as the guard sees it, but for what it says of somebody."""
         ...
 
 
@@ -58,6 +61,12 @@ class Taken:
     def line(self, start: int, end: int) -> list[Outcome]:
         """Have the reference take a line."""
         return self.reference.match_line(self.block, self.source, start, end, self.now)
+
+    def unread(self, line: bytes, start: int) -> Unread:
+        """Give a line for the guard to read if it has to; ``start`` is where it begins."""
+        offset = self.block.offset + start
+        read = partial(self.reference.as_seen, line, offset, self.now)
+        return Unread(offset + self.reference.longest_message, read)
 
     def rest(self, start: int) -> list[Outcome]:
         """Have the reference take the rest of the block."""

@@ -67,7 +67,7 @@ def test_it_leads_to_the_same(tmp_path: Path, rung: Rung, share: float) -> None:
         number = block.data.count(b"\n")
         for one, other, spans in zip(alone, together, look.lines(block.data, number), strict=True):
             expected = one.match(block, NOW)
-            if spans is not None and not spans and other.may_skip(block.source):
+            if spans is not None and not spans and other.skips(block, NOW):
                 skipped += 1
                 other.counters.lines += number
                 assert expected == []
