@@ -350,6 +350,9 @@ def test_whatever_peers_write_the_address_is_the_true_one(
                     forged.add(line.shape)
             elif failure is None and line.expected:
                 lost.append(line)
+            elif failure is not None and failure.rule == "disguised":
+                # Whoever writes log lines into his Call-ID is told of, whatever was logged.
+                assert line.text.count(b">: ") + line.text.count(b"]: ") > 1
             elif failure is not None:
                 found[line.shape] += 1
     assert let_in == ({(True, OWN_SUCCESS)} if known is OWN else set())
