@@ -23,6 +23,7 @@ from logban.judging.accounts import Accounts
 from logban.judging.networks import Networks
 from logban.judging.places import around, network_of, pair_key, place_of, subject_of
 from logban.judging.policy import Policy
+from logban.judging.probes import Probes
 from logban.judging.slow import SlowCounts
 from logban.judging.surplus import surplus
 from logban.judging.tracker import UNIT, Entry, Tracked, Tracker
@@ -33,8 +34,11 @@ from logban.judging.weights import (
     KINDS,
     MAX_WEIGHT,
     PHONE_PACE,
+    PREMIUM,
+    PROBE,
     UNKNOWN_USER,
     WRONG_PASSWORD,
+    called,
     novelty,
     number_factor,
     pace,
@@ -56,7 +60,7 @@ from logban.policy.scrutiny import Limit, Scrutiny, Unit
 MAX_NAME: Final = 128
 """Characters of a user's name that tell users apart."""
 
-CREDENTIALS: Final = frozenset({WRONG_PASSWORD, UNKNOWN_USER, "acl"})
+CREDENTIALS: Final = frozenset({WRONG_PASSWORD, UNKNOWN_USER, PROBE, "acl"})
 """Kinds of failures in which a user's name is that of an account."""
 
 LENIENCE: Final = 2
@@ -77,6 +81,15 @@ BURST_WITHIN: Final = 60.0
 
 MAX_BURSTS: Final = 1000
 """Bursts that are remembered at a time."""
+
+MAX_BESET: Final = 1000
+"""Networks of which many addresses offend, with customers among them."""
+
+TOLL_FRAUD: Final = 14.0
+"""What a guest's call that was to leave the system counts more in the day's window: seven ban."""
+
+WALK: Final = 6
+"""What part of slow.maxretry is enough where many names were tried: one an hour."""
 
 MAX_NETWORKS_AN_HOUR: Final = 20
 MAX_PAIRS_AN_HOUR: Final = 200
@@ -141,6 +154,7 @@ class Charging:
         self.networks = Networks(scrutiny.net.findtime)
         self.network_cap = _HourlyCap(MAX_NETWORKS_AN_HOUR)
         self.pair_cap = _HourlyCap(MAX_PAIRS_AN_HOUR)
+        self._beset: dict[str, float] = {}
         self._bursts: dict[str, float] = {}
         self._forged: dict[str, tuple[float, int, float]] = {}
         self._ipv6_prefix = policy.ipv6_prefix
@@ -151,6 +165,8 @@ class Charging:
         self._plan = scrutiny.plan
         self._kinds = {**KINDS, **scrutiny.weights}
         self._rules = scrutiny.weights
+        self._weightless = frozenset(name for name, each in self._kinds.items() if not each)
+        self._probes = Probes()
         self._exempt = exempt
         self._in_force = in_force
         self._suspends = scrutiny.suspends or scrutiny.always_user_ip
@@ -161,8 +177,14 @@ class Charging:
 
     def fail(self, failure: Failure, time: float, place: str, key: str) -> list[Verdict]:
         """Charge a failure; ``key`` is what the place is counted under."""
+        kind = failure.kind
+        rule = failure.rule
+        if rule in self._weightless or (kind in self._weightless and rule not in self._rules):
+            return []
         user = failure.fields.get("user", "")[:MAX_NAME]
-        is_login = failure.kind in CREDENTIALS and bool(user)
+        if kind == PROBE and not self._probes.is_other(place, user):
+            return []
+        is_login = kind in CREDENTIALS and bool(user)
         known = self.trust.get(place)
         if known is not None:
             if is_login and known.knows(user, time):
@@ -211,7 +233,7 @@ class Charging:
         if base is None:
             base = self._kinds.get(failure.kind, 1.0)
         if failure.kind == CALL_REJECTED:
-            number = failure.fields.get("number")
+            number = called(failure)
             if number:
                 base *= number_factor(number)
         elif failure.kind in CREDENTIALS:
@@ -300,7 +322,7 @@ class Charging:
             self._note_forged(failure, time, place)
             return []
         verdicts: list[Verdict] = []
-        tried = user or failure.fields.get("number", "")
+        tried = user or called(failure)
         what = what_of(tried) if tried else 0
         entries = self.places.look(key, time)
         names = {entry[1] for entry in entries}
@@ -358,7 +380,7 @@ class Charging:
         self, failure: Failure, time: float, place: str, key: str, user: str
     ) -> list[Verdict]:
         verdicts: list[Verdict] = []
-        tried = user or failure.fields.get("number", "")
+        tried = user or called(failure)
         what = what_of(tried) if tried else 0
         entries = self.places.look(key, time)
         same = [entry[0] for entry in entries if entry[1] == what]
@@ -370,7 +392,10 @@ class Charging:
                 verdicts += self._suspend_pair(failure, time, place, user)
         if not self._by_place:
             return verdicts
-        weight = self.weight(failure) * self._weigh(failure.address)
+        weight = self.weight(failure)
+        if weight >= PREMIUM and failure.kind == CALL_REJECTED:
+            self.slow.add(key, time, what, TOLL_FRAUD)
+        weight *= self._weigh(failure.address)
         if entries:
             weight *= self._modifier(entries, same, what, time)
         units = int(min(weight, MAX_WEIGHT) * UNIT)
@@ -379,10 +404,13 @@ class Charging:
             total += entry[2]
         self.places.add_to(entries, key, time, failure, units, what)
         if total >= self._enough_units or key in self.slow:
-            if self._enough(key, time, total, len(entries), 1):
-                verdicts.append(self._ban(key, total, failure, time))
-        elif not entries and self._by_network:
+            is_enough = self._enough(key, time, total, len(entries), 1)
+            if is_enough or (user and self._is_walk(failure, key, time)):
+                return [*verdicts, self._ban(key, total, failure, time)]
+        if not entries:
             verdicts += self._charge_network(failure, time, place)
+        elif self._beset and self._beset.get(around(place)[0], time) > time:
+            verdicts.append(self._ban(key, total, failure, time))
         return verdicts
 
     def _modifier(
@@ -440,13 +468,22 @@ class Charging:
 
     def _charge_network(self, failure: Failure, time: float, place: str) -> list[Verdict]:
         """Count a place against the network around it."""
+        if not self._by_network:
+            return []
         key, part = around(place)
         limit = self._scrutiny.net
         places = self.networks.add(key, part, time)
-        if places < limit.maxretry or self.trust.is_inside(key):
+        if places < limit.maxretry:
             return []
         subject = Subject(SubjectKind.NET, network_of(key))
-        if self._exempt(subject) is not None or not self.network_cap.allows(time):
+        if self.trust.is_inside(key) or self._exempt(subject) is not None:
+            # Somebody lives there, so each is banned by himself, with the second try.
+            self._beset.pop(key, None)
+            self._beset[key] = time + limit.findtime
+            for oldest in surplus(self._beset, MAX_BESET):
+                del self._beset[oldest]
+            return []
+        if not self.network_cap.allows(time):
             return []
         self.networks.forget(key)
         evidence = Tracked([time] * places, [], [_evidence(failure, time)])
@@ -465,9 +502,23 @@ class Charging:
             return False
         return self.slow.value(key, time) + before + 1 >= self._scrutiny.slow.maxretry
 
+    def _is_walk(self, failure: Failure, key: str, time: float) -> bool:
+        """Tell whether a place goes through the users at leisure, and is no customer's.
+
+        Slips are of users that there are; where the log does not tell who gets in, an office's
+        slips look like that, so there only names count that nobody has.
+        """
+        if failure.kind != UNKNOWN_USER and not self.trust.sees_users:
+            return False
+        if self.slow.value(key, time) * WALK < self._scrutiny.slow.maxretry:
+            return False
+        return self.slow.has_many_names(key)
+
     def _ban(self, key: str, total: int, failure: Failure, time: float) -> Verdict:
         limit = self.limit
         slow = self.slow.value(key, time)
+        if failure.kind == CALL_REJECTED:
+            slow /= 2.0 + TOLL_FRAUD
         tracked = self.places.take(key)
         if total < limit.maxretry * UNIT:
             limit = self.slow_limit

@@ -20,6 +20,9 @@ _RECORD: Final = Struct("<ddQ")
 NEW_NAME: Final = 1.5
 """What a failure counts with a name that is new; any other one counts 1."""
 
+MANY_NAMES: Final = 16
+"""Of the bits of names, so many are of a walk through the extensions: some eighteen names."""
+
 _FORGOTTEN: Final = 0.5
 """A number below this is as good as none."""
 
@@ -45,8 +48,8 @@ class SlowCounts:
     def __iter__(self) -> Iterator[str]:
         return iter(self._records)
 
-    def add(self, key: str, time: float, what: int) -> None:
-        """Count one failure."""
+    def add(self, key: str, time: float, what: int, more: float = 0.0) -> None:
+        """Count one failure, and ``more``."""
         record = self._records.pop(key, None)
         last, value, names = _NONE if record is None else _RECORD.unpack(record)
         if record is not None:
@@ -56,7 +59,7 @@ class SlowCounts:
             if value < _FORGOTTEN:
                 names = 0
         bit = 1 << (what & 63)
-        value += 1.0 if names & bit else NEW_NAME
+        value += more + (1.0 if names & bit else NEW_NAME)
         self._records[key] = _RECORD.pack(time, value, names | bit)
         for quietest in surplus(self._records, self._max_subjects):
             del self._records[quietest]
@@ -69,6 +72,11 @@ class SlowCounts:
             return 0.0
         last, value, _ = _RECORD.unpack(record)
         return float(value * math.exp(min(0.0, last - time) / self._findtime))
+
+    def has_many_names(self, key: str) -> bool:
+        """Tell whether a subject has tried many names."""
+        record = self._records.get(key)
+        return record is not None and _RECORD.unpack(record)[2].bit_count() >= MANY_NAMES
 
     def forget(self, key: str) -> bool:
         """Let a subject start again; tell whether anything was known."""

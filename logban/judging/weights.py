@@ -18,11 +18,17 @@ from logban.model import Failure
 WRONG_PASSWORD: Final = "wrong-password"  # noqa: S105  # the name of a kind
 UNKNOWN_USER: Final = "unknown-user"
 CALL_REJECTED: Final = "call-rejected"
+PROBE: Final = "probe"
+MISDIALLED: Final = "misdialled"
 
 KINDS: Final[Mapping[str, float]] = {
     WRONG_PASSWORD: 1.0,
     UNKNOWN_USER: 1.25,
     CALL_REJECTED: 1.0,
+    # As an unknown user, where one place asks for several names.
+    PROBE: 1.25,
+    # He is known, by his password or as a trunk: a carrier's calls to a number that is gone.
+    MISDIALLED: 0.0,
     "acl": 1.0,
     "flood": 1.0,
     "blocked": 1.0,
@@ -33,7 +39,7 @@ KINDS: Final[Mapping[str, float]] = {
     "malformed": 0.5,
     "tls": 0.5,
 }
-"""What each kind weighs; a kind that is not here weighs 1."""
+"""What each kind weighs; a kind that is not here weighs 1.  What weighs nothing is not charged."""
 
 PREMIUM: Final = 3.0
 """What a call weighs that was to leave the system, by an international prefix or the like."""
@@ -63,6 +69,7 @@ _LEAVES: Final = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _LONGEST_EXTENSION: Final = 7
+_CALLED: Final = re.compile(r"(?:sips?|tel):([^@;?<>\s]{1,128})", re.IGNORECASE)
 
 
 @lru_cache(maxsize=16384)
@@ -98,7 +105,15 @@ def pace(gap: float, *, limit: float, findtime: float, names: int) -> float:
     return min(1.0, _PACED_SHARE * limit * gap / (findtime * max(1, names)))
 
 
+def called(failure: Failure) -> str:
+    """Give the number that somebody called, as such or in a URI; "" if it is not told."""
+    number = failure.fields.get("number", "")
+    if number or "uri" not in failure.fields:
+        return number
+    found = _CALLED.match(failure.fields["uri"])
+    return "" if found is None else found[1]
+
+
 def tried(failure: Failure) -> str:
     """Give what somebody tried: a user's name, or the number that he called; "" if not told."""
-    fields = failure.fields
-    return fields.get("user") or fields.get("number") or ""
+    return failure.fields.get("user") or called(failure)

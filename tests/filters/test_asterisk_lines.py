@@ -11,6 +11,7 @@ A, V6 = "198.51.100.7", "2001:db8:66::7"
 REQUEST = (
     "res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '\"x\" <sip:6001@pbx>' failed for "
 )
+OPTIONS = REQUEST.replace("REGISTER", "OPTIONS")
 EVENT = (
     'res_security_log.c: SecurityEvent="{}",EventTV="2026-11-20T10:16:24.139+0000",'
     'Severity="Error",Service="{}",EventVersion="1",AccountID="{}",SessionID="{}",'
@@ -33,6 +34,8 @@ LINES = [
      "sip-register-acl", "acl", False, {"user": "2001"}),
     ((f"{SIP}Call from '' ({A}:5060) to extension '0044' rejected because extension not found in "
      "context 'a'."), "sip-call-rejected", "call-rejected", False, {"number": "0044"}),
+    ((f"{SIP}Call from 'carrier' ({A}:5060) to extension '+4930' rejected because extension not "
+     "found in context 'a'."), "sip-call-misdialled", "misdialled", False, {"number": "+4930"}),
     (f"{SIP}Invalid to address: 'x' from {A} (missing sip:) trying to use anyway...",
      "sip-malformed", "malformed", False, {}),
     (f"{SIP}Rejecting TCP/TLS packet from '{A}:5060' because way too large",
@@ -45,6 +48,8 @@ LINES = [
      {"user": "6001", "method": "REGISTER", "callid": "abc"}),
     (f"{REQUEST}'[{V6}]:5060' (callid: abc) - No matching endpoint found after 5 tries in 2.5 ms",
      "pjsip-request-unknown", "unknown-user", False, {"user": "6001"}),
+    (f"{OPTIONS}'{A}:5060' (callid: abc) - No matching endpoint found",
+     "pjsip-options", "probe", False, {"user": "6001", "method": "OPTIONS", "callid": "abc"}),
     (f"{REQUEST}'{A}:5060' (callid: abc) - Not match Endpoint Contact ACL",
      "pjsip-request-acl", "acl", False, {"user": "6001"}),
     (f"res_pjsip_acl.c: Incoming SIP message from {A}:5060 did not pass ACL test",
@@ -54,6 +59,15 @@ LINES = [
      {"number": "0044", "transport": "TCP"}),
     ((f"res_pjsip_session.c: Call from 'anonymous' (UDP:{A}:5060) to extension '0044' rejected "
      "because extension not found in context 'a'."), "pjsip-call-rejected", "call-rejected", False,
+     {"number": "0044"}),
+    ((f"res_pjsip_session.c:  anonymous@pbx: Call (UDP:{A}:5060) to extension '0044' rejected "
+     "because extension not found in context 'a'."), "pjsip-call-rejected", "call-rejected", False,
+     {"number": "0044"}),
+    ((f"res_pjsip_session.c:  carrier: Call (TCP:{A}:5060) to extension '+4930' rejected because "
+     "extension not found in context 'a'."), "pjsip-call-misdialled", "misdialled", False,
+     {"number": "+4930", "transport": "TCP"}),
+    ((f"res_pjsip_session.c: Call from '201' (UDP:{A}:5060) to extension '0044' rejected "
+     "because extension not found in context 'a'."), "pjsip-call-misdialled", "misdialled", False,
      {"number": "0044"}),
     (f"res_pjsip_registrar.c: AOR '6009' not found for endpoint 'anonymous' ({A}:5060)",
      "pjsip-registrar", "unknown-user", False, {}),
@@ -115,7 +129,7 @@ LINES = [
     (f"{IAX}Rejected connect attempt from {A}, who was trying to reach '0044@a'",
      "iax-call-rejected", "call-rejected", False, {"number": "0044"}),
     (f'Ext. 0044: "Rejecting unknown SIP connection from {A}"',
-     "dialplan", "call-rejected", False, {}),
+     "dialplan", "call-rejected", False, {"number": "0044"}),
     (f"Ext. 0044: Friendly Scanner from {V6}", "dialplan-scanner", "scan", False, {}),
 ]  # fmt: skip
 

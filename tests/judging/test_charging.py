@@ -294,6 +294,98 @@ def test_a_partner_who_dials_a_wrong_extension_is_not_banned() -> None:
     assert Bench().all(calls) == []
 
 
+def test_guests_calls_to_premium_numbers_are_banned_however_seldom_they_come() -> None:
+    calls = [
+        failed(n * 20 * MINUTE, "", kind="call-rejected", number=f"00972591234{n:03}", proven=False)
+        for n in range(30)
+    ]
+    (verdict,) = Bench().all(calls[:7])
+    assert verdict.subject == ip(OTHER)
+    assert verdict.failures == 7
+
+
+def test_a_number_in_a_uri_is_what_was_called() -> None:
+    calls = [
+        failed(n * 30, "", kind="call-rejected")._replace(
+            fields={"uri": f"sip:0097259123456{n}@203.0.113.9;transport=udp"}
+        )
+        for n in range(2)
+    ]
+    assert [each.subject for each in Bench().all(calls)] == [ip(OTHER)]
+
+
+def test_who_is_known_and_calls_a_number_that_there_is_not_is_not_charged() -> None:
+    calls = [failed(n, "", kind="misdialled", number="+493012345") for n in range(500)]
+    assert Bench().all(calls) == []
+    weighed = Bench(Scrutiny(weights={"misdialled": 1.0}))
+    assert weighed.all(calls)
+    by_rule = Bench(Scrutiny(weights={"rule": 1.0}))
+    assert by_rule.all(calls)
+
+
+def test_a_rule_that_weighs_nothing_is_not_charged() -> None:
+    bench = Bench(Scrutiny(weights={"rule": 0.0}))
+    assert bench.all(failed(n, str(n)) for n in range(500)) == []
+
+
+def test_who_asks_for_one_name_whether_anybody_is_there_is_not_charged() -> None:
+    for span in (0.2, 30.0, 7 * MINUTE):
+        probes = (failed(n * span, "ping", kind="probe", proven=False) for n in range(3000))
+        assert Bench().all(probes) == []
+
+
+def test_who_asks_for_many_names_whether_they_are_there_is_banned() -> None:
+    probes = [failed(n * 20, str(100 + n), kind="probe", proven=False) for n in range(10)]
+    assert [each.subject for each in Bench().all(probes)][:1] == [ip(OTHER)]
+
+
+@pytest.mark.parametrize("every", [20, 35, 55])
+def test_a_scan_at_leisure_is_banned_within_a_day_or_so(every: int) -> None:
+    tries = (
+        failed(n * every * MINUTE, str(100 + n), kind="unknown-user", proven=False)
+        for n in range(30)
+    )
+    (verdict,) = Bench().all(tries)
+    assert verdict.subject == ip(OTHER)
+    assert verdict.until == verdict.time + DAY
+
+
+def test_where_the_log_tells_who_gets_in_wrong_passwords_of_many_are_a_scan_as_well() -> None:
+    slips = [failed(n * 30 * MINUTE, str(200 + n * 17 % 60)) for n in range(60)]
+    assert Bench().all(slips) == []
+    bench = Bench()
+    bench.take(got_in(0, "201"))
+    assert [each.subject for each in bench.all(slips)][:1] == [ip(OTHER)]
+
+
+def test_a_scan_at_leisure_is_let_alone_where_the_day_s_window_is_off() -> None:
+    bench = Bench(Scrutiny(slow=Limit(1_000_000, DAY, DAY)))
+    tries = (failed(n * 20 * MINUTE, str(n), kind="unknown-user") for n in range(300))
+    assert bench.all(tries) == []
+
+
+def test_in_a_customer_s_network_under_attack_each_is_banned_with_the_second_try() -> None:
+    bench = Bench()
+    bench.take(got_in(0, "201", "198.51.100.200"))
+    tries = [
+        failed(10 + n * 10, str(300 + n), f"198.51.100.{n % 40 + 1}", kind="unknown-user")
+        for n in range(80)
+    ]
+    subjects = [each.subject for each in bench.all(tries)]
+    assert len(subjects) == 40
+    assert {each.kind for each in subjects} == {SubjectKind.IP}
+    # One slip of a neighbour's is none of that.
+    assert bench.take(failed(900, "201", "198.51.100.201")) == []
+
+
+def test_a_network_of_those_who_try_for_days_is_charged_as_well() -> None:
+    bench = Bench()
+    slow = (failed(n * HOUR, "200", "198.51.100.9", kind="unknown-user") for n in range(5))
+    assert bench.all(slow) == []
+    few = [failed(5 * HOUR + n, "200", f"198.51.100.{n}", kind="unknown-user") for n in range(10)]
+    assert [each.subject.kind for each in bench.all(few)] == [SubjectKind.NET]
+
+
 def test_an_account_attacked_from_many_places_is_protected_and_its_owner_goes_on() -> None:
     bench = Bench()
     bench.take(got_in(0, "201"))

@@ -106,9 +106,9 @@ class Pjsip(Asterisk):
         self._failed(time, ip, port, user, call, "No matching endpoint found", method)
         self.event(time, "InvalidAccountID", user, call, f"{ip}/{port}", "")
 
-    def guest_call(self, time: float, ip: str, number: str) -> None:
-        """Somebody calls a number that guests can't call."""
-        text = f"res_pjsip_session.c:  anonymous: Call (UDP:{ip}:{self.port()}) to extension "
+    def guest_call(self, time: float, ip: str, number: str, endpoint: str = "anonymous") -> None:
+        """Somebody calls a number that there is not; guests are anonymous."""
+        text = f"res_pjsip_session.c:  {endpoint}: Call (UDP:{ip}:{self.port()}) to extension "
         why = "rejected because extension not found in context 'from-sip-external'."
         self.message(time, "NOTICE", f"{text}'{number}' {why}")
 
@@ -157,10 +157,14 @@ class ChanSip(Asterisk):
 
     unknown = wrong_password
 
-    def guest_call(self, time: float, ip: str, number: str) -> None:
-        """Somebody calls a number that guests can't call."""
-        text = f"chan_sip.c: Call from '' ({ip}:{self.port()}) to extension '{number}' rejected "
+    def guest_call(self, time: float, ip: str, number: str, peer: str = "") -> None:
+        """Somebody calls a number that there is not; guests have no name."""
+        port = self.port()
+        text = f"chan_sip.c: Call from '{peer}' ({ip}:{port}) to extension '{number}' rejected "
         self.message(time, "NOTICE", f"{text}because extension not found in context 'default'.")
+        where = f"{ip}/{port}"
+        acl = ',ACLName="no_extension_match"'
+        self.event(time, "FailedACL", number, f"0x7f{self.hexadecimal(10)}", where, acl)
 
 
 class Kamailio(Log):

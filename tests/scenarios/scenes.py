@@ -19,7 +19,7 @@ MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 DAY: Final = 86400.0
 
-OFFICE, HOTEL = "203.0.113.10", "203.0.113.77"
+OFFICE, HOTEL, CARRIER = "203.0.113.10", "203.0.113.77", "203.0.113.5"
 ATTACKER = "198.51.100.66"
 
 
@@ -198,6 +198,31 @@ def roaming(log) -> None:
         log.register(START + number * 300, address, "305")
 
 
+@scene("a carrier brings calls to numbers that are gone", Expected(quiet=True))
+def carrier(log) -> None:
+    for number in range(300):
+        log.guest_call(START + number * 90, CARRIER, f"+4930123{number:04}", "carrier")
+
+
+@scene("a carrier asks every half minute whether anybody is there", Expected(quiet=True), Pjsip)
+def keep_alive(log) -> None:
+    for number in range(2000):
+        log.unknown(START + number * 30, CARRIER, "ping", "OPTIONS")
+
+
+@scene("the users' database is away for two minutes", Expected(safe=(OFFICE, HOTEL)))
+def no_database(log) -> None:
+    for phone in range(40):
+        for time in range(0, int(2 * HOUR), 900):
+            log.register(START + time + phone, OFFICE, str(201 + phone))
+        for time in range(0, 120, 20):
+            log.unknown(START + 2 * HOUR + time + phone * 0.4, OFFICE, str(201 + phone))
+        log.register(START + 2 * HOUR + 140 + phone, OFFICE, str(201 + phone))
+    log.register(START, HOTEL, "305")
+    for time in range(0, 120, 20):
+        log.unknown(START + 2 * HOUR + time, HOTEL, "305")
+
+
 # Attackers
 
 
@@ -280,6 +305,24 @@ def spoofed(log) -> None:
 
 
 @scene(
+    "one try every fifty minutes, another user each time",
+    Expected(banned={ATTACKER: DAY}, safe=(OFFICE,)),
+)
+def leisurely_scan(log) -> None:
+    for hour in range(24):
+        log.register(START + hour * HOUR, OFFICE, "201")
+    for number in range(28):
+        log.unknown(START + 60 + number * 50 * MINUTE, ATTACKER, str(100 + number))
+
+
+@scene("a guest calls a premium number every quarter of an hour", Expected(banned={ATTACKER: 6000}))
+def seldom_toll_fraud(log) -> None:
+    for number in range(80):
+        prefix = ("00", "011", "900", "0000", "+")[number % 5]
+        log.guest_call(START + number * 15 * MINUTE, ATTACKER, f"{prefix}97259{number:07}")
+
+
+@scene(
     "guests call premium numbers",
     Expected(banned={ATTACKER: 30}),
 )
@@ -314,6 +357,20 @@ def both(log) -> None:
 def network(log) -> None:
     for number in range(400):
         log.unknown(START + number * 5, f"198.51.100.{number % 100 + 1}", str(100 + number))
+
+
+@scene(
+    "many hosts of one network, a customer among them",
+    Expected(
+        safe=("198.51.100.200",),
+        banned={"198.51.100.1": 600, "198.51.100.25": 600, "198.51.100.40": 600},
+    ),
+)
+def network_with_a_customer(log) -> None:
+    log.register(START, "198.51.100.200", "201")
+    for number in range(200):
+        address = f"198.51.100.{number % 40 + 1}"
+        log.unknown(START + 60 + number * 10, address, str(300 + number))
 
 
 @scene("the manager interface is tried", Expected(banned={ATTACKER: 10}), Pjsip)
