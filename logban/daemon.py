@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -74,6 +75,9 @@ LONGEST_NOTICE: Final = 500
 KEEP_HISTORY: Final = 90 * 86400.0
 """Seconds for which bans that are over stay in the database."""
 
+
+NOTICES_KEPT: Final = 50
+"""Notices that ``status`` can show."""
 
 MOST_ANNOUNCED: Final = 10
 """Changes of one kind, decided at one time, of which each has a line of its own in the log."""
@@ -151,6 +155,8 @@ class Daemon:
             jail=self.jails.running.get,
             decide=self._decide,
         )
+        self.notices: deque[Change] = deque(maxlen=NOTICES_KEPT)
+        """The last things that somebody was told of, the oldest first."""
         self.numbering = Numbering(
             world.clock, lambda: (jail.judge for jail in self.jails.running.values())
         )
@@ -347,6 +353,8 @@ class Daemon:
         by_jail: dict[str, list[Change]] = {}
         for change in changes:
             by_jail.setdefault(change.ban.jail, []).append(change)
+            if change.kind is ChangeKind.NOTICE:
+                self.notices.append(change)
         for name, of_jail in by_jail.items():
             _announce(of_jail)
             if name in self.jails.actions:

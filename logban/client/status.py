@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from logban.client.bans import ban_table
@@ -24,6 +26,11 @@ from logban.durations import format_duration
 from logban.model import RECIDIVE
 
 _COLORS = {JailState.RUNNING: "green", JailState.WAITING: "yellow", JailState.FAILED: "red"}
+
+
+NOTICES_SHOWN: Final = 10
+PHONES_SHOWN: Final = 10
+"""Of these, --json gives more."""
 
 
 @click.command("status")
@@ -57,6 +64,7 @@ def _show_all(status: Status) -> None:
         f"{count(ledger.active, 'ban')} in force, {ledger.history} in the history of {ledger.path}",
         " (changes wait to go to disk)" if ledger.dirty else "",
     )
+    _show_customers(status)
     say()
     if status.jails:
         _show_jails(status.jails)
@@ -71,10 +79,36 @@ def _show_all(status: Status) -> None:
             color = "red" if alarm.severity is AlarmSeverity.CRITICAL else "yellow"
             say(Cell(f"alarm {alarm.kind}: ", color), alarm.message)
         say("what to do: logban-client health")
+    if status.notices:
+        say()
+        say("told of lately:")
+        for notice in status.notices[:NOTICES_SHOWN]:
+            say("  ", moment(notice.time), f"  [{notice.jail}] ", notice.text)
+        if len(status.notices) > NOTICES_SHOWN:
+            say(f"  and {len(status.notices) - NOTICES_SHOWN} more; --json gives them")
     if status.warnings:
         say()
         for warning in status.warnings:
             say(Cell("warning: ", "yellow"), warning)
+
+
+def _show_customers(status: Status) -> None:
+    """Tell of places that are trusted, accounts that are protected, telephones to be mended."""
+    customers = status.customers
+    protected = sum(jail.protected for jail in status.jails)
+    said = [count(customers.trusted, "place") + " trusted"] if customers.trusted else []
+    if protected:
+        said.append(count(protected, "account") + " protected")
+    if customers.stale_total:
+        said.append(count(customers.stale_total, "telephone") + " with a wrong password:")
+    if said:
+        say(", ".join(said))
+    for phone in customers.stale[:PHONES_SHOWN]:
+        last = "never" if phone.last is None else moment(phone.last)
+        failed = count(phone.failed, "failure")
+        say(f"  extension {phone.user} at {phone.place}: got in last: {last}; {failed} since")
+    if customers.stale_total > PHONES_SHOWN:
+        say(f"  and {customers.stale_total - PHONES_SHOWN} more; --json gives more of them")
 
 
 def _show_jails(jails: tuple[JailStatus, ...]) -> None:
@@ -114,6 +148,11 @@ def _problems(jail: JailStatus) -> list[str]:
     problems = [jail.reason] if jail.reason else []
     if jail.held:
         problems.append(f"a brake holds {count(jail.held, 'ban')} back: {jail.brake}")
+    if jail.capped:
+        problems.append(
+            f"{count(jail.capped, 'ban')} of networks, or of users at strange places, were one too "
+            "many for an hour, and not laid"
+        )
     if jail.clock.hint:
         problems.append(jail.clock.hint)
     elif jail.clock.offset is not None:
@@ -172,6 +211,8 @@ def _show_jail(detail: JailDetail) -> None:
             ("dropped", str(jail.tracked_dropped or "")),
             ("banned", f"{jail.banned} now, {jail.banned_total} since the start"),
             ("exempted", str(jail.exempted_total or "")),
+            ("protected", count(jail.protected, "account") if jail.protected else ""),
+            ("extensions", "" if jail.extensions is None else f"{jail.extensions} of Asterisk's"),
             ("timeouts", str(jail.timeouts or "")),
             ("unparsed", str(jail.unparsed or "")),
             (

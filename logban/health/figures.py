@@ -16,9 +16,10 @@ class JailFigures:
     """A jail that runs.
 
     ``patterns`` are those of its logs, ``held`` the bans that ``brake`` holds back.  ``active`` are
-    its bans in force, ``changes`` what has become of bans; ``forgotten`` are subjects whose
-    failures were dropped because too many were followed.  What counts up does so from the daemon's
-    start, or the jail's last change.
+    its bans in force, ``changes`` what has become of bans; ``protected`` are accounts that are,
+    ``capped`` counts what the caps of an hour kept from being banned; ``forgotten`` are subjects
+    whose failures were dropped because too many were followed.  What counts up does so from the
+    daemon's start, or the jail's last change.
     """
 
     name: str
@@ -34,6 +35,8 @@ class JailFigures:
     unmatched: int = 0
     held: int = 0
     brake: str = ""
+    protected: int = 0
+    capped: int = 0
     tracked: int = 0
     forgotten: int = 0
     active: Mapping[SubjectKind, int] = field(default_factory=dict)
@@ -60,6 +63,7 @@ class Figures:
     mistakes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     exemptions: int = 0
+    trusted: int = 0
     database: str = ""
     unwritten: bool = False
     lost: str = ""

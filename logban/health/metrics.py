@@ -153,6 +153,15 @@ METRICS: Final = (
         _of_jails(lambda jail: jail.held),
     ),
     Metric(
+        "logban_capped", True, _JAIL,
+        "networks, and users at strange places, that were one too many for their hour",
+        _of_jails(lambda jail: jail.capped),
+    ),
+    Metric(
+        "logban_protected_accounts", False, _JAIL, "accounts attacked from many places",
+        _of_jails(lambda jail: jail.protected),
+    ),
+    Metric(
         "logban_tracked_subjects", False, _JAIL, "subjects whose failures are remembered",
         _of_jails(lambda jail: jail.tracked),
     ),
@@ -171,6 +180,10 @@ METRICS: Final = (
     Metric(
         "logban_exemptions", False, (), "exemptions by hand",
         lambda look: [((), look.figures.exemptions)],
+    ),
+    Metric(
+        "logban_trusted_places", False, (), "addresses and /64s that are trusted",
+        lambda look: [((), look.figures.trusted)],
     ),
     Metric(
         "logban_action_up", False, _ACTION, "1 if the action works, 0 if it is tried again",

@@ -243,6 +243,11 @@ class Charging:
         return base
 
     @property
+    def capped(self) -> int:
+        """What would have been banned or suspended beyond the caps of an hour."""
+        return self.network_cap.held + self.pair_cap.held
+
+    @property
     def asks_for_extensions(self) -> bool:
         """Whether those that Asterisk has belong to the numbering plan."""
         return self._scrutiny.asks_for_extensions

@@ -180,6 +180,15 @@ class Judge:
             return Subject(SubjectKind.IP, failure.address)
         return subject
 
+    def protected(self, now: float) -> int:
+        """Count the accounts that are protected."""
+        return 0 if self.charging is None else self.charging.accounts.protected(now)
+
+    @property
+    def capped(self) -> int:
+        """What would have been banned or suspended beyond the caps of an hour."""
+        return 0 if self.charging is None else self.charging.capped
+
     @property
     def asks_for_extensions(self) -> bool:
         """Whether the jail's numbering plan has the extensions that Asterisk has."""

@@ -133,6 +133,13 @@ class Trust:
         """Count the places that are trusted at a time."""
         return sum(place.until > time for place in self._places.values())
 
+    def stale(self) -> Iterator[tuple[str, str, Pair]]:
+        """Give the places and users of telephones that have a wrong password, as far as told of."""
+        for name, place in self._places.items():
+            for user, pair in place.users.items():
+                if pair.told:
+                    yield name, user, pair
+
     def registered(self, place: str, time: float) -> int:
         """Count the users of a place who have got in lately, and so are registered there."""
         known = self._places.get(place)

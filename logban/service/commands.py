@@ -86,6 +86,8 @@ class DaemonService:
             ),
             alarms=tuple(map(alarm, self.watch.alarms)),
             engine=best_rung().value,
+            customers=self._views.customers(),
+            notices=tuple(self._views.notices()),
         )
 
     async def health(self) -> payloads.Health:

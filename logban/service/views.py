@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import logban
 from logban.actions.worker import EnforcerWorker
@@ -21,6 +22,9 @@ from logban.matching.unmatched import Unmatched
 from logban.model import RECIDIVE, Ban
 from logban.running.jail import Jail
 from logban.sources.report import SourceState
+
+STALE_SHOWN: Final = 100
+"""Telephones with a wrong password that are listed; of more, the last ones told of."""
 
 
 class Views:
@@ -65,6 +69,9 @@ class Views:
             unmatched=daemon.jails.filters.unmatched(jail).count,
             held=len(held),
             brake=held[0].brake if held else "",
+            protected=jail.judge.protected(daemon.clock.now()),
+            capped=jail.judge.capped,
+            extensions=self._extensions(jail),
             clock=_clock_of(jail, daemon.clock.now()),
             actions=tuple(
                 payloads.ActionStatus(
@@ -80,6 +87,31 @@ class Views:
                 settings.growth.describe() if settings.growth else "",
             ),
         )  # fmt: skip
+
+    def _extensions(self, jail: Jail) -> int | None:
+        known = self._daemon.numbering.known
+        return len(known or ()) if jail.judge.asks_for_extensions else None
+
+    def customers(self) -> payloads.Customers:
+        """Show what is known of customers."""
+        trust, now = self._daemon.trust, self._daemon.clock.now()
+        stale = [
+            payloads.StalePhone(
+                user, place, pair.failed, pair.noticed,
+                None if pair.last == float("-inf") else pair.last,
+            )
+            for place, user, pair in trust.stale()
+        ]  # fmt: skip
+        stale.sort(key=lambda phone: -phone.noticed)
+        return payloads.Customers(
+            len(trust), trust.trusted(now), len(stale), tuple(stale[:STALE_SHOWN])
+        )
+
+    def notices(self) -> Iterable[payloads.NoticeView]:
+        """Show what somebody was told of, the newest first."""
+        for change in reversed(self._daemon.notices):
+            ban = change.ban
+            yield payloads.NoticeView(ban.jail, ban.subject, change.time, ban.reason, ban.failures)
 
     def figures(self) -> Figures:
         """Give all that the daemon is judged by; takes little time, however many are banned."""
@@ -102,6 +134,7 @@ class Views:
                 if each not in (daemon.checkpoints.error, daemon.lost)
             ),
             exemptions=len(daemon.ledger.allowed),
+            trusted=daemon.trust.trusted(daemon.clock.now()),
             database=daemon.checkpoints.error,
             unwritten=daemon.ledger.is_dirty,
             lost=daemon.lost,
@@ -125,6 +158,8 @@ class Views:
             slowest=counters.last_timeout,
             unparsed=counters.unaddressed,
             unmatched=self._daemon.jails.filters.unmatched(jail).count,
+            protected=jail.judge.protected(self._daemon.clock.now()),
+            capped=jail.judge.capped,
             tracked=len(jail.judge.tracker),
             forgotten=jail.judge.dropped,
             active=self._daemon.ledger.count(jail.name),

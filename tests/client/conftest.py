@@ -154,7 +154,7 @@ class Daemon:
 
     async def status_jail(self, name):
         self._check(name)
-        jail = next(jail for jail in (ASTERISK, KAMAILIO, SSHD) if jail.name == name)
+        jail = next(jail for jail in self.status_now.jails if jail.name == name)
         bans = tuple(ban for ban in self.bans if ban.jail == name)
         return payloads.JailDetail(NOW, jail, bans)
 

@@ -6,6 +6,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from logban.control import payloads
+from logban.model import Subject, SubjectKind
+
+NOW = 1_795_168_800.0
+EVIL_USER = Subject(SubjectKind.USER_IP, "203.0.113.9", "207")
+
 ALL = """\
 Status
 |- Number of jail:\t2
@@ -143,3 +149,42 @@ def test_one_jail_is_given_in_json(run):
     assert answer["jail"]["name"] == "kamailio"
     assert answer["bans"][0]["subject"] == {"kind": "net", "net": "2001:db8:66::/64"}
     assert answer["bans"][0]["until"] is None
+
+
+def test_customers_and_notices_are_told(run, daemon):
+    jail = replace(daemon.status_now.jails[0], protected=2, capped=3, extensions=214)
+    phones = tuple(
+        payloads.StalePhone(f"2{number}\x1b[2J", "203.0.113.50", number, NOW, NOW - 60)
+        for number in range(12)
+    )
+    daemon.status_now = replace(
+        daemon.status_now,
+        jails=(jail,),
+        customers=payloads.Customers(40, 1, 30, (replace(phones[0], last=None), *phones[1:])),
+        notices=tuple(
+            payloads.NoticeView("asterisk", EVIL_USER, NOW - number, f"told {number} \x1b[2J")
+            for number in range(12)
+        ),
+    )
+    shown = run("status").stdout
+    assert "1 place trusted, 2 accounts protected, 30 telephones with a wrong password:\n" in shown
+    assert "  extension 20\\x1b[2J at 203.0.113.50: got in last: never; 0 failures since\n" in shown
+    assert "  extension 21\\x1b[2J at 203.0.113.50: got in last: 2026-11-20 09:59:00; 1 f" in shown
+    assert "extension 29" in shown
+    assert "extension 210" not in shown
+    assert "  and 20 more; --json gives more of them\n" in shown
+    assert "told of lately:\n  2026-11-20 10:00:00  [asterisk] told 0 \\x1b[2J\n" in shown
+    assert "told 9" in shown
+    assert "told 10" not in shown
+    assert "  and 2 more; --json gives them\n" in shown
+    assert "asterisk: 3 bans of networks, or of users at strange places, were one too many" in shown
+    answer = json.loads(run("status", "--json").stdout)
+    assert answer["jails"][0]["extensions"] == 214
+    assert len(answer["customers"]["stale"]) == len(answer["notices"]) == 12
+
+
+def test_what_a_jail_knows_of_customers_is_told(run, daemon):
+    jail = replace(daemon.status_now.jails[0], protected=2, extensions=214)
+    daemon.status_now = replace(daemon.status_now, jails=(jail,))
+    shown = run("status", "asterisk").stdout
+    assert "  protected   2 accounts\n  extensions  214 of Asterisk's\n" in shown

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from logban.model import Subject
+
 
 class JailState(StrEnum):
     """How a jail is."""
@@ -94,7 +96,9 @@ class JailStatus:
     not be read, ``unmatched`` the lines that look like an attack and matched no rule,
     ``tracked_dropped`` the subjects forgotten because there were too many, ``held`` the bans that a
     brake holds back, and ``brake`` the sentence that says why.  ``settings`` is None where the
-    jail's file can't be followed.
+    jail's file can't be followed.  ``protected`` are accounts that are attacked from many places,
+    ``capped`` counts what would have been banned beyond the caps of an hour, ``extensions`` are
+    those of Asterisk that its numbering plan has, None where it does not go by them.
     """
 
     name: str
@@ -115,6 +119,9 @@ class JailStatus:
     unmatched: int = 0
     held: int = 0
     brake: str = ""
+    protected: int = 0
+    capped: int = 0
+    extensions: int | None = None
     clock: LogClock = LogClock()
     actions: tuple[ActionStatus, ...] = ()
     settings: JailSettings | None = None
@@ -185,8 +192,49 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeView:
+    """What somebody was told of, and nobody was banned for."""
+
+    jail: str
+    subject: Subject
+    time: float
+    text: str
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StalePhone:
+    """A telephone with an old or wrong password: its user, where it is, what it did since.
+
+    ``noticed`` is when it was told of, ``last`` when it got in last, None for never.
+    """
+
+    user: str
+    place: str
+    failed: int
+    noticed: float
+    last: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Customers:
+    """What is known of customers: places where users have got in, and those trusted now.
+
+    ``stale`` lists telephones with a wrong password, not all of ``stale_total`` if they are many.
+    """
+
+    places: int = 0
+    trusted: int = 0
+    stale_total: int = 0
+    stale: tuple[StalePhone, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """The answer to ``status``; ``engine`` is how lines are matched: full, pcre2 or reference."""
+    """The answer to ``status``; ``engine`` is how lines are matched: full, pcre2 or reference.
+
+    ``notices`` are the last ones since the start, the newest first.
+    """
 
     version: str
     pid: int
@@ -198,6 +246,8 @@ class Status:
     ledger: LedgerStatus
     alarms: tuple[AlarmView, ...] = ()
     engine: str = ""
+    customers: Customers = Customers()
+    notices: tuple[NoticeView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
