@@ -13,7 +13,7 @@ import click
 
 from logban.client.connection import ask
 from logban.control.protocol import Refusal, Request, refusal_object
-from logban.control.shape import ShapeError, plain, read
+from logban.control.shape import ShapeError, named, plain, read
 from logban.errors import LogbanError
 
 T = TypeVar("T")
@@ -46,7 +46,8 @@ class Invocation:
         Refused if the daemon refuses, another LogbanError if it can't be asked.
         """
         # Only what the request's JSON can hold goes out: subjects become objects here.
-        known = json.loads(json.dumps(arguments, default=plain))
+        written = {name: named(value) for name, value in arguments.items()}
+        known = json.loads(json.dumps(written, default=plain))
         answer = ask(self.socket, Request(command, known))
         if self.json:
             click.echo(json.dumps(answer))

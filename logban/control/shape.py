@@ -37,8 +37,6 @@ class ShapeError(ValueError):
 
 def plain(value: object) -> object:
     """Give the JSON form of a dataclass, one level deep; the ``default`` of :func:`json.dumps`."""
-    if isinstance(value, Subject):
-        return value.to_json()
     if is_dataclass(value) and not isinstance(value, type):
         return shallow(value)
     raise TypeError(f"{type(value).__name__} has no form in JSON")
@@ -48,7 +46,19 @@ def shallow(value: object) -> dict[str, object]:
     """Give a dataclass's fields by name, their values as they are."""
     if not is_dataclass(value) or isinstance(value, type):
         raise TypeError(f"{type(value).__name__} is no dataclass")
-    return {part.name: getattr(value, part.name) for part in fields(value)}
+    return {part.name: named(getattr(value, part.name)) for part in fields(value)}
+
+
+def named(value: object) -> object:
+    """Give a subject, or several, by the names of their parts; anything else as it is.
+
+    To JSON a subject would be a list: it is a tuple.
+    """
+    if isinstance(value, Subject):
+        return value.to_json()
+    if isinstance(value, tuple | list) and value and isinstance(value[0], Subject):
+        return [named(each) for each in value]
+    return value
 
 
 def read(shape: type[T], value: object) -> T:
