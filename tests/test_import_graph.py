@@ -185,6 +185,13 @@ def test_such_a_command_starts_without_the_daemons_libraries() -> None:
     assert done.stdout.split() == []
 
 
+def test_who_tries_a_filter_does_not_wait_for_the_daemons_libraries() -> None:
+    heavy = {"asyncio", "ssl", "iptc", "jinja2", "pyroute2", "sqlite3", "watchdog"}
+    program = f"import sys, logban.client.filter_test; print(*({heavy!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    assert done.stdout.split() == []
+
+
 def test_there_are_no_circles() -> None:
     tuple(TopologicalSorter(GRAPH).static_order())
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -67,6 +66,8 @@ def distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 def closest(word: str, known: Iterable[str]) -> str:
     """Give the known name that was most likely meant; "" if none is near."""
+    import difflib  # noqa: PLC0415  # only for who mistyped
+
     return next(iter(difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.75)), "")
 
 

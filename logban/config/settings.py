@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from logban.actions.declaration import ActionSpec
 from logban.config.problem import Problem, distinct
 from logban.matching.definition import FilterDefinition
 from logban.model import Origin
 from logban.policy.bantime import Growth
 from logban.policy.scrutiny import Scrutiny
+
+if TYPE_CHECKING:  # with the actions comes asyncio, which who tries a filter has no use for
+    from logban.actions.declaration import ActionSpec
 
 MANUAL = "manual"
 """The jail that bans by hand belong to; it always exists."""

@@ -9,7 +9,6 @@ those of pcre2api(3) and pcre2_substitute(3); ``SUBSTITUTE_REPLACEMENT_ONLY`` ca
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 from functools import cache
 from typing import Final
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -54,6 +53,8 @@ class ProgramStore:
 
     def keep(self, key: str, program: Program) -> None:
         """Keep a program; where that can't be done, it is written again the next time."""
+        import tempfile  # noqa: PLC0415  # only for what is new
+
         with suppress(OSError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._folder)
