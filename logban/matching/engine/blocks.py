@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from logban.matching.captures import encoded_groups, join, joined_groups, read_encoded
 from logban.matching.compiled import is_proven
 from logban.matching.dates import DateReader
-from logban.matching.definition import FilterDefinition
+from logban.matching.definition import FilterDefinition, Proof, Rule
+from logban.matching.engine.doubts import MARKER
 from logban.matching.engine.pcre2 import Code, Library, Pcre2Error, TooLargeError
 from logban.matching.engine.program import SLOW_MARK, Program
 from logban.matching.engine.stretches import Stretch
@@ -19,7 +20,12 @@ from logban.model import CanonicalAddress, Failure, Outcome, Success, canonical_
 MAX_KNOWN: Final = 65536
 """Addresses that are remembered as they stand in lines, and dates of one minute."""
 
+# Where a line begins and ends in the text that was searched, and the columns of what was found.
+_Found = tuple[tuple[int, int], Sequence[str]]
+
 _SET: Final = "="
+_MARKER: Final = MARKER.decode()
+_FIRST: Final = 4
 _NUMBER: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4: Final = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}){{3}}", re.ASCII)
 
@@ -36,6 +42,10 @@ class Record(NamedTuple):
     outcome: Outcome | None
 
 
+# From what was found of a line, the line, its place and the clock to what it says.
+_Maker = Callable[[Sequence[str], str, int, float], Outcome | None]
+
+
 class BlockEngine:
     """A filter's program at work."""
 
@@ -48,20 +58,19 @@ class BlockEngine:
     ) -> None:
         """Compile the program; Pcre2Error if that can't be done."""
         self._code = _compiled(library, program.texts)
-        self._rules = definition.rules
-        self._program = program
         self._dates = dates
         self._times: dict[str, float | None] = {}
         self._minute = 0.0
         self._addresses: dict[str, CanonicalAddress | None] = {}
-        self._width = 5 + len(program.columns)
         self._template = _template(program)
-        self._sighting = _sighting(program, "$0\n")
-        self._brief = _sighting(program, "")
-        self._has_successes = any(rule.success for rule in definition.rules)
-        self._makers = {
-            number: self._maker(number, fields.columns) for number, fields in program.fields.items()
+        self._sighting = _sighting(program)
+        self._brief = _brief(program)
+        self._has_successes = bool(program.success)
+        self._makers: dict[str, _Maker] = {
+            str(number): self._maker(definition.rules[number], number, program)
+            for number in program.fields
         }
+        self._source = ""
 
     @property
     def has_jit(self) -> bool:
@@ -80,18 +89,15 @@ class BlockEngine:
             # The year of a date without one depends on the clock.
             self._times.clear()
             self._minute = now // 60.0
+        self._source, offset = place
+        text, makers, origin = stretch.text.decode("ascii"), self._makers, stretch.origin
         records = []
-        next_at = 0
-        for number in range(0, len(found) - 1, self._width):
-            mark, line = found[number], found[number + 1]
-            at = next_line(stretch.text, line.encode("ascii"), next_at)
-            next_at = at + len(line) + 1
-            start = stretch.origin(at)
-            columns = found[number + 2 : number + self._width]
+        for (begin, end), columns in found:
+            start, line = origin(begin), text[begin:end]
             outcome = None
-            if mark != SLOW_MARK:
-                outcome = self._makers[int(mark)](columns, line, (place[0], place[1] + start), now)
-            records.append(Record(start, start + len(line), columns[0], outcome))
+            if columns[0] != SLOW_MARK:
+                outcome = makers[columns[0]](columns, line, offset + start, now)
+            records.append(Record(start, start + end - begin, columns[1], outcome))
         return records
 
     def sightings(self, text: bytes) -> list[str] | None:
@@ -100,7 +106,16 @@ class BlockEngine:
         An address stands behind a ``+`` if it is that of a success; it is "" where the reference
         has to look.  None if PCRE2 gives up.
         """
-        return self._found(text, self._sighting)
+        found = self._found(text, self._sighting)
+        if found is None:
+            return None
+        lines = text.decode("ascii")
+        sightings = []
+        for (begin, end), columns in found:
+            sightings.append(lines[begin:end])
+            sightings += columns
+        sightings.append("")
+        return sightings
 
     def tally(self, text: bytes) -> tuple[list[str], list[str], int] | None:
         """Give the threads and the addresses of all records, and the number of successes.
@@ -131,50 +146,48 @@ class BlockEngine:
             self._addresses[each] = self._addresses[each.removeprefix("+")]
         return True
 
-    def _found(self, text: bytes, template: bytes) -> list[str] | None:
+    def _found(self, text: bytes, template: bytes) -> Iterator[_Found] | None:
         try:
-            return self._code.records(text, template).decode("ascii").split("\n")
+            raw = self._code.inserted(text, template)
         except Pcre2Error:
             return None
+        return _taken_apart(raw.decode("ascii").split(_MARKER), template.count(MARKER))
 
-    def _maker(
-        self, number: int, columns: Sequence[tuple[str, tuple[int, ...]]]
-    ) -> Callable[[Sequence[str], str, tuple[str, int], float], Outcome | None]:
+    def _maker(self, rule: Rule, number: int, program: Program) -> _Maker:
         """Make what turns the captures of a rule into an outcome; None if the reference must."""
-        rule, first = self._rules[number], self._program.columns.start
-        own = [(name, tuple(each - first + 3 for each in numbers)) for name, numbers in columns]
-        names = [name for name, _ in own]
+        own = [
+            (name, _FIRST + program.columns.index(column), int(column in program.may_be_empty))
+            for name, columns in program.fields[number].columns
+            for column in columns
+        ]
         # The captures of the prefix stand in one column each, behind the others.
         prefixed = [
-            (name, 3 + len(self._program.columns) + number)
-            for number, (name, _) in enumerate(self._program.prefix_fields.columns)
+            (name, _FIRST + len(program.columns) + place)
+            for place, (name, _) in enumerate(program.prefix_fields.columns)
         ]
-        encoded = encoded_groups(names)
-        joined = joined_groups((*names, *(name for name, _ in prefixed)))
+        encoded = encoded_groups([name for name, _, _ in own])
+        joined = joined_groups((*(name for name, _, _ in own), *(name for name, _ in prefixed)))
+        name, kind, proof = rule.name, rule.kind, rule.proof
+        proven = is_proven(proof, {})
+        by_transport = proof is Proof.TRANSPORT
 
-        def make(
-            found: Sequence[str], line: str, place: tuple[str, int], now: float
-        ) -> Outcome | None:
-            address = self._address(found[1])
+        def make(found: Sequence[str], line: str, offset: int, now: float) -> Outcome | None:
+            address = self._address(found[2])
             if address is None:
                 return None
-            fields = {}
-            for name, places in own:
-                for each in places:
-                    if found[each]:
-                        fields[name] = found[each][1:]
-            for name, column in prefixed:
+            fields = {key: found[at][sign:] for key, at, sign in own if found[at]}
+            for key, column in prefixed:
                 if found[column]:
-                    fields.setdefault(name, found[column][1:])
+                    fields.setdefault(key, found[column][1:])
             if encoded:
                 read_encoded(fields, encoded)
             if joined:
                 join(fields, joined)
-            time = self._time(found[2], now)
+            time = self._time(found[3], now)
             if rule.success:
-                return Success(address, time, rule.name, fields, line, *place)
-            proven = is_proven(rule.proof, fields)
-            return Failure(address, time, rule.name, fields, line, *place, rule.kind, proven)
+                return Success(address, time, name, fields, line, self._source, offset)
+            surely = is_proven(proof, fields) if by_transport else proven
+            return Failure(address, time, name, fields, line, self._source, offset, kind, surely)
 
         return make
 
@@ -212,29 +225,55 @@ def _compiled(library: Library, texts: Sequence[str]) -> Code:
     return Code(library, texts[-1])
 
 
-def _template(program: Program) -> bytes:
-    """Write what is to be given of a match: a line for each of its parts, its line's text first.
+def _taken_apart(parts: Sequence[str], width: int) -> Iterator[_Found]:
+    """Take apart a text in which what was found stands in the lines in which it was found.
 
-    What may be missing has a sign in front if it is there.
+    ``parts`` are, again and again, a piece of the text and ``width - 1`` columns.
     """
-
-    def all_of(numbers: Sequence[int]) -> str:
-        return "".join(f"${{{number}}}" for number in numbers)
-
-    def optional(numbers: Sequence[int]) -> str:
-        return "".join(f"${{{number}:+{_SET}${{{number}}}:}}" for number in numbers)
-
-    parts = ["$*MARK", "$0", all_of(program.thread), all_of(program.address), all_of(program.date)]
-    parts += [optional([number]) for number in program.columns]
-    parts += [optional(numbers) for _, numbers in program.prefix_fields.columns]
-    return "".join(f"{part}\n" for part in parts).encode("ascii")
+    done = 0
+    for number in range(0, len(parts) - 1, width):
+        piece = parts[number]
+        begin = done + piece.rfind("\n") + 1
+        done += len(piece)
+        end = done + parts[number + width].find("\n")
+        yield (begin, end), parts[number + 1 : number + width]
 
 
-def _sighting(program: Program, begin: str) -> bytes:
+def _all_of(numbers: Iterable[int]) -> str:
+    return "".join(f"${{{number}}}" for number in numbers)
+
+
+def _template(program: Program) -> bytes:
+    """Write what is to be given of a match.
+
+    What may be missing, or be there and empty, has a sign in front if it is there.
+    """
+    parts = ["$*MARK", _all_of(program.thread), _all_of(program.address), _all_of(program.date)]
+    for number in program.columns:
+        is_signed = number in program.may_be_empty
+        parts.append(f"${{{number}:+{_SET}${{{number}}}:}}" if is_signed else f"${{{number}}}")
+    for _, numbers in program.prefix_fields.columns:
+        parts.append("".join(f"${{{number}:+{_SET}${{{number}}}:}}" for number in numbers))
+    return _marked(parts)
+
+
+def _sighting(program: Program) -> bytes:
+    """Write what is to be given of a match that is only looked at."""
+    return _marked([_all_of(program.thread), _address_in(program)])
+
+
+def _marked(parts: Sequence[str]) -> bytes:
+    return "".join(f"{_MARKER}{part}" for part in (*parts, "")).encode("ascii")
+
+
+def _brief(program: Program) -> bytes:
     """Write what is to be given of a match that is only counted."""
-    threads = "".join(f"${{{number}}}" for number in program.thread)
-    addresses = "".join(f"${{{number}}}" for number in program.address)
-    return f"{begin}{threads}\n${{{program.success}:++:}}{addresses}\n".encode("ascii")
+    return f"{_all_of(program.thread)}\n{_address_in(program)}\n".encode("ascii")
+
+
+def _address_in(program: Program) -> str:
+    sign = f"${{{program.success}:++:}}" if program.success else ""
+    return f"{sign}{_all_of(program.address)}"
 
 
 def next_line(data: bytes, line: bytes, start: int) -> int:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Lines that the engine leaves to the reference without searching them.
 
-These are lines that are no ASCII or end with CR LF, those in which a JSON object may begin, and
-those that may begin a message whose address stands behind the peer's text, or that is written
-twice.  Of the latter a text is looked for first that such a beginning holds; in the few lines with
-one, the rest of the beginning is.
+These are lines that are no ASCII or end with CR LF, those that hold the character by which the
+engine marks what it finds, those in which a JSON object may begin, and those that may begin a
+message whose address stands behind the peer's text, or that is written twice.  Of the latter a text
+is looked for first that such a beginning holds; in the few lines with one, the rest of the
+beginning is.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from logban.matching.engine.syntax import At, InexpressibleError, Place, parse
 from logban.matching.engine.syntax import Sequence as InOrder
 from logban.matching.gates import LiteralSets
 
-_NOT_PLAIN: Final = re.compile(rb"[\x80-\xff][^\n]*+|\r\n")
+MARKER: Final = b"\x01"
+"""What stands around each part of what the engine found; no line that it is given holds it."""
+
+_NOT_PLAIN: Final = re.compile(rb"[\x80-\xff\x01][^\n]*+|\r\n")
 _ANY_BEFORE: Final = frozenset(range(128))
 
 Beginning = tuple[str, LiteralSets]
@@ -52,7 +56,7 @@ class Doubts:
         """Give, in order, for each doubtful line a place in it or several."""
         found = []
         # A single byte is looked for far faster than two.
-        if not data.isascii() or (b"\r" in data and b"\r\n" in data):
+        if not data.isascii() or MARKER in data or (b"\r" in data and b"\r\n" in data):
             found = [each.start() for each in _NOT_PLAIN.finditer(data)]
         if self._literals.are_in(data):
             found = sorted([*found, *self._begun(data)])

@@ -26,7 +26,7 @@ from logban.matching.engine.heads import DATED, UNDATED, Head
 from logban.matching.engine.ladder import Rung, best_rung
 from logban.matching.engine.pcre2 import Pcre2Error, library
 from logban.matching.engine.prefilter import Literals
-from logban.matching.engine.program import Program, write_program
+from logban.matching.engine.program import Opening, Program, write_program
 from logban.matching.engine.saved import ProgramStore, key_of
 from logban.matching.engine.stretches import Stretch, Stretches
 from logban.matching.engine.syntax import InexpressibleError
@@ -190,10 +190,12 @@ def make_engine(
         return "a message of several lines has no literal to be told by"
     objects = [b'{"'] if definition.json is not None else []
     doubtful = [(quote, sets) for quote, sets in quotes if quote.late or quote.twice]
-    opening = [sets for quote, sets in quotes if not (quote.late or quote.twice)]
+    openings = [
+        Opening(quote.begin.text, sets) for quote, sets in quotes if not (quote.late or quote.twice)
+    ]
     beginnings = [(quote.begin.text, sets) for quote, sets in doubtful]
     try:
-        program = _program(definition, heads, opening, store)
+        program = _program(definition, heads, openings, store)
         blocks = BlockEngine(pcre2, program, definition, dates)
         stretches = Stretches(Doubts(pcre2, objects, beginnings))
         return Engine(blocks, stretches, program.refused, rung)
@@ -204,14 +206,14 @@ def make_engine(
 def _program(
     definition: FilterDefinition,
     heads: Sequence[Head],
-    opening: Sequence[LiteralSets],
+    openings: Sequence[Opening],
     store: ProgramStore | None,
 ) -> Program:
     if store is None:
-        return write_program(definition, heads, opening)
-    key = key_of(definition, heads, opening)
+        return write_program(definition, heads, openings)
+    key = key_of(definition, heads, openings)
     program = store.read(key)
     if program is None:
-        program = write_program(definition, heads, opening)
+        program = write_program(definition, heads, openings)
         store.keep(key, program)
     return program

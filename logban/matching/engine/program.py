@@ -18,6 +18,7 @@ As the first rule in order wins, a slow record stands for "this rule, or one beh
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -40,6 +41,7 @@ from logban.matching.engine.rewrite import COMMON_FROM, UNSET, After, Writer
 from logban.matching.engine.syntax import (
     ANY,
     EMPTY,
+    LF,
     At,
     Atomic,
     Back,
@@ -55,6 +57,7 @@ from logban.matching.engine.syntax import (
     last_of,
     parse,
     walk,
+    without,
 )
 from logban.matching.gates import LiteralSets
 from logban.matching.literals import required_literals
@@ -83,12 +86,20 @@ class Fields:
 
     columns: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
+    def all(self) -> Iterator[int]:
+        """Give the numbers of all."""
+        for _, numbers in self.columns:
+            yield from numbers
+
 
 @dataclass(slots=True)
 class Program:
-    """A filter for the engine: the expression, what its captures are, what is not in it and why.
+    r"""A filter for the engine: the expression, what its captures are, what is not in it and why.
 
     ``texts`` are the expression in several sizes, the fastest first: PCRE2 takes 64 KiB at most.
+    It matches nothing, somewhere in a line of interest (``\K``).  ``columns`` are the captures of
+    all rules that are asked for; of those that ``may_be_empty`` it has to be told from what they
+    are whether they are there.
     """
 
     texts: tuple[str, ...]
@@ -96,7 +107,8 @@ class Program:
     address: tuple[int, ...]
     date: tuple[int, ...]
     success: int
-    columns: range
+    columns: tuple[int, ...]
+    may_be_empty: frozenset[int]
     prefix_fields: Fields
     fields: dict[int, Fields]
     refused: dict[str, str] = field(default_factory=dict)
@@ -126,33 +138,41 @@ class _Entry:
     family: tuple[frozenset[str], ...] = ()
 
 
-def write_program(
-    definition: FilterDefinition, heads: Items[Head], opening: Items[LiteralSets]
-) -> Program:
-    """Write a filter as one expression; InexpressibleError if it is none for the engine at all.
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How messages of several lines begin: by an expression, and holding some literals.
 
-    ``opening`` are the literals that a line must hold to begin a message of several lines: one that
-    matches no rule and holds them is the reference's.
+    A line that matches no rule and may begin such a message is the reference's.
     """
-    return _Composer(definition, heads, opening).program()
+
+    begin: str
+    literals: LiteralSets
+
+
+def write_program(
+    definition: FilterDefinition, heads: Items[Head], openings: Items[Opening]
+) -> Program:
+    """Write a filter as one expression; InexpressibleError if it is none for the engine at all."""
+    return _Composer(definition, heads, openings).program()
 
 
 class _Composer:
     """Puts the expression together."""
 
     def __init__(
-        self, definition: FilterDefinition, heads: Items[Head], opening: Items[LiteralSets]
+        self, definition: FilterDefinition, heads: Items[Head], openings: Items[Opening]
     ) -> None:
         self._definition = definition
         self._reading = definition.reading
         self._heads = heads
-        self._opening = opening
+        self._openings = openings
         self._writer = Writer()
         self._refused: dict[str, str] = {}
         self._prefix: Node | None = None
         self._prefix_kept: dict[int, str] = {}
         self._goes_on = False
         self._ignored: list[Node] = []
+        self._may_be_empty: set[int] = set()
         self._last = 0
 
     def program(self) -> Program:
@@ -193,22 +213,20 @@ class _Composer:
                 ways.append(f"{begin}{rules}")
             slows = numbers.get(_SLOW, [])
             text = f"(?:{'|'.join(ways)}{f'|()(*MARK:{SLOW_MARK})' if slows else ''})"
-        if self._opening:
+        if self._openings:
             if not self._goes_on:
                 raise InexpressibleError("has messages of several lines, and no <F-CONTENT>")
-            firsts = _holding((frozenset().union(*(sets[0] for sets in self._opening)),))
-            every = "|".join(_holding(sets) for sets in self._opening)
-            text += f"|{firsts}(?:{every})(*MARK:{SLOW_MARK})"
+            text += f"|{self._opening()}"
         return Program(
             tuple(
-                self._writer.shortened(rf"(*LF)(?m)^(?:{text})[^\n]*+", least)
-                for least in COMMON_FROM
+                self._writer.shortened(rf"(*LF)(?m)^(?:{text})\K", least) for least in COMMON_FROM
             ),
             tuple(numbers.pop("thread", ())),
             tuple(range(base + before + 1, base + before + span + 1)),
             tuple(dates),
-            self._last + 1,
-            range(base + 1, self._last + 1),
+            self._last + 1 if any(rule.success for rule in self._definition.rules) else 0,
+            tuple(sorted({column for each in fields.values() for column in each.all()})),
+            frozenset(self._may_be_empty),
             Fields(tuple((name, tuple(ns)) for name, ns in numbers.items() if name != _SLOW)),
             fields,
             self._refused,
@@ -274,6 +292,39 @@ class _Composer:
                 for column in self._writer.numbers.get(number, ()):
                     numbers.setdefault(name, []).append(column)
         return text
+
+    def _opening(self) -> str:
+        """Write that a line may begin a message of several lines.
+
+        By its literals alone, where the expression of such a beginning can't be written.
+        """
+        ways: list[str] = []
+        entries: dict[Head, list[_Entry]] = {head: [] for head in self._heads}
+        for opening in self._openings:
+            try:
+                found = [self._beginning(opening, head) for head in self._heads]
+            except InexpressibleError:
+                ways.append(f"{_holding(opening.literals)}(*MARK:{SLOW_MARK})")
+                continue
+            for head, entry in zip(self._heads, found, strict=True):
+                entries[head].append(entry)
+        for head, those in entries.items():
+            if those:
+                self._writer.numbers = {}
+                begins = "|".join(self._ways(_reordered(those), {}))
+                ways.append(f"{re.escape(head.before)}(?:{head.date}){head.behind}(?|{begins})")
+        return f"(?:{'|'.join(ways)})"
+
+    def _beginning(self, opening: Opening, head: Head) -> _Entry:
+        """Prepare the expression of a message's beginning for being written behind a date."""
+        # Other than the rules it does not see the line's end.
+        tree = without(_parsed(opening.begin, Reading()), LF)
+        node = begins_at(tree, head.before, _strange_at(head))
+        entry = _Entry(0, Pace.SLOW, flat(node), {}, {}, "")
+        if _references(node):
+            raise InexpressibleError("refers to a group")
+        Writer().write(entry.items, (), {})
+        return entry
 
     def _part(self, rule: Rule) -> _Part:
         part = _Part(rule)
@@ -398,9 +449,13 @@ class _Composer:
         if entry.pace is Pace.SLOW:
             return f"{text}(*MARK:{SLOW_MARK})"
         named: dict[str, list[int]] = {}
-        for group, name in entry.kept.items():
+        for group in _groups(entry.items):
+            name = entry.kept.get(group.number)
             if name and name not in NO_FIELDS:
-                named.setdefault(name, []).extend(self._writer.numbers.get(group, ()))
+                numbers = self._writer.numbers.get(group.number, ())
+                named.setdefault(name, []).extend(numbers)
+                if not group.body.extent.least:
+                    self._may_be_empty.update(numbers)
         fields[entry.number] = Fields(tuple((name, tuple(ns)) for name, ns in named.items()))
         if self._definition.rules[entry.number].success:
             text += f"{UNSET * (self._last - self._writer.captures)}()"
@@ -425,7 +480,7 @@ def _run(entries: Items[_Entry], at: int, done: int) -> tuple[int, int]:
 
 def _may_share(entries: Items[_Entry], done: int, common: int) -> bool:
     items = entries[0].items[done : done + common]
-    groups = {each.number for item in items for each in walk(item) if isinstance(each, Group)}
+    groups = {each.number for each in _groups(items)}
     wanted = {
         (
             frozenset(groups & entry.kept.keys()),
@@ -462,7 +517,7 @@ def _telling(entry: _Entry, done: int) -> str:
     Whether a line has it is asked first, where finding out otherwise may take many tries.
     """
     rest = entry.items[done:]
-    if not takes_long(rest):
+    if not entry.family or not takes_long(rest):
         return ""
 
     def needed_by(text: str) -> int:
@@ -493,6 +548,10 @@ def _parsed(text: str, reading: Reading) -> Node:
         return parse(expand(text, reading))
     except ExpressionError as error:
         raise InexpressibleError(str(error)) from error
+
+
+def _groups(items: Items[Node]) -> list[Group]:
+    return [each for item in items for each in walk(item) if isinstance(each, Group)]
 
 
 def _references(node: Node) -> set[int]:

@@ -19,8 +19,7 @@ from typing import Final
 from logban import __version__
 from logban.matching.definition import FilterDefinition
 from logban.matching.engine.heads import Head
-from logban.matching.engine.program import Fields, Program
-from logban.matching.gates import LiteralSets
+from logban.matching.engine.program import Fields, Opening, Program
 
 KEPT: Final = 64
 """Programs that are kept; the oldest are removed."""
@@ -69,9 +68,7 @@ class ProgramStore:
         return self._folder / f"{key}.json"
 
 
-def key_of(
-    definition: FilterDefinition, heads: Sequence[Head], opening: Sequence[LiteralSets]
-) -> str:
+def key_of(definition: FilterDefinition, heads: Sequence[Head], openings: Sequence[Opening]) -> str:
     """Give what a program is known by: a digest of all that it is made of, and by whom."""
     made_by = [
         (path.name, path.stat().st_mtime_ns, path.stat().st_size)
@@ -89,7 +86,7 @@ def key_of(
         definition.prefix.text if definition.prefix is not None else None,
         definition.reading.names,
         [(head.before, head.date, head.behind) for head in heads],
-        [[sorted(choice) for choice in sets] for sets in opening],
+        [(each.begin, [sorted(choice) for choice in each.literals]) for each in openings],
     )
     return sha256(repr(about).encode()).hexdigest()
 
@@ -101,7 +98,8 @@ def _to_json(program: Program) -> Mapping[str, object]:
         "address": program.address,
         "date": program.date,
         "success": program.success,
-        "columns": [program.columns.start, program.columns.stop],
+        "columns": program.columns,
+        "may_be_empty": sorted(program.may_be_empty),
         "prefix_fields": program.prefix_fields.columns,
         "fields": {number: each.columns for number, each in program.fields.items()},
         "refused": program.refused,
@@ -113,7 +111,7 @@ def _from_json(saved: Mapping[str, object]) -> Program:
     texts, fields, refused = saved["texts"], saved["fields"], saved["refused"]
     if not (isinstance(texts, list) and isinstance(fields, dict) and isinstance(refused, dict)):
         raise TypeError("a program is kept as lists and objects")
-    success, columns = saved["success"], _numbers(saved["columns"])
+    success = saved["success"]
     if not isinstance(success, int):
         raise TypeError("a column is a number")
     return Program(
@@ -122,7 +120,8 @@ def _from_json(saved: Mapping[str, object]) -> Program:
         _numbers(saved["address"]),
         _numbers(saved["date"]),
         success,
-        range(*columns),
+        _numbers(saved["columns"]),
+        frozenset(_numbers(saved["may_be_empty"])),
         _fields(saved["prefix_fields"]),
         {int(number): _fields(each) for number, each in fields.items()},
         {str(name): str(why) for name, why in refused.items()},

@@ -13,7 +13,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache
 
@@ -371,6 +371,21 @@ def walk(node: Node) -> Iterator[Node]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+def without(node: Node, code: int) -> Node:
+    """Give the same of texts that do not hold a certain character."""
+    match node:
+        case Chars():
+            return Chars(node.chars - {code})
+        case Sequence():
+            return Sequence(tuple(without(item, code) for item in node.items))
+        case Either():
+            return Either(tuple(without(branch, code) for branch in node.branches))
+        case Repeat() | Atomic() | Group() | Look():
+            return replace(node, body=without(node.body, code))
+        case _:
+            return node
 
 
 def first_of(node: Node) -> frozenset[int]:

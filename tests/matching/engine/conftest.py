@@ -17,8 +17,9 @@ DEBIAN_LOGS = Path("/usr/lib/python3/dist-packages/fail2ban/tests/files/logs")
 
 # What may mean something to one engine and nothing, or something else, to another.
 SPICES = [
-    b"'", b'"', b"\\", b"\\'", b"\r", b"\r\r", b"\0", b"\x85", b"\xc2\x85", b"\xff", b"\xc3\xa9",
-    b"\xe2\x84\xaa", b"\xc5\xbf", b"\x0b", b"\x0c", b"\x1b[0;31m", b"\x1c", b"\x1f", b"\t", b"  ",
+    b"'", b'"', b"\\", b"\\'", b"\r", b"\r\r", b"\0", b"\1", b"\1!\1", b"\x85", b"\xc2\x85",
+    b"\xff", b"\xc3\xa9", b"\xe2\x84\xaa", b"\xc5\xbf", b"\x0b", b"\x0c", b"\x1b[0;31m",
+    b"\x1c", b"\x1f", b"\t", b"  ",
     b"[", b"]", b"<", b">", b"(", b")", b":", b"::", b": ", b", ", b"=", b"{", b'{"', b"}", b"/",
     b" from ", b" 192.0.2.99", b"192.0.2.99:5060", b"2001:db8::1", b"[2001:db8::7]:5060",
     b"::ffff:192.0.2.99", b"999.1.1.1", b"1.2.3.4.5", b"#012", b"%0A", b"x" * 300, b"a" * 1100,
