@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Measure the judgement: failures a second on one core, and bytes a tracked subject.
 
-Trust, accounts, networks and the day's window are on, as in the shipped jails.  The failures are
-made beforehand, so what is measured is the judge alone; garbage is collected as in the daemon.
+Trust, accounts, networks and the day's window are on, as in the shipped jails.  Each block of
+failures is made just before it is judged, as the matcher does; what is measured is the judge alone,
+its CPU time.  Garbage is collected as in the daemon.
 
     bench/judging.py                 300,000 failures of each kind
     bench/judging.py --smoke         a few thousand: does it run at all?
@@ -18,6 +19,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from logban.judging import weights
 from logban.judging.charging import Charging
@@ -94,8 +96,9 @@ def judge_of() -> Judge:
         scrutiny=Scrutiny(),
     )  # fmt: skip
     return Judge(
-        "pbx", policy, exempt=lambda who: book.exempt("pbx", who), floors={}, trust=Trust()
-    )
+        "pbx", policy, exempt=lambda who: book.exempt("pbx", who), floors={}, trust=Trust(),
+        weigh=book.weigh, clears=lambda address: book.clears("pbx", address),
+    )  # fmt: skip
 
 
 def charging_of() -> Charging:
@@ -109,17 +112,17 @@ def charging_of() -> Charging:
 
 def rate(make: Maker, count: int) -> float:
     """Give the outcomes a second that the judge takes."""
-    outcomes = list(make(count))
-    judge, times = judge_of(), LogTimes()
-    blocks = [outcomes[at : at + BLOCK] for at in range(0, count, BLOCK)]
+    judge, times, took = judge_of(), LogTimes(), 0
+    outcomes = make(count)
     gc.collect()
     gc.freeze()
-    began = time.process_time()
-    for block in blocks:
+    gc.set_threshold(10_000, 10, 100)
+    while block := list(islice(outcomes, BLOCK)):
+        began = time.process_time_ns()
         judge.judge(block, times, live=False, now=block[0].time or START)
-    took = time.process_time() - began
+        took += time.process_time_ns() - began
     gc.unfreeze()
-    return count / took
+    return count / took * 1e9
 
 
 def bytes_a_subject(subjects: int, failures: int) -> float:
@@ -135,7 +138,7 @@ def bytes_a_subject(subjects: int, failures: int) -> float:
             charging.fail(failure(at, who, f"{number}-{turn}", "acl"), START + at, who, who)
         charging.places.take_dirty()
     # What is bounded by itself, whatever the number of subjects: networks, remembered texts.
-    charging.networks.tidy(START + 10**6)
+    charging.crowds.networks.tidy(START + 10**6)
     weights.what_of.cache_clear()
     canonical_address.cache_clear()
     gc.collect()

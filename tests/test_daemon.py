@@ -19,7 +19,7 @@ from logban import daemon as daemon_module
 from logban.actions import catalogue
 from logban.config import load
 from logban.errors import ActionError, LedgerError
-from logban.judging.tracker import UNIT
+from logban.judging.entries import UNIT
 from logban.ledger.records import Allowed, BanRow, Checkpoint
 from logban.ledger.store import Store
 from logban.model import Ban, ChangeKind, Subject

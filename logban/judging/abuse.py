@@ -14,10 +14,11 @@ from typing import Final
 
 from logban.durations import format_duration
 from logban.judging.exemptions import Exemption
+from logban.judging.surplus import surplus
 from logban.model import Subject
 
 MAX_COUNTED: Final = 10_000
-"""Subjects that are counted at a time; the one that began first is forgotten."""
+"""Subjects that are counted at a time; those that began first are forgotten."""
 
 
 class Abuse:
@@ -25,6 +26,7 @@ class Abuse:
 
     def __init__(self, lose: Callable[[Exemption, str], None]) -> None:
         """``lose`` takes an exemption that was abused, and the sentence that says how."""
+        self.dropped = 0
         self._lose = lose
         self._limits: dict[str, tuple[int, float]] = {}
         self._times: dict[tuple[str, Subject], deque[float]] = {}
@@ -45,8 +47,9 @@ class Abuse:
         times = self._times.get((jail, subject))
         if times is None or times.maxlen != limit:
             times = self._times[jail, subject] = deque(times or (), maxlen=limit)
-            if len(self._times) > MAX_COUNTED:
-                del self._times[next(iter(self._times))]
+            for oldest in surplus(self._times, MAX_COUNTED):
+                del self._times[oldest]
+                self.dropped += 1
         times.append(time)
         if len(times) == limit and max(times) - min(times) < findtime:
             del self._times[jail, subject]

@@ -32,7 +32,8 @@ class Accounts:
         self._protect_for = protect_for
         self._max_accounts = max_accounts
         self._records: dict[str, bytes] = {}
-        self._protected: dict[str, float] = {}
+        # Who asks for each failure looks here.
+        self.protected_until: dict[str, float] = {}
         self._dirty: set[str] = set()
 
     def __len__(self) -> int:
@@ -40,12 +41,12 @@ class Accounts:
 
     def is_protected(self, user: str, time: float) -> bool:
         """Tell whether an account is protected at a time."""
-        known = self._protected.get(user)
+        known = self.protected_until.get(user)
         return known is not None and known > time
 
     def protected(self, time: float) -> int:
         """Count the accounts that are protected at a time."""
-        return sum(until > time for until in self._protected.values())
+        return sum(until > time for until in self.protected_until.values())
 
     def places(self, user: str) -> int:
         """Give how many places are known to have failed with a user's name."""
@@ -56,14 +57,14 @@ class Accounts:
 
         A failure while the account is protected lengthens that.
         """
-        protected = self._protected.get(user)
+        protected = self.protected_until.get(user)
         if protected is not None:
             if protected > time:
-                self._protected[user] = max(protected, time + self._protect_for)
+                self.protected_until[user] = max(protected, time + self._protect_for)
                 self._dirty.add(user)
                 return False
-            del self._protected[user]
-        seconds = min(max(int(time), 0), 0xFFFFFFFF)
+            del self.protected_until[user]
+        seconds = _seconds(time)
         who = _HASH.pack(zlib.crc32(place.encode()))
         record = self._records.pop(user, None)
         if record is None or seconds - _HASH.unpack_from(record)[0] > self._findtime:
@@ -72,18 +73,26 @@ class Accounts:
             record += who
         self._dirty.add(user)
         if len(record) > self._enough * _SIZE:
-            self._protected[user] = time + self._protect_for
-            for first in surplus(self._protected, self._max_accounts):
-                del self._protected[first]
-                self._dirty.add(first)
-                self.dropped += 1
+            self.protected_until[user] = time + self._protect_for
+            if len(self.protected_until) > self._max_accounts:
+                self._shed(self.protected_until)
             return True
         self._records[user] = record
-        for quietest in surplus(self._records, self._max_accounts):
-            del self._records[quietest]
-            self._dirty.add(quietest)
-            self.dropped += 1
+        if len(self._records) > self._max_accounts:
+            self._shed(self._records)
         return False
+
+    def bring_back(self, now: float) -> None:
+        """Go on though the clock was set back: what began since began now."""
+        seconds = _seconds(now)
+        for user, record in self._records.items():
+            if _HASH.unpack_from(record)[0] > seconds:
+                self._records[user] = _HASH.pack(seconds) + record[_SIZE:]
+                self._dirty.add(user)
+        for user, until in self.protected_until.items():
+            if until > now + self._protect_for:
+                self.protected_until[user] = now + self._protect_for
+                self._dirty.add(user)
 
     def tidy(self, now: float) -> None:
         """Forget the accounts that nothing has been tried with for long."""
@@ -93,23 +102,23 @@ class Accounts:
         ]
         for user in old:
             del self._records[user]
-        over = [user for user, until in self._protected.items() if until <= now]
+        over = [user for user, until in self.protected_until.items() if until <= now]
         for user in over:
-            del self._protected[user]
+            del self.protected_until[user]
         self._dirty.update(old, over)
 
     def restore(self, user: str, text: str) -> None:
         """Take up what an earlier run wrote down of an account."""
         until, record = text.split(" ")
         if until != "-":
-            self._protected[user] = float(until)
+            self.protected_until[user] = float(until)
         if record:
             self._records[user] = bytes.fromhex(record)
 
     def take_over(self, earlier: Accounts) -> None:
         """Go on where another one stops."""
         self._records.update(earlier._records)
-        self._protected.update(earlier._protected)
+        self.protected_until.update(earlier.protected_until)
         self._dirty |= earlier._dirty
         self.dropped = earlier.dropped
 
@@ -117,7 +126,7 @@ class Accounts:
         """Give what has changed since the last call, written down; None for what is gone."""
         changed: dict[str, str | None] = {}
         for user in self._dirty:
-            protected, record = self._protected.get(user), self._records.get(user)
+            protected, record = self.protected_until.get(user), self._records.get(user)
             if protected is None and record is None:
                 changed[user] = None
             else:
@@ -125,6 +134,16 @@ class Accounts:
                 changed[user] = f"{until} {(record or b'').hex()}"
         self._dirty.clear()
         return changed
+
+    def _shed(self, table: dict[str, bytes] | dict[str, float]) -> None:
+        for quietest in surplus(table, self._max_accounts):
+            del table[quietest]
+            self._dirty.add(quietest)
+            self.dropped += 1
+
+
+def _seconds(time: float) -> int:
+    return min(max(int(time), 0), 0xFFFFFFFF)
 
 
 def _holds(record: bytes, who: bytes) -> bool:

@@ -11,120 +11,34 @@ two files.  Two lines are of one attempt if
 
 An attempt takes in a limited number of lines: a peer who calls all his attempts the same does not
 get away with it.
+
+What is remembered is in two halves, of all addresses and of each.  When the newer one is full, the
+older one is forgotten whole: to forget costs nothing for each line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Final
 
-from logban.judging.surplus import surplus
+from logban.judging.attempt import SPAN, Alike, Shape, Single, Unlike, Values
 from logban.model import CanonicalAddress, Failure
-
-SPAN: Final = 1.0
-"""Seconds that the lines of an attempt may lie apart; most logs tell no more than seconds."""
-
-MAX_LINES: Final = 6
-"""Lines that one attempt may have in one file: what pjsip writes at the most."""
-
-MAX_OPEN: Final = 16
-"""Attempts of one address that are remembered."""
 
 MAX_ADDRESSES: Final = 20_000
 """Addresses whose attempts are remembered: an attempt is over within a second or two."""
 
-# What a peer's program makes anew for each attempt, where it does not try to deceive.
-_SESSIONS: Final = ("callid", "session")
+MAX_SHAPES: Final = 1000
+"""Combinations of captures that are remembered; a filter has about as many as rules."""
 
+LONG: Final = 200
+"""Characters of a value that are kept; of a longer one, what tells it from others."""
 
-Values = tuple[str | None, ...]
+LONG_LINE: Final = 1000
+"""Characters of a line from which on its values are looked at for long ones."""
 
-
-@dataclass(slots=True)
-class _Attempt:
-    """An attempt: of most there is one line, so what more would take is made when it comes."""
-
-    time: float
-    values: Values
-    rule: str
-    source: str
-    proven: bool
-    lines: dict[str, int] | None = None
-    seen: set[tuple[str, str]] | None = None
-
-    def takes(self, failure: Failure, values: Values, sessions: Sequence[bool]) -> bool:
-        """Tell whether a failure of about the same time is of this attempt.
-
-        ``sessions`` says which values are of sessions.
-        """
-        shared = False
-        for own, other, of_session in zip(self.values, values, sessions, strict=True):
-            if own is not None and other is not None:
-                if own != other:
-                    return False
-                shared = shared or of_session
-        if self.lines is not None and self.lines.get(failure.source, 0) >= MAX_LINES:
-            return False
-        if self.seen is None:
-            is_new = failure.rule != self.rule or failure.source != self.source
-        else:
-            is_new = (failure.rule, failure.source) not in self.seen
-        return is_new or shared
-
-    def add(self, failure: Failure, values: Values) -> None:
-        """Take a further failure in."""
-        if self.lines is None or self.seen is None:
-            self.lines = {self.source: 1}
-            self.seen = {(self.rule, self.source)}
-        if values != self.values:
-            pairs = zip(self.values, values, strict=True)
-            self.values = tuple(other if own is None else own for own, other in pairs)
-        self.lines[failure.source] = self.lines.get(failure.source, 0) + 1
-        self.seen.add((failure.rule, failure.source))
-
-
-class _Open:
-    """The last attempts of one address, and those by their values while that tells them apart.
-
-    ``known`` says which values each of them knows; None if they differ in that, or if two have
-    the same values.  Then each has to be looked at.
-    """
-
-    __slots__ = ("attempts", "by_values", "known")
-
-    def __init__(self, attempt: _Attempt) -> None:
-        self.attempts = [attempt]
-        self.by_values = {attempt.values: attempt}
-        self.known: list[bool] | None = [value is None for value in attempt.values]
-
-    def find(
-        self, failure: Failure, time: float, values: Values, sessions: Sequence[bool]
-    ) -> _Attempt | None:
-        """Give the attempt that a failure is of, the newest one first."""
-        if self.known is not None and self.known == [value is None for value in values]:
-            found = self.by_values.get(values)
-            if found is None:
-                return None
-            is_one = abs(time - found.time) <= SPAN and found.takes(failure, values, sessions)
-            return found if is_one else None
-        for attempt in reversed(self.attempts):
-            if abs(time - attempt.time) <= SPAN and attempt.takes(failure, values, sessions):
-                return attempt
-        return None
-
-    def put(self, attempt: _Attempt) -> None:
-        """Remember another attempt."""
-        values = attempt.values
-        if self.known is not None:
-            if values in self.by_values or self.known != [value is None for value in values]:
-                self.known = None
-                self.by_values.clear()
-            else:
-                self.by_values[values] = attempt
-        self.attempts.append(attempt)
-        if len(self.attempts) > MAX_OPEN:
-            self.by_values.pop(self.attempts.pop(0).values, None)
+_First = tuple[Shape, Values, Single]
+_OfAddress = _First | Alike | Unlike
 
 
 class Attempts:
@@ -134,39 +48,80 @@ class Attempts:
         """``telling`` are the fields that tell attempts apart; without any, each line is one."""
         self.proves = False
         """Whether the last repeat has proved what the lines before it had not."""
+        self.dropped = 0
+        """Addresses that were forgotten while their attempts may have gone on."""
         self._telling = telling
-        self._sessions = [name in _SESSIONS for name in telling]
-        self._max_addresses = max_addresses
-        self._of_address: dict[CanonicalAddress, _Attempt | _Open] = {}
+        self._half = max(1, max_addresses // 2)
+        self._turned = float("-inf")
+        self._recent: dict[CanonicalAddress, _OfAddress] = {}
+        self._before: dict[CanonicalAddress, _OfAddress] = {}
+        self._shapes: dict[tuple[str, ...], Shape] = {}
+        self._shapes_by_names: dict[tuple[str, ...], Shape] = {}
 
     def is_repeat(self, failure: Failure, time: float) -> bool:
         """Tell whether a failure is of an attempt that was seen already, and remember it."""
         self.proves = False
         if not self._telling:
             return False
-        values = tuple(map(failure.fields.get, self._telling))
-        of_address = self._of_address
-        known = of_address.pop(failure.address, None)
+        fields = failure.fields
+        shape = self._shapes.get(tuple(fields))
+        if shape is None:
+            shape = self._shape_of(fields)
+        values = shape.read(fields)
+        if len(failure.line) > LONG_LINE:
+            values = tuple(map(_shortened, values))
+        known = self._recent.get(failure.address)
+        if (
+            type(known) is Alike
+            and known.shape is shape
+            and values not in known.recent
+            and values not in known.before
+        ):
+            known.put(values, (time, failure.rule, failure.source, failure.proven))
+            return False
+        proves = self._meet(failure, time, shape, values)
+        self.proves = bool(proves)
+        return proves is not None
+
+    def _meet(self, failure: Failure, time: float, shape: Shape, values: Values) -> bool | None:
+        """Tell whether a failure proves an attempt that was seen already; None if it is new."""
+        address = failure.address
+        known = self._recent.get(address)
         if known is None:
-            of_address[failure.address] = _attempt(failure, time, values)
-            for oldest in surplus(of_address, self._max_addresses):
-                del of_address[oldest]
-            return False
-        if isinstance(known, _Attempt):
-            known = _Open(known)
-        of_address[failure.address] = known
-        attempt = known.find(failure, time, values, self._sessions)
-        if attempt is None:
-            known.put(_attempt(failure, time, values))
-            return False
-        self.proves = failure.proven and not attempt.proven
-        attempt.proven = attempt.proven or failure.proven
-        attempt.add(failure, values)
-        if attempt.values != values:
-            known.known = None  # it has learned a value, by which it is not known here
-            known.by_values.clear()
-        return True
+            known = self._before.pop(address, None)
+            if len(self._recent) >= self._half:
+                self._turn(time)
+            if known is None:
+                single = (time, failure.rule, failure.source, failure.proven)
+                self._recent[address] = (shape, values, single)
+                return None
+        if isinstance(known, tuple):
+            known = Alike(*known)
+        if isinstance(known, Alike) and known.shape is not shape:
+            known = Unlike(known)
+        self._recent[address] = known
+        return known.meet(failure, time, shape, values)
+
+    def _turn(self, time: float) -> None:
+        if time - self._turned <= SPAN:
+            self.dropped += len(self._before)
+        self._turned = time
+        self._before, self._recent = self._recent, {}
+
+    def _shape_of(self, fields: Mapping[str, str]) -> Shape:
+        """Give which of the telling fields are among some."""
+        names = tuple(name for name in self._telling if fields.get(name) is not None)
+        shape = self._shapes_by_names.get(names)
+        if shape is None:
+            shape = self._shapes_by_names[names] = Shape(names)
+        if len(self._shapes) >= MAX_SHAPES:
+            self._shapes.clear()
+        self._shapes[tuple(fields)] = shape
+        return shape
 
 
-def _attempt(failure: Failure, time: float, values: Values) -> _Attempt:
-    return _Attempt(time, values, failure.rule, failure.source, failure.proven)
+def _shortened(value: str) -> str:
+    if len(value) <= LONG:
+        return value
+    told = blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return value[:LONG] + told

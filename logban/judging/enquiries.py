@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from logban.clock import Clock
 from logban.errors import LogbanError
 from logban.judging.exemptions import Exemption
+from logban.judging.surplus import surplus
 from logban.model import Subject, Verdict
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,8 @@ class Enquiries:
     """The slow sources of every jail, and what they said last."""
 
     def __init__(self, clock: Clock, *, time_limit: float = TIME_LIMIT) -> None:
+        self.dropped = 0
+        """Answers that were forgotten because there were too many."""
         self._clock = clock
         self._time_limit = time_limit
         self._everywhere: tuple[Enquiry, ...] = ()
@@ -181,8 +184,9 @@ class Enquiries:
         if not keep:
             return
         self._answers[enquiry, subject] = (self._clock.now() + keep, answer)
-        if len(self._answers) > MAX_REMEMBERED:
-            del self._answers[next(iter(self._answers))]
+        for oldest in surplus(self._answers, MAX_REMEMBERED):
+            del self._answers[oldest]
+            self.dropped += 1
 
     def _forget_strangers(self) -> None:
         """Drop the answers of sources that nobody asks any more."""

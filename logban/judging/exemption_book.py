@@ -75,7 +75,8 @@ class ExemptionBook:
         self._own_networks = Exemptions()
         self._jail_networks: dict[str, Exemptions] = {}
         # Between two changes the same is asked three times of whoever is banned.
-        self._cleared: dict[str, set[Subject]] = {}
+        self._cleared: dict[str, set[str]] = {}
+        self._octets: dict[str, set[str]] = {}
         self._rebuild()
 
     def set_jail(self, jail: str, entries: Iterable[str], origin: str, *, own: bool) -> None:
@@ -115,7 +116,7 @@ class ExemptionBook:
     def set_lists_everywhere(self, keys: Iterable[str]) -> None:
         """Note the lists that hold for every jail, whatever its ignoreip says."""
         self._lists_everywhere = tuple(keys)
-        self._cleared.clear()
+        self._ask_anew()
 
     def set_own(self, addresses: Iterable[str]) -> bool:
         """Note the host's own addresses; tell whether anything is new."""
@@ -134,13 +135,13 @@ class ExemptionBook:
         """Note what a list holds now."""
         self._listings[key] = listing
         self._listed_names[key] = self._resolved(listing.names.values())
-        self._cleared.clear()
+        self._ask_anew()
 
     def forget_lists(self, known: Collection[str]) -> None:
         """Forget what all lists but these have held."""
         for key in self._listings.keys() - set(known):
             del self._listings[key], self._listed_names[key]
-        self._cleared.clear()
+        self._ask_anew()
 
     def names(self) -> set[str]:
         """Give the names that have to be looked up."""
@@ -188,17 +189,17 @@ class ExemptionBook:
 
     def exempt(self, jail: str, subject: Subject) -> Exemption | None:
         """Give the reason why a jail must not ban a subject, if there is one."""
-        cleared = self._cleared.get(jail)
-        if cleared is None or subject not in cleared:
-            found = self._kept(jail, subject)
+        network = subject.network
+        if network not in self._cleared.get(jail, ()) and subject.kind is not SubjectKind.USER:
+            found = self._kept(jail, network)
             if found is not None:
                 return found
-            if cleared is None or len(cleared) >= MAX_CLEARED:
-                cleared = self._cleared[jail] = set()
-            cleared.add(subject)
-        if not self._checks:
-            return None
-        return _first(Consulted(name, check(subject)) for name, check in self._checks.items())
+            self._clear(jail, network)
+        for check in self._checks.values():
+            found = check(subject)
+            if found is not None:
+                return found
+        return None
 
     def exempt_among(self, jail: str, subjects: Iterable[Subject]) -> Iterator[Subject]:
         """Give those whom a jail must not ban, of all that it has banned: a hundred thousand."""
@@ -220,18 +221,48 @@ class ExemptionBook:
                     if value >> shift in networks:
                         yield subject
                         break
-            elif self._kept(jail, subject) is not None:
+            elif subject.kind is not SubjectKind.USER and self._kept(jail, subject.network):
                 yield subject
 
-    def _kept(self, jail: str, subject: Subject) -> Exemption | None:
+    def clears(self, jail: str, address: str) -> bool:
+        """Tell at once, where that can be told, that an address is not exempt."""
+        if self._checks:
+            return False
+        octets = self._octets.get(jail)
+        if octets is None:
+            octets = self._octets[jail] = self._octets_of(jail)
+        if ":" not in address and address.partition(".")[0] not in octets:
+            return True
+        if address in self._cleared.get(jail, ()):
+            return True
+        if self._kept(jail, address) is not None:
+            return False
+        self._clear(jail, address)
+        return True
+
+    def _octets_of(self, jail: str) -> set[str]:
+        """Give what an IPv4 address begins with that may be exempt in a jail."""
+        octets = self._hand_networks.octets | self._own_networks.octets
+        if jail in self._jail_networks:
+            octets |= self._jail_networks[jail].octets
+        listed = [listing.networks for listing in self._listings.values()]
+        return octets.union(*(each.octets for each in (*listed, *self._listed_names.values())))
+
+    def _clear(self, jail: str, network: str) -> None:
+        cleared = self._cleared.get(jail)
+        if cleared is None or len(cleared) >= MAX_CLEARED:
+            cleared = self._cleared[jail] = set()
+        cleared.add(network)
+
+    def _kept(self, jail: str, network: str) -> Exemption | None:
         """Give the exemption by what is kept here, which changes only through these methods."""
-        found = self._hand_networks.find_subject(subject)
+        found = self._hand_networks.find(network)
         if found is None and jail in self._jail_networks:
-            found = self._jail_networks[jail].find_subject(subject)
+            found = self._jail_networks[jail].find(network)
         if found is None and jail not in self._heedless_of_self:
-            found = self._own_networks.find_subject(subject)
+            found = self._own_networks.find(network)
         if found is None and self._listings:
-            found = _first(self._listed(jail, subject))
+            found = _first(self._listed(jail, network))
         return found
 
     def consult(self, jail: str, subject: Subject) -> list[Consulted]:
@@ -242,21 +273,25 @@ class ExemptionBook:
             consulted.append(Consulted("ignoreip", found, is_of_jail=True))
         if jail not in self._heedless_of_self:
             consulted.append(Consulted("own addresses", self._own_networks.find_subject(subject)))
-        consulted += self._listed(jail, subject)
+        consulted += self._listed(jail, subject.network)
         consulted += [Consulted(name, check(subject)) for name, check in self._checks.items()]
         return consulted
 
-    def _listed(self, jail: str, subject: Subject) -> Iterator[Consulted]:
+    def _listed(self, jail: str, network: str) -> Iterator[Consulted]:
         of_jail = [entry for entry in self._of_jail.get(jail, ()) if is_list(entry)]
         for key in (*self._lists_everywhere, *of_jail):
             listing = self._listings.get(key)
-            found = None if listing is None else listing.networks.find_subject(subject)
+            found = None if listing is None else listing.networks.find(network)
             if found is None and key in self._listed_names:
-                found = self._listed_names[key].find_subject(subject)
+                found = self._listed_names[key].find(network)
             yield Consulted(key, found, is_of_jail=key in of_jail)
 
-    def _rebuild(self) -> None:
+    def _ask_anew(self) -> None:
         self._cleared.clear()
+        self._octets.clear()
+
+    def _rebuild(self) -> None:
+        self._ask_anew()
         self._hand_networks = self._resolved(self._everywhere.values())
         self._jail_networks = {
             jail: self._resolved(entries.values()) for jail, entries in self._of_jail.items()

@@ -32,6 +32,8 @@ class Exemptions:
         # (version, prefix length) -> network as an integer -> the exemption
         self._networks: dict[tuple[int, int], dict[int, Exemption]] = {}
         self._sorted: dict[tuple[int, int], list[int]] = {}
+        self.octets: set[str] = set()
+        """What an IPv4 address begins with that may be exempt: nearly none does."""
 
     def __len__(self) -> int:
         return sum(map(len, self._networks.values()))
@@ -42,6 +44,9 @@ class Exemptions:
         base = int(parsed.network_address) >> (parsed.max_prefixlen - parsed.prefixlen)
         self._networks.setdefault((parsed.version, parsed.prefixlen), {})[base] = exemption
         self._sorted.pop((parsed.version, parsed.prefixlen), None)
+        if parsed.version == 4:
+            octet = int(parsed.network_address) >> 24
+            self.octets.update(map(str, range(octet, octet + (1 << max(0, 8 - parsed.prefixlen)))))
 
     def of_version(self, version: int) -> Iterator[tuple[int, Iterable[int]]]:
         """Give the networks of an IP version by their prefix length, each as its leading bits."""
@@ -54,7 +59,7 @@ class Exemptions:
 
         A network is exempt as soon as one of its addresses is: banning it would ban that one.
         """
-        if not self._networks:
+        if not self._networks or not network:
             return None
         version, value, prefix, length = _parsed(network)
         for (other_version, other_prefix), bases in self._networks.items():

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from logban.judging.charging import LENIENCE, Charging
+from logban.judging.charging import Charging
+from logban.judging.customers import LENIENCE
 from logban.judging.places import around
 from logban.judging.trust import KNOWN_FOR, Pair
 from logban.model import Subject, SubjectKind
@@ -81,10 +82,10 @@ def _of_pair(user: str, pair: Pair, now: float) -> str:
 
 def _of_account(charging: Charging, user: str, now: float) -> Iterator[str]:
     shown = visible(user, 64)
-    if charging.accounts.is_protected(user, now):
+    if charging.crowds.accounts.is_protected(user, now):
         yield f"jail {charging.jail}: account {shown} is attacked from many places, and protected"
     else:
-        places = charging.accounts.places(user)
+        places = charging.crowds.accounts.places(user)
         yield f"jail {charging.jail}: {places} places have failed with the name {shown} lately"
     if charging.trust.is_owned(user, now):
         yield f"user {shown} gets in: his own places go on whatever others do"

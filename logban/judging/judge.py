@@ -9,13 +9,15 @@ from typing import Final
 
 from logban.judging.attempts import Attempts
 from logban.judging.charging import Charging
+from logban.judging.entries import UNIT
 from logban.judging.exemptions import Exemption
 from logban.judging.explaining import explain
-from logban.judging.places import pair_key, pair_of, place_of, subject_of
+from logban.judging.places import pair_key, place_of, subject_of
 from logban.judging.policy import Policy
 from logban.judging.times import LineTimes
-from logban.judging.tracker import MAX_ENTRIES, UNIT, Tracked, Tracker
+from logban.judging.tracker import MAX_ENTRIES, Tracked, Tracker
 from logban.judging.trust import KNOWN_FOR, Trust
+from logban.judging.verdicts import Verdicts
 from logban.judging.weights import MAX_WEIGHT
 from logban.model import (
     CanonicalAddress,
@@ -64,15 +66,18 @@ class Judge:
         trust: Trust | None = None,
         in_force: Callable[[Subject], bool] = lambda _: False,
         weigh: Callable[[str], float] = lambda _: 1.0,
+        clears: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """Ask ``exempt`` of every subject; count nothing of a subject up to its floor's time.
 
+        ``clears`` may tell of an address, at little cost, that nothing can exempt it.
         ``spared`` is told of every failure, and its time, that an exemption keeps from counting.
         ``in_force`` tells whether this jail keeps a subject out, ``weigh`` how many times a
         stranger's failure counts because of where his address is.
         """
         self.jail = jail
         self.counters = JudgeCounters()
+        self._verdicts = Verdicts(jail)
         self.charging: Charging | None = None
         if policy.scrutiny is None:
             self.tracker = Tracker(
@@ -98,7 +103,9 @@ class Judge:
         self._spared = spared
         self._weigh = weigh
         self._floors = floors
-        self._cleared: set[str] = set()
+        self._clears = clears
+        # The place of each address that is known not to be exempt, and of each such place.
+        self._cleared: dict[str, str] = {}
         self._cleared_since = float("-inf")
 
     def judge(
@@ -107,36 +114,44 @@ class Judge:
         """Give the verdicts that these outcomes lead to, in their order."""
         verdicts: list[Verdict] = []
         oldest = now - self._policy.findtime
-        counters = self.counters
-        cleared = self._cleared_at(now)
-        floors, is_repeat = self._floors, self._attempts.is_repeat
+        effective, place_of_cleared = times.effective, self._cleared_at(now).get
+        has_floors, is_repeat = bool(self._floors), self._attempts.is_repeat
         charge = self._count if self.charging is None else self.charging.fail
+        told: float | None = float("nan")
+        time: float | None = None
+        counted = 0
         for outcome in outcomes:
-            time = times.effective(outcome.time, live=live, now=now)
+            if outcome.time != told or told is None:  # a block has few different times
+                told = outcome.time
+                time = effective(told, live=live, now=now)
             if isinstance(outcome, Success):
                 self._succeed(outcome, time, now)
                 continue
             if time is None or time <= oldest:
-                counters.old += 1
+                self.counters.old += 1
                 continue
-            place = key = self._place_of(outcome.address)
-            if place not in cleared:
-                unexempted = self._unexempted(outcome, time, place)
-                if unexempted is None:
+            place = key = place_of_cleared(outcome.address)
+            if place is None or key is None:
+                place = self._place_of(outcome.address)
+                key = self._unexempted(outcome, time, place)
+                if key is None:
                     continue
-                key = unexempted
-            if floors and time <= floors.get(subject_of(key), float("-inf")):
-                counters.floored += 1
+            if has_floors and time <= self._floor_of(key):
+                self.counters.floored += 1
             elif is_repeat(outcome, time):
-                counters.repeated += 1
+                self.counters.repeated += 1
                 if self._attempts.proves and self.charging is not None:
                     verdicts += self.charging.prove(outcome, time, place, key)
             else:
-                counters.counted += 1
+                counted += 1
                 found = charge(outcome, time, place, key)
                 if found:
                     verdicts += found
+        self.counters.counted += counted
         return verdicts
+
+    def _floor_of(self, key: str) -> float:
+        return self._floors.get(subject_of(key), float("-inf"))
 
     def _place_of(self, address: CanonicalAddress) -> str:
         return address if ":" not in address else place_of(address, self._policy.ipv6_prefix)
@@ -148,6 +163,10 @@ class Judge:
 
     def _unexempted(self, failure: Failure, time: float, place: str) -> str | None:
         """Give the key under which a place is counted; None if it is exempt."""
+        cleared = self._cleared
+        if place in cleared or self._clears(place):
+            cleared[place] = cleared[failure.address] = place
+            return place
         subject = self.subject_of(failure)
         exemption = self._exempt(subject)
         if exemption is not None:
@@ -156,20 +175,20 @@ class Judge:
                 self._spared(subject, exemption, time)
             return None
         if subject.network == place:
-            self._cleared.add(place)
+            cleared[place] = cleared[failure.address] = place
         return subject.network
 
     def ask_anew(self) -> None:
         """Ask of everybody anew whether he is exempt: the exemptions have changed."""
-        self._cleared = set()
+        self._cleared = {}
 
-    def _cleared_at(self, now: float) -> set[str]:
-        """Give the places that are known not to be exempt, as of a moment ago.
+    def _cleared_at(self, now: float) -> dict[str, str]:
+        """Give the addresses that are known not to be exempt, as of a moment ago, with places.
 
         Whoever has become exempt since then is counted, and not banned: the ledger asks again.
         """
         if not 0 <= now - self._cleared_since < CLEARED_FOR or len(self._cleared) > MAX_CLEARED:
-            self._cleared = set()
+            self._cleared = {}
             self._cleared_since = now
         return self._cleared
 
@@ -182,7 +201,7 @@ class Judge:
 
     def protected(self, now: float) -> int:
         """Count the accounts that are protected."""
-        return 0 if self.charging is None else self.charging.accounts.protected(now)
+        return 0 if self.charging is None else self.charging.crowds.accounts.protected(now)
 
     @property
     def capped(self) -> int:
@@ -201,17 +220,11 @@ class Judge:
 
     def take_notices(self) -> list[Notice]:
         """Give what an admin is to be told, since the last call."""
-        if self.charging is None:
-            return []
-        notices, self.charging.notices = self.charging.notices, []
-        return notices
+        return [] if self.charging is None else self.charging.take_notices()
 
     def take_released(self) -> list[tuple[Subject, float]]:
         """Give who was kept out and has got in, and when, since the last call."""
-        if self.charging is None:
-            return []
-        released, self.charging.released = self.charging.released, []
-        return released
+        return [] if self.charging is None else self.charging.take_released()
 
     def known_of(self, subject: Subject, now: float | None = None) -> Tracked | None:
         """Give what is counted against a subject, as of its last failure or of ``now``."""
@@ -234,8 +247,8 @@ class Judge:
         if self.charging is None:
             return self.tracker.dropped
         parts = (
-            self.tracker, self.charging.slow, self.charging.pairs, self.charging.accounts,
-            self.charging.networks, self.charging.trust,
+            self.tracker, self.charging.slow, self.charging.pairs, self.charging.crowds.accounts,
+            self.charging.crowds.networks, self.charging.trust,
         )  # fmt: skip
         return sum(each.dropped for each in parts)
 
@@ -255,16 +268,17 @@ class Judge:
 
     def bring_back(self, now: float) -> None:
         """Go on though the clock was set back: what was counted since counts as of now."""
-        self.tracker.bring_back(now)
-        if self.charging is not None:
-            self.charging.pairs.bring_back(now)
+        if self.charging is None:
+            self.tracker.bring_back(now)
+        else:
+            self.charging.bring_back(now)
 
     def take_over(self, earlier: Judge) -> None:
         """Go on where the jail's judge before this one stops, with what it has not saved yet."""
-        self.tracker.take_over(earlier.tracker)
-        if self.charging is not None and earlier.charging is not None:
-            self.charging.pairs.take_over(earlier.charging.pairs)
-            self.charging.accounts.take_over(earlier.charging.accounts)
+        if self.charging is None or earlier.charging is None:
+            self.tracker.take_over(earlier.tracker)
+        else:
+            self.charging.take_over(earlier.charging)
 
     def restore(self, subject: Subject, text: str) -> None:
         """Take up what an earlier run wrote down of a subject."""
@@ -274,16 +288,13 @@ class Judge:
             case SubjectKind.USER_IP if self.charging is not None:
                 self.charging.pairs.restore(pair_key(subject.network, subject.user), text)
             case SubjectKind.USER if self.charging is not None:
-                self.charging.accounts.restore(subject.user, text)
+                self.charging.crowds.accounts.restore(subject.user, text)
 
     def take_dirty(self) -> dict[Subject, str | None]:
         """Give what has changed since the last call, written down; None for what is gone."""
         changed = {subject_of(key): text for key, text in self.tracker.take_dirty().items()}
         if self.charging is not None:
-            for key, text in self.charging.pairs.take_dirty().items():
-                changed[Subject(SubjectKind.USER_IP, *pair_of(key))] = text
-            for user, text in self.charging.accounts.take_dirty().items():
-                changed[Subject(SubjectKind.USER, user=user)] = text
+            changed.update(self.charging.take_dirty())
         return changed
 
     def _count(self, failure: Failure, time: float, place: str, key: str) -> list[Verdict]:  # noqa: ARG002  # as Charging.fail
@@ -291,18 +302,5 @@ class Judge:
         units = int(min(self._weigh(failure.address), MAX_WEIGHT) * UNIT)
         if self.tracker.add(key, time, failure, units) < self._policy.maxretry * UNIT:
             return []
-        enough = self.tracker.take(key)
-        last = enough.times[-1]
-        bantime = self._policy.bantime
-        return [
-            Verdict(
-                jail=self.jail,
-                subject=subject_of(key),
-                time=last,
-                until=None if bantime is None else last + bantime,
-                failures=len(enough.times),
-                rule=failure.rule,
-                evidence=tuple(enough.evidence),
-                fields=failure.captures(),
-            )
-        ]
+        taken = self.tracker.take(key)
+        return [self._verdicts.on(subject_of(key), self._policy.limit, taken, failure)]

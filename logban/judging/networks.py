@@ -47,14 +47,20 @@ class Networks:
             known.start = time
         self._networks[network] = known
         known.places |= 1 << part
-        for quietest in surplus(self._networks, self._max_networks):
-            del self._networks[quietest]
-            self.dropped += 1
+        if len(self._networks) > self._max_networks:
+            for quietest in surplus(self._networks, self._max_networks):
+                del self._networks[quietest]
+                self.dropped += 1
         return (known.places | known.before).bit_count()
 
     def forget(self, network: str) -> None:
         """Let a network start again."""
         self._networks.pop(network, None)
+
+    def bring_back(self, now: float) -> None:
+        """Go on though the clock was set back: what began since began now."""
+        for known in self._networks.values():
+            known.start = min(known.start, now)
 
     def tidy(self, now: float) -> None:
         """Forget the networks from which nothing has come for long."""

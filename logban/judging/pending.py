@@ -3,7 +3,7 @@
 
 They are a part of every checkpoint, together with the files' positions: a verdict whose lines
 have been read is either in the ledger or here, whenever the power goes.  Memory is bounded: of
-more than ``MAX_PENDING`` the oldest is dropped, and counted.
+more than ``MAX_PENDING`` the oldest are dropped, and counted.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from logban.judging.surplus import surplus
 from logban.model import Evidence, Subject, Verdict
 
 Key = tuple[str, Subject]
@@ -85,8 +86,7 @@ class Pending:
         key = (waiting.verdict.jail, waiting.verdict.subject)
         self._waiting[key] = waiting
         self._dirty.add(key)
-        if len(self._waiting) > MAX_PENDING:
-            oldest = next(iter(self._waiting))
+        for oldest in surplus(self._waiting, MAX_PENDING):
             del self._waiting[oldest]
             self._dirty.add(oldest)
             self.dropped += 1

@@ -36,21 +36,21 @@ class SlowCounts:
         self.dropped = 0
         self._findtime = findtime
         self._max_subjects = max_subjects
-        # In the order in which they were last added to.
-        self._records: dict[str, bytes] = {}
+        # In the order in which they were last added to; who asks for each failure looks here.
+        self.records: dict[str, bytes] = {}
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self.records)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._records
+        return key in self.records
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._records)
+        return iter(self.records)
 
     def add(self, key: str, time: float, what: int, more: float = 0.0) -> None:
         """Count one failure, and ``more``."""
-        record = self._records.pop(key, None)
+        record = self.records.pop(key, None)
         last, value, names = _NONE if record is None else _RECORD.unpack(record)
         if record is not None:
             # One that comes late counts as of the last one's time.
@@ -60,14 +60,15 @@ class SlowCounts:
                 names = 0
         bit = 1 << (what & 63)
         value += more + (1.0 if names & bit else NEW_NAME)
-        self._records[key] = _RECORD.pack(time, value, names | bit)
-        for quietest in surplus(self._records, self._max_subjects):
-            del self._records[quietest]
-            self.dropped += 1
+        self.records[key] = _RECORD.pack(time, value, names | bit)
+        if len(self.records) > self._max_subjects:
+            for quietest in surplus(self.records, self._max_subjects):
+                del self.records[quietest]
+                self.dropped += 1
 
     def value(self, key: str, time: float) -> float:
         """Give a subject's number at a time."""
-        record = self._records.get(key)
+        record = self.records.get(key)
         if record is None:
             return 0.0
         last, value, _ = _RECORD.unpack(record)
@@ -75,44 +76,54 @@ class SlowCounts:
 
     def has_many_names(self, key: str) -> bool:
         """Tell whether a subject has tried many names."""
-        record = self._records.get(key)
+        record = self.records.get(key)
         return record is not None and _RECORD.unpack(record)[2].bit_count() >= MANY_NAMES
 
     def forget(self, key: str) -> bool:
         """Let a subject start again; tell whether anything was known."""
-        return self._records.pop(key, None) is not None
+        return self.records.pop(key, None) is not None
 
     def forgive(self, key: str, what: int) -> None:
         """Let a subject start again that tried no other name than this."""
-        record = self._records.get(key)
+        record = self.records.get(key)
         if record is not None and _RECORD.unpack(record)[2] == 1 << (what & 63):
-            del self._records[key]
+            del self.records[key]
+
+    def bring_back(self, now: float) -> list[str]:
+        """Have what was added at a time that is still to come be of now; give whose it was."""
+        ahead = []
+        for key, record in self.records.items():
+            last, value, names = _RECORD.unpack(record)
+            if last > now:
+                ahead.append(key)
+                self.records[key] = _RECORD.pack(now, value, names)
+        return ahead
 
     def forget_faded(self, time: float) -> list[str]:
         """Drop the numbers that have faded away; give whose they were."""
         gone = []
         # The quietest come first, and the number of who was added to last has faded the least.
-        for key, record in self._records.items():
+        for key, record in self.records.items():
             last, value, _ = _RECORD.unpack(record)
             if last > time - self._findtime:
                 break
             if value * math.exp((last - time) / self._findtime) < _FORGOTTEN:
                 gone.append(key)
         for key in gone:
-            del self._records[key]
+            del self.records[key]
         return gone
 
     def to_json(self, key: str) -> list[float] | None:
         """Write a subject's record down for :meth:`restore`."""
-        record = self._records.get(key)
+        record = self.records.get(key)
         return None if record is None else list(_RECORD.unpack(record))
 
     def restore(self, key: str, written: list[float]) -> None:
         """Read what :meth:`to_json` wrote."""
         time, value, names = written
-        self._records[key] = _RECORD.pack(float(time), float(value), int(names))
+        self.records[key] = _RECORD.pack(float(time), float(value), int(names))
 
     def take_over(self, earlier: SlowCounts) -> None:
         """Go on where another one stops."""
-        self._records.update(earlier._records)
+        self.records.update(earlier.records)
         self.dropped = earlier.dropped

@@ -2,9 +2,8 @@
 """What somebody's failures weigh lately: the exact sliding window, for any number of subjects.
 
 Memory is bounded.  A subject's failures within the window weigh less than what bans it, and it
-keeps as many lines of evidence as the jail says; all subjects together keep no more than
-``MAX_LINES_KEPT``, and those who have been quiet the longest lose theirs first.  Of more than
-``max_subjects`` the one that has been quiet the longest is forgotten, and counted as dropped.
+keeps as many lines of evidence as the jail says.  Of more than ``max_subjects`` the one that has
+been quiet the longest is forgotten, and counted as dropped.
 
 Subjects are known by a text, their key: a subject of a hundred bytes for each of a hundred
 thousand addresses would be too much.
@@ -13,43 +12,28 @@ thousand addresses would be too much.
 from __future__ import annotations
 
 import json
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
-from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
+from logban.judging.entries import (
+    SIZE,
+    UNIT,
+    Entry,
+    entries_of,
+    first,
+    flat,
+    last,
+    pack,
+    record_of,
+)
+from logban.judging.evidence import KeptLines
 from logban.judging.slow import SlowCounts
 from logban.judging.surplus import surplus
-from logban.judging.weights import tried, what_of
-from logban.model import CanonicalAddress, Evidence, Failure
-
-MAX_LINE_KEPT: Final = 1000
-"""Characters of a line that are kept as evidence."""
-
-MAX_LINES_KEPT: Final = 50_000
-"""Lines of evidence that a tracker keeps of all subjects."""
+from logban.model import Evidence, Failure
 
 MAX_ENTRIES: Final = 200
 """Failures of a subject that are kept; those of the slowest telephones are fewer."""
-
-UNIT: Final = 256
-"""The weight 1, as it is kept: sums of whole numbers are exact."""
-
-# A failure: its time, what was tried, its weight.  In 16 bits, the last two are at 4 and 5.
-_ENTRY: Final = Struct("<dHH")
-_SIZE: Final = _ENTRY.size
-_SHORTS: Final = _SIZE // 2
-_WHAT: Final = 4
-_WEIGHT: Final = 5
-
-_NOBODY: Final = CanonicalAddress("")  # whoever it was stands in the key
-
-Entry = tuple[float, int, int]
-
-_pack = _ENTRY.pack
-_unpack_from = _ENTRY.unpack_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +54,13 @@ class Tracked:
         return sum(self.weights)
 
 
+class Taken(NamedTuple):
+    """What a verdict is based on: when there were failures, in order, and the lines of them."""
+
+    times: tuple[float, ...]
+    evidence: list[Evidence]
+
+
 class Tracker:
     """Weighs failures per subject over the last ``findtime`` seconds."""
 
@@ -84,16 +75,16 @@ class Tracker:
     ) -> None:
         """Hand to ``slow`` what leaves the window, or is too much for it."""
         self.dropped = 0
+        self.lines = KeptLines(max_evidence)
         self._findtime = findtime
-        self._max_evidence = max_evidence
+        self._has_evidence = bool(max_evidence)
         self._max_subjects = max_subjects
-        self._max_size = max_entries * _SIZE
+        self._max_size = max_entries * SIZE
         self._slow = slow
         # In the order of the last failure's arrival, so that the quietest come first.
         self._records: dict[str, bytes] = {}
         self._in_order = True
-        self._evidence: dict[str, list[tuple[float, Failure]]] = {}
-        self._lines = 0
+        self._size = 0  # of all records together
         self._dirty: set[str] = set()
 
     def __len__(self) -> int:
@@ -105,15 +96,14 @@ class Tracker:
     def __contains__(self, key: str) -> bool:
         return key in self._records
 
-    def failures(self, oldest: float) -> int:
-        """Count the failures of all subjects after a time."""
-        count = 0
-        for record in self._records.values():
-            if _unpack_from(record)[0] > oldest:
-                count += len(record) // _SIZE
-            else:
-                count += sum(entry[0] > oldest for entry in _ENTRY.iter_unpack(record))
-        return count
+    @property
+    def failures(self) -> int:
+        """The failures that are kept, of all subjects.
+
+        Of somebody who goes on failing, what leaves the window is kept until he fails again; of
+        all others until they are forgotten.
+        """
+        return self._size // SIZE
 
     def get(self, key: str, now: float | None = None) -> Tracked | None:
         """Give what is known of a subject, as of its last failure or of ``now``."""
@@ -121,61 +111,61 @@ class Tracker:
         slow = self._slow
         if record is None and (slow is None or key not in slow):
             return None
-        entries = list(_ENTRY.iter_unpack(record or b""))
+        entries = entries_of(record or b"")
         oldest = float("-inf") if now is None else now - self._findtime
         entries = [entry for entry in entries if entry[0] > oldest]
         newest = entries[-1][0] if entries else now
         value = 0.0
         if slow is not None and newest is not None:
             value = slow.value(key, newest if now is None else now)
-        return self._tracked(key, entries, value)
+        return Tracked(
+            [time for time, _, _ in entries],
+            [weight / UNIT for _, _, weight in entries],
+            self.lines.give(key, entries[0][0] if entries else float("inf")),
+            value,
+        )
 
-    def look(self, key: str, time: float) -> list[Entry]:
-        """Give the failures of a subject that a failure at ``time`` comes on top of."""
+    def look(self, key: str, time: float) -> tuple[float, ...]:
+        """Give the failures that one at ``time`` comes on top of: time, what and weight of each."""
         record = self._records.get(key)
         if record is None:
-            return []
-        entries = list(_ENTRY.iter_unpack(record))
-        oldest = max(time, entries[-1][0]) - self._findtime
-        if entries[0][0] > oldest:
+            return ()
+        entries = flat(record)
+        oldest = max(time, entries[-3]) - self._findtime
+        if entries[0] > oldest:
             return entries
-        return [entry for entry in entries if entry[0] > oldest]
+        at = 3
+        while at < len(entries) and entries[at] <= oldest:
+            at += 3
+        return entries[at:]
 
     def add(
         self, key: str, time: float, failure: Failure, weight: int = UNIT, what: int = 0
     ) -> int:
-        """Count a failure; give what those in the window weigh together, in units of 1/UNIT.
+        """Count a failure; give what those in the window weigh together, in units of 1/UNIT."""
+        return int(sum(flat(self.push(key, time, failure, weight, what))[2::3]))
+
+    def push(self, key: str, time: float, failure: Failure, weight: int, what: int = 0) -> bytes:
+        """Count a failure; give the record of those in the window.
 
         A failure that comes late counts if it lies in the window that ends with the subject's
         newest one.
         """
-        records = self._records
-        record = records.pop(key, None)
-        entry = _pack(time, what, weight)
+        record = self._records.pop(key, None)
         if record is None:
-            records[key] = entry
-            total = weight
+            record = pack(time, what, weight)
+            self._size += SIZE
         else:
-            newest = _unpack_from(record, len(record) - _SIZE)[0]
-            if time >= newest:
-                record += entry
-                newest = time
-            else:
-                entries = sorted([*_ENTRY.iter_unpack(record), (time, what, weight)])
-                record = b"".join(_pack(*each) for each in entries)
-            oldest = newest - self._findtime
-            if _unpack_from(record)[0] <= oldest:
-                record = self._cut(key, record, oldest)
-            elif len(record) > self._max_size:
-                record = self._cut(key, record, _unpack_from(record)[0])
-            records[key] = record
-            total = sum(array("H", record)[_WEIGHT::_SHORTS])
-        self._note(key, time, failure)
-        return total
+            self._size -= len(record)
+            record = self._grown(key, record, (time, what, weight))
+            self._size += len(record)
+        self._records[key] = record
+        self._note(key, time, failure, what)
+        return record
 
-    def add_to(
+    def push_on(
         self,
-        entries: Sequence[Entry],
+        entries: tuple[float, ...],
         key: str,
         time: float,
         failure: Failure,
@@ -183,33 +173,28 @@ class Tracker:
         what: int,
     ) -> None:
         """Count a failure on top of those that ``look`` gave for it a moment ago."""
-        record = self._records.get(key, b"")
-        size = len(record)
-        fits = len(entries) * _SIZE == size < self._max_size
-        if not fits or (size and time < entries[-1][0]):
-            self.add(key, time, failure, weight, what)
-            return
-        if size:
+        if not entries:
+            if key in self._records:
+                self.push(key, time, failure, weight, what)
+                return
+            self._records[key] = pack(time, what, weight)
+        else:
+            record = self._records[key]
+            size = len(record)
+            if size != len(entries) // 3 * SIZE or size >= self._max_size or time < entries[-3]:
+                self.push(key, time, failure, weight, what)
+                return
             del self._records[key]
-        self._records[key] = record + _pack(time, what, weight)
-        self._note(key, time, failure)
+            self._records[key] = record + pack(time, what, weight)
+        self._size += SIZE
+        self._note(key, time, failure, what)
 
-    def _note(self, key: str, time: float, failure: Failure) -> None:
-        """See to what else a failure that was counted needs."""
-        self._dirty.add(key)
-        if self._max_evidence:
-            self._keep(key, time, failure)
-        if len(self._records) > self._max_subjects:
-            self._sort()
-            for quietest in surplus(self._records, self._max_subjects):
-                self._drop(quietest)
-                self.dropped += 1
-
-    def take(self, key: str) -> Tracked:
-        """Give all that is known of a subject, whose count starts again."""
-        tracked = self.get(key) or Tracked()
+    def take(self, key: str) -> Taken:
+        """Give what a subject did, whose count starts again."""
+        times = flat(self._records.get(key, b""))[0::3]
+        taken = Taken(times, self.lines.give(key, times[0] if times else float("inf")))
         self.clear(key)
-        return tracked
+        return taken
 
     def clear(self, key: str) -> None:
         """Let a subject's count start again."""
@@ -221,7 +206,7 @@ class Tracker:
 
     def keep_no_evidence(self) -> None:
         """Keep no lines from now on."""
-        self._max_evidence = 0
+        self._has_evidence = False
 
     def forgive(self, key: str, what: int) -> None:
         """Take back what was tried with one name."""
@@ -231,19 +216,15 @@ class Tracker:
             self._dirty.add(key)
         if record is None:
             return
-        left = [entry for entry in _ENTRY.iter_unpack(record) if entry[1] != what]
-        if len(left) * _SIZE == len(record):
+        left = [entry for entry in entries_of(record) if entry[1] != what]
+        if len(left) * SIZE == len(record):
             return
         if not left:
             self._drop(key)
             return
         self._dirty.add(key)
-        self._records[key] = b"".join(_pack(*entry) for entry in left)
-        kept = self._evidence.get(key)
-        if kept is not None:
-            others = [item for item in kept if what_of(tried(item[1])) != what]
-            self._lines -= len(kept) - len(others)
-            self._evidence[key] = others
+        self._put(key, record_of(left))
+        self.lines.forgive(key, what)
 
     def bring_back(self, now: float) -> None:
         """Have what is counted of a time that is still to come counted as of now.
@@ -251,17 +232,19 @@ class Tracker:
         The clock has been set back.
         """
         for key, record in self._records.items():
-            if _unpack_from(record, len(record) - _SIZE)[0] > now:
-                entries = _ENTRY.iter_unpack(record)
-                self._records[key] = b"".join(_pack(min(now, at), *rest) for at, *rest in entries)
+            if last(record) > now:
+                brought = [(min(now, time), *rest) for time, *rest in entries_of(record)]
+                self._records[key] = record_of(brought)
                 self._dirty.add(key)
+        if self._slow is not None:
+            self._dirty.update(self._slow.bring_back(now))
 
     def forget_older(self, time: float) -> None:
         """Drop what has been in the window and is not after ``time``."""
         self._sort()
         old = []
         for key, record in self._records.items():
-            if _unpack_from(record, len(record) - _SIZE)[0] > time:
+            if last(record) > time:
                 break
             old.append(key)
         for key in old:
@@ -280,21 +263,15 @@ class Tracker:
         if slow is not None and self._slow is not None:
             self._slow.restore(key, slow)
         if entries:
-            self._records[key] = b"".join(
-                _pack(float(time), int(what), int(weight)) for time, what, weight in entries
-            )
+            self._put(key, record_of(entries))
             self._in_order = False
-            for time, rule, line, source, user in lines[-self._max_evidence :]:
-                fields = {"user": user} if user else {}
-                failure = Failure(_NOBODY, time, rule, fields, line, source, 0)
-                self._evidence.setdefault(key, []).append((time, failure))
-                self._lines += 1
+            self.lines.restore(key, lines)
 
     def take_over(self, earlier: Tracker) -> None:
         """Go on where the jail's tracker before this one stops, with what it has not saved yet."""
         self._records.update(earlier._records)
-        self._evidence.update(earlier._evidence)
-        self._lines = earlier._lines
+        self._size = sum(map(len, self._records.values()))
+        self.lines.take_over(earlier.lines)
         self._in_order = earlier._in_order
         self._dirty |= earlier._dirty
         self.dropped = earlier.dropped
@@ -312,66 +289,57 @@ class Tracker:
         record = self._records.get(key, b"")
         if not record and slow is None:
             return None
-        lines = [
-            [time, each.rule, each.line, each.source, tried(each)]
-            for time, each in self._evidence.get(key, ())
-        ]
-        return json.dumps([list(_ENTRY.iter_unpack(record)), lines, slow])
+        return json.dumps([entries_of(record), self.lines.write(key), slow])
 
-    def _tracked(self, key: str, entries: list[Entry], slow: float) -> Tracked:
-        """Give what is known of a subject; evidence only of what is counted still."""
-        oldest = entries[0][0] if entries else float("inf")
-        return Tracked(
-            [time for time, _, _ in entries],
-            [weight / UNIT for _, _, weight in entries],
-            [
-                Evidence(time, each.rule, each.line, each.source)
-                for time, each in self._evidence.get(key, ())
-                if time >= oldest
-            ],
-            slow,
-        )
+    def _grown(self, key: str, record: bytes, entry: Entry) -> bytes:
+        """Give a record with one failure more, and without what is too old or too much."""
+        newest = last(record)
+        time = entry[0]
+        if time >= newest:
+            record += pack(*entry)
+            newest = time
+        else:
+            record = record_of(sorted([*entries_of(record), entry]))
+        oldest, earliest = newest - self._findtime, first(record)
+        if earliest <= oldest:
+            return self._cut(key, record, oldest)
+        if len(record) > self._max_size:
+            return self._cut(key, record, earliest)
+        return record
 
     def _cut(self, key: str, record: bytes, oldest: float) -> bytes:
         """Give a record without the failures up to a time, which go to the slow counts."""
         end = 0
-        for time, what, _ in _ENTRY.iter_unpack(record):
+        for time, what, _ in entries_of(record):
             if time > oldest:
                 break
-            end += _SIZE
+            end += SIZE
             if self._slow is not None:
                 self._slow.add(key, time, what)
         return record[end:]
 
-    def _keep(self, key: str, time: float, failure: Failure) -> None:
-        """Keep a failure's line as evidence."""
-        if len(failure.line) > MAX_LINE_KEPT:
-            failure = failure._replace(line=failure.line[:MAX_LINE_KEPT])
-        kept = self._evidence.get(key)
-        if kept is None:
-            self._evidence[key] = [(time, failure)]
-        else:
-            kept.append((time, failure))
-            if len(kept) > self._max_evidence:
-                del kept[0]
-                return
-        self._lines += 1
-        if self._lines > MAX_LINES_KEPT:
-            for oldest in list(islice(self._evidence, 1 + len(self._evidence) // 10)):
-                self._lines -= len(self._evidence.pop(oldest))
+    def _note(self, key: str, time: float, failure: Failure, what: int) -> None:
+        """See to what else a failure that was counted needs."""
+        self._dirty.add(key)
+        if self._has_evidence:
+            self.lines.keep(key, time, failure, what)
+        if len(self._records) > self._max_subjects:
+            self._sort()
+            for quietest in surplus(self._records, self._max_subjects):
+                self._drop(quietest)
+                self.dropped += 1
 
     def _sort(self) -> None:
         """Put those first who have been quiet the longest, after some came in another order."""
         if not self._in_order:
-            self._records = dict(
-                sorted(
-                    self._records.items(),
-                    key=lambda item: _unpack_from(item[1], len(item[1]) - _SIZE)[0],
-                )
-            )
+            self._records = dict(sorted(self._records.items(), key=lambda item: last(item[1])))
             self._in_order = True
 
+    def _put(self, key: str, record: bytes) -> None:
+        self._size += len(record) - len(self._records.get(key, b""))
+        self._records[key] = record
+
     def _drop(self, key: str) -> None:
-        del self._records[key]
-        self._lines -= len(self._evidence.pop(key, ()))
+        self._size -= len(self._records.pop(key))
+        self.lines.forget(key)
         self._dirty.add(key)

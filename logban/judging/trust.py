@@ -163,13 +163,15 @@ class Trust:
             if self._users.pop(user, None) is None:
                 self.shapes.add(user)
             self._users[user] = time
-            for oldest in surplus(self._users, self._max_places):
-                del self._users[oldest]
-                self.shapes.remove(oldest)
+            if len(self._users) > self._max_places:
+                for oldest in surplus(self._users, self._max_places):
+                    del self._users[oldest]
+                    self.shapes.remove(oldest)
         self._dirty.add(place)
-        for quietest in surplus(self._places, self._max_places):
-            self._leave(quietest)
-            self.dropped += 1
+        if len(self._places) > self._max_places:
+            for quietest in surplus(self._places, self._max_places):
+                self._leave(quietest)
+                self.dropped += 1
 
     def fail(self, place: str, user: str) -> Pair:
         """Count a failure of a user at a place that is known; give how often he failed there."""

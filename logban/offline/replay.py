@@ -66,6 +66,7 @@ class Replay:
             trust=trust,
             in_force=lambda subject: self.ledger.get(settings.name, subject) is not None,
             exempt=lambda subject: book.exempt(settings.name, subject),
+            clears=lambda address: book.clears(settings.name, address),
             floors=self.ledger.floors,
             weigh=book.weigh,
             matcher=matcher_of(settings, server.match_timeout) if settings.filter else None,

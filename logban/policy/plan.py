@@ -25,6 +25,9 @@ MAX_EXTENSIONS: Final = 200_000
 MAX_EXTENSION: Final = 128
 """Extensions that a plan has, and characters of one."""
 
+MAX_FACTORS: Final = 16_384
+"""Tries that are remembered with what they weigh."""
+
 MAX_NAMES: Final = 5000
 """Names that one is compared with; of more, only what is the same is near."""
 
@@ -45,6 +48,7 @@ class Plan:
     ranges: tuple[tuple[int, int, int], ...] = ()
     patterns: tuple[str, ...] = ()
     _expression: re.Pattern[str] | None = field(default=None, compare=False, repr=False)
+    _factors: dict[str, float] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @classmethod
     def parse(cls, entries: Iterable[str]) -> Plan:
@@ -89,10 +93,14 @@ class Plan:
 
     def factor(self, extension: str) -> float:
         """Say by what a try for an extension weighs more or less."""
-        return _factor(self, extension)
+        factor = self._factors.get(extension)
+        if factor is None:
+            if len(self._factors) >= MAX_FACTORS:
+                self._factors.clear()
+            factor = self._factors[extension] = _factor(self, extension)
+        return factor
 
 
-@lru_cache(maxsize=16384)
 def _factor(plan: Plan, extension: str) -> float:
     if plan.has(extension):
         return 1.0

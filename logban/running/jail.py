@@ -99,6 +99,7 @@ class Jail:
         trust: Trust | None = None,
         in_force: Callable[[Subject], bool] = lambda _: False,
         weigh: Callable[[str], float] = lambda _: 1.0,
+        clears: Callable[[str], bool] = lambda _: False,
         max_tracked: int,
     ) -> None:
         """Put it together; ``times`` makes the rule by which one source's lines are dated.
@@ -121,6 +122,7 @@ class Jail:
             trust=trust,
             in_force=in_force,
             weigh=weigh,
+            clears=clears,
         )
 
     @property

@@ -172,6 +172,7 @@ class Jails:
             trust=self._trust,
             in_force=lambda subject: self._ledger.get(name, subject) is not None,
             weigh=self._exemptions.weigh,
+            clears=lambda address: self._exemptions.clears(name, address),
             max_tracked=self.configuration.server.max_tracked,
         )
         for path in settings.log_paths:

@@ -48,7 +48,6 @@ class Views:
         counters = jail.counters
         tracker = jail.judge.tracker
         workers = daemon.jails.actions[jail.name].workers
-        oldest = daemon.clock.now() - settings.findtime
         held = daemon.deciding.held(jail.name)
         return payloads.JailStatus(
             name=jail.name,
@@ -57,7 +56,7 @@ class Views:
             filter=_filter_of(settings),
             files=tuple(report.path for report in following),
             lines=counters.lines,
-            failures=tracker.failures(oldest),
+            failures=tracker.failures,
             failures_total=counters.failures,
             tracked=len(tracker),
             tracked_dropped=tracker.dropped,

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from logban.judging.attempts import MAX_LINES, MAX_OPEN, Attempts
+from logban.judging.attempt import MAX_LINES, MAX_OPEN
+from logban.judging.attempts import Attempts
 from logban.model import CanonicalAddress, Failure
 
 FULL, SECURITY = "/var/log/asterisk/full", "/var/log/asterisk/security"

@@ -444,7 +444,7 @@ def test_so_many_networks_an_hour_and_no_more() -> None:
     )
     assert len([each for each in verdicts if each.subject.kind is SubjectKind.NET]) == 20
     assert bench.judge.charging is not None
-    assert bench.judge.charging.network_cap.held == 20
+    assert bench.judge.charging.crowds.network_cap.held == 20
 
 
 def test_hopping_in_a_network_of_ones_own_is_one_attacker() -> None:

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logban.judging.entries import UNIT
+from logban.judging.evidence import MAX_LINE_KEPT
 from logban.judging.slow import SlowCounts
-from logban.judging.tracker import MAX_LINE_KEPT, UNIT, Tracked, Tracker
+from logban.judging.tracker import Taken, Tracker
 from logban.judging.weights import what_of
 from logban.model import Failure, canonical_address
 
@@ -47,7 +49,7 @@ class Counter:
         )
         self.maxretry = maxretry
 
-    def add(self, key: str, item: Failure) -> Tracked | None:
+    def add(self, key: str, item: Failure) -> Taken | None:
         assert item.time is not None
         if self.tracker.add(key, item.time, item) < self.maxretry * UNIT:
             return None
@@ -96,7 +98,7 @@ def test_the_window_is_exact(
     for number, time in events:
         enough = real.add(who(number), failure(time))
         expected = model.add(who(number), time)
-        assert (enough.times if enough else None) == expected
+        assert (list(enough.times) if enough else None) == expected
         if enough:
             assert sorted(item.time for item in enough.evidence) == expected
             assert real.tracker.get(who(number)) is None
@@ -119,7 +121,7 @@ def test_a_failure_that_comes_late_counts_within_the_window_of_the_newest() -> N
     assert real.add(who(1), failure(95.0)) is None
     enough = real.add(who(1), failure(90.5))
     assert enough is not None
-    assert enough.times == [90.5, 95.0, 100.0]
+    assert enough.times == (90.5, 95.0, 100.0)
 
 
 @pytest.mark.parametrize("cap", [0, 1, 2, 5])
@@ -145,14 +147,15 @@ def test_evidence_is_only_of_what_was_counted() -> None:
 def test_all_subjects_together_keep_no_more_lines_than_allowed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("logban.judging.tracker.MAX_LINES_KEPT", 4)
+    monkeypatch.setattr("logban.judging.evidence.MAX_LINES_KEPT", 4)
     real = Counter(findtime=100.0, maxretry=9, max_evidence=2).tracker
     for number in (1, 2, 3):
         for time in (1, 2, 3):
             real.add(who(number), time, failure(time))
     kept = {key: len(known.evidence) for key in real if (known := real.get(key))}
     assert kept == {who(1): 0, who(2): 2, who(3): 2}
-    assert [len(real.look(key, 3.0)) for key in real] == [3, 3, 3]
+    assert [len(real.look(key, 3.0)) for key in real] == [9, 9, 9]
+    assert (len(real.lines), real.lines.dropped) == (4, 2)
 
 
 def test_of_too_many_the_quietest_is_dropped_and_counted() -> None:
@@ -300,11 +303,29 @@ def test_a_tracker_goes_on_where_another_stops() -> None:
     assert after.add(who(3), failure(5)) is not None
 
 
-def test_the_failures_after_a_time_are_counted() -> None:
-    real = Tracker(findtime=1000.0, max_evidence=0, max_subjects=10)
-    for number, time in ((1, 10.0), (1, 20.0), (2, 15.0), (3, 5.0), (1, 12.0)):
-        real.add(who(number), time, failure(time))
-    assert [real.failures(oldest) for oldest in (0.0, 10.0, 12.0, 19.0, 20.0)] == [5, 3, 2, 1, 0]
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9), st.integers(0, 60)), max_size=60))
+def test_the_failures_that_are_kept_are_counted(events: list[tuple[int, int, int]]) -> None:
+    slow = SlowCounts(findtime=1000.0, max_subjects=9)
+    real = Tracker(findtime=20.0, max_evidence=2, max_subjects=4, max_entries=3, slow=slow)
+    for number, what, time in events:
+        match what:
+            case 0:
+                real.take(who(number))
+            case 1:
+                real.forgive(who(number), what_of(""))
+            case 2:
+                real.forget_older(float(time))
+            case 3:
+                real.bring_back(float(time))
+            case 4:
+                entries = real.look(who(number), float(time))
+                real.push_on(entries, who(number), float(time), failure(time), UNIT, 7)
+            case _:
+                real.add(who(number), float(time), failure(time))
+        known = [each for each in map(real.get, real) if each is not None]
+        assert real.failures == sum(len(each.times) for each in known)
+        assert all(len(each.times) <= 3 for each in known)
+        assert sum(len(each.evidence) for each in known) <= len(real.lines) <= 2 * len(real)
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 100)), max_size=80))

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""What many places do together: with one account, or out of one network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from logban.durations import format_duration
+from logban.judging.accounts import Accounts
+from logban.judging.hourly import HourlyCap
+from logban.judging.networks import Networks
+from logban.judging.places import around, network_of
+from logban.judging.surplus import surplus
+from logban.judging.trust import Trust
+from logban.judging.verdicts import Verdicts
+from logban.model import Failure, Subject, SubjectKind, Verdict
+from logban.policy.scrutiny import Scrutiny
+
+MAX_BESET: Final = 1000
+"""Networks of which many addresses offend, with customers among them."""
+
+MAX_NETWORKS_AN_HOUR: Final = 20
+MAX_PAIRS_AN_HOUR: Final = 200
+"""Networks that a jail bans, and users at strange places that it suspends, within an hour."""
+
+
+class Crowds:
+    """Counts for one jail the places that fail with an account, and those of a network."""
+
+    def __init__(
+        self,
+        scrutiny: Scrutiny,
+        verdicts: Verdicts,
+        trust: Trust,
+        *,
+        exempt: Callable[[Subject], object | None],
+        in_force: Callable[[Subject], bool],
+    ) -> None:
+        limit = scrutiny.user
+        self.accounts = Accounts(
+            findtime=limit.findtime,
+            enough=limit.maxretry,
+            protect_for=limit.bantime or limit.findtime,
+        )
+        self.networks = Networks(scrutiny.net.findtime)
+        self.network_cap = HourlyCap(MAX_NETWORKS_AN_HOUR)
+        self.pair_cap = HourlyCap(MAX_PAIRS_AN_HOUR)
+        # Who asks for each failure looks here.
+        self.beset: dict[str, float] = {}
+        self.dropped = 0
+        """Beset networks that were forgotten too soon."""
+        self._scrutiny = scrutiny
+        self._verdicts = verdicts
+        self._trust = trust
+        self._exempt = exempt
+        self._in_force = in_force
+
+    def charge_account(self, failure: Failure, time: float, place: str, user: str) -> list[Verdict]:
+        """Count a place that fails with somebody else's name for the first time."""
+        if not self.accounts.fail(user, place, time):
+            return []
+        limit = self._scrutiny.user
+        is_owned = self._trust.is_owned(user, time)
+        subject = Subject(SubjectKind.USER, user=user)
+        seconds = limit.bantime or limit.findtime
+        span = format_duration(seconds)
+        text = f"account {user} is attacked from {limit.maxretry} places and protected for {span}"
+        if is_owned:
+            text += ": places that are not its owner's have one try"
+        self._verdicts.notice(subject, failure, time, text, limit.maxretry, time + seconds)
+        # Nobody is locked out of his own account: one whose owner gets in somewhere is not
+        # suspended everywhere, nor any where the log does not tell who gets in.
+        if is_owned or not self._trust.sees_users:
+            return []
+        return [self._verdicts.on_many(subject, limit, limit.maxretry, failure, time)]
+
+    def charge_again(self, failure: Failure, time: float, user: str) -> list[Verdict]:
+        """Keep a strange place out that tries a protected account again.
+
+        The owner's own places go on; a strange one has one try, and is out with the second.
+        """
+        if not self.accounts.is_protected(user, time) or not self._trust.is_owned(user, time):
+            return []
+        subject = Subject(SubjectKind.USER_IP, failure.address, user)
+        if self._in_force(subject) or not self.pair_cap.allows(time):
+            return []
+        return [self._verdicts.on_many(subject, self._scrutiny.user, 1, failure, time)]
+
+    def charge_network(self, failure: Failure, time: float, place: str) -> list[Verdict]:
+        """Count a place against the network around it."""
+        key, part = around(place)
+        limit = self._scrutiny.net
+        places = self.networks.add(key, part, time)
+        if places < limit.maxretry:
+            return []
+        subject = Subject(SubjectKind.NET, network_of(key))
+        if self._trust.is_inside(key) or self._exempt(subject) is not None:
+            # Somebody lives there, so each is banned by himself, with the second try.
+            self.beset.pop(key, None)
+            self.beset[key] = time + limit.findtime
+            for oldest in surplus(self.beset, MAX_BESET):
+                del self.beset[oldest]
+                self.dropped += 1
+            return []
+        if not self.network_cap.allows(time):
+            return []
+        self.networks.forget(key)
+        return [self._verdicts.on_many(subject, limit, places, failure, time)]
+
+    def tidy(self, now: float) -> None:
+        """Forget what has become too old to matter."""
+        self.accounts.tidy(now)
+        self.networks.tidy(now)
+
+    def bring_back(self, now: float) -> None:
+        """Have what is of a time that is still to come be of now."""
+        self.accounts.bring_back(now)
+        self.networks.bring_back(now)
+        self.network_cap.bring_back(now)
+        for key, until in self.beset.items():
+            self.beset[key] = min(until, now + self._scrutiny.net.findtime)
+        self.pair_cap.bring_back(now)
