@@ -212,6 +212,8 @@ def main() -> int:
     parser.add_argument("--lines", type=int, default=100_000)
     parser.add_argument("--attack", type=float, default=0.01, help="share of attack lines, 0 to 1")
     parser.add_argument("--ips", type=int, default=10_000, help="number of attackers")
+    parser.add_argument("--start", type=float, default=START, help="time of the first line")
+    parser.add_argument("--span", type=float, default=SPAN, help="seconds to the last line")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sshd", action="store_true", help="a host's auth.log, not Asterisk's")
     parser.add_argument("--truth", type=Path, help="write the attack lines of each address as JSON")
@@ -223,7 +225,7 @@ def main() -> int:
     destination = options.output.open("w") if options.output else nullcontext(sys.stdout)
     with destination as out:
         for number in range(options.lines):
-            draw.when = START + number * SPAN / options.lines
+            draw.when = options.start + number * options.span / options.lines
             templates = [ssh_noise] if options.sshd else NOISE
             if draw.random.random() < options.attack:
                 templates = [ssh_failure] if options.sshd else ATTACK

@@ -35,8 +35,8 @@ from logban.ledger.ledger import Ledger
 from logban.ledger.opening import Opened
 from logban.ledger.records import Allowed, Checkpoint, Stored
 from logban.matching.engine.saved import ProgramStore
-from logban.model import RECIDIVE, Ban, Block, Change, ChangeKind, Subject, Verdict
-from logban.policy.bantime import ordinal
+from logban.model import Ban, Block, Change, ChangeKind, Subject, Verdict
+from logban.running.announcing import Announcer
 from logban.running.deciding import Deciding
 from logban.running.exempting import Exempting
 from logban.running.filters import Found
@@ -46,12 +46,8 @@ from logban.running.naming import Naming
 from logban.running.numbering import Numbering
 from logban.sources.files import FileSources
 from logban.supervision import sleep_until, supervise
-from logban.text import visible
 
 log = logging.getLogger(__name__)
-
-TURNS: Final = 20
-"""Turns of the loop between two blocks: an answer to an admin takes some ten."""
 
 RESCAN_EVERY: Final = 1.0
 TIDY_EVERY: Final = 60.0
@@ -69,18 +65,12 @@ SETTLE_WITHIN: Final = 2.0
 EVERY_JAIL: Final = ""
 """In the place of a jail's name, in the database: what all jails know together."""
 
-LONGEST_NOTICE: Final = 500
-"""Characters of a notice in the log; names in it are the peers'."""
-
 KEEP_HISTORY: Final = 90 * 86400.0
 """Seconds for which bans that are over stay in the database."""
 
 
 NOTICES_KEPT: Final = 50
 """Notices that ``status`` can show."""
-
-MOST_ANNOUNCED: Final = 10
-"""Changes of one kind, decided at one time, of which each has a line of its own in the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +155,7 @@ class Daemon:
         # Changes of which those who tell are to be told, before and while they are committed.
         self._untold: list[Change] = []
         self._telling: list[Change] = []
+        self._announcer = Announcer(world.clock)
         self._reloading = asyncio.Lock()
         self._ends_changed = asyncio.Event()
 
@@ -292,8 +283,6 @@ class Daemon:
     async def _read_lines(self) -> None:
         async for block in self.sources.blocks():
             self._take(block)
-            for _ in range(TURNS):
-                await asyncio.sleep(0)
 
     def _take(self, block: Block) -> None:
         """Pass a block through every jail that follows its file, and on to the actions.
@@ -356,7 +345,7 @@ class Daemon:
             if change.kind is ChangeKind.NOTICE:
                 self.notices.append(change)
         for name, of_jail in by_jail.items():
-            _announce(of_jail)
+            self._announcer.announce(of_jail)
             if name in self.jails.actions:
                 self.jails.actions[name].submit(of_jail)
                 self._untold += of_jail
@@ -527,34 +516,3 @@ class Daemon:
             self._number(new)
             gc.collect()  # jails hold their parts in cycles, and the collector seldom comes by
             return said
-
-
-def _announce(changes: Sequence[Change]) -> None:
-    """Tell the daemon's own log what happened in a jail; of a flood no more than how much."""
-    for kind in ChangeKind:
-        those = [change for change in changes if change.kind is kind]
-        if len(those) <= MOST_ANNOUNCED or kind is ChangeKind.NOTICE:
-            for change in those:
-                _announce_one(change)
-        else:
-            some = ", ".join(str(change.ban.subject) for change in those[:MOST_ANNOUNCED])
-            text = "[%s] %s %d subjects: %s, ...; logban-client why knows each"
-            log.info(text, those[0].ban.jail, kind.value, len(those), some)
-
-
-def _announce_one(change: Change) -> None:
-    ban = change.ban
-    about = ""
-    if change.kind is ChangeKind.NOTICE:
-        log.warning("[%s] %s", ban.jail, visible(ban.reason, LONGEST_NOTICE))
-        return
-    if change.kind in (ChangeKind.BAN, ChangeKind.EXTEND):
-        left = ban.remaining(change.time)
-        span = "for ever" if left is None else f"for {format_duration(left)}"
-        why = f"after {ban.failures} failures ({ban.rule})" if ban.rule else "by hand"
-        if ban.rule == RECIDIVE:
-            why = f"after {ban.failures} bans"
-        elif ban.offence > 1:
-            why += f", its {ordinal(ban.offence)} ban"
-        about = f" {span} {why}"
-    log.info("[%s] %s %s%s", ban.jail, change.kind.value, ban.subject, about)

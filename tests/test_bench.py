@@ -55,3 +55,11 @@ def test_the_benchmark_of_enforcing_runs() -> None:
     told = [line for line in printed.splitlines() if line.startswith("500 bans")]
     assert [line.endswith("; 500 in the kernel") for line in told] == [True, True]
     assert printed.count("p99") == 2
+
+
+def test_the_benchmark_of_the_daemon_runs() -> None:
+    command = [sys.executable, str(ROOT / "bench" / "serving.py"), "--smoke"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["servers", "jails", "catch-up"]

@@ -203,6 +203,7 @@ def _show_jail(detail: JailDetail) -> None:
     pairs(
         (
             ("filter", jail.filter),
+            ("engine", jail.engine),
             ("files", " ".join(jail.files)),
             ("bans", _policy(jail)),
             ("lines read", str(jail.lines)),

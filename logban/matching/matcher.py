@@ -224,6 +224,14 @@ class Matcher:
         """Tell whether the engine is at work; None where nobody has made it yet."""
         return None if self._engine is None else isinstance(self._engine, Engine)
 
+    @property
+    def pace(self) -> str:
+        """Say how lines are matched: the rung of the ladder, and why it is none above."""
+        if isinstance(self._engine, Engine):
+            return self._engine.rung.value
+        why = "no engine has been made yet" if self._engine is None else self._engine
+        return f"{Rung.REFERENCE.value}: {why}"
+
     def take_counters(self) -> MatchCounters:
         """Give what became of the lines since this was last asked."""
         taken, self.counters = self.counters, MatchCounters()

@@ -22,14 +22,15 @@ _ADDRESS: Final = re.compile(
 )
 
 
-def suspects(data: bytes) -> Iterator[tuple[int, int]]:
-    """Give start and end of each line of a block that looks like an attack."""
-    position = 0
-    while (word := _WORDS.search(data, position)) is not None:
-        start = data.rfind(b"\n", 0, word.start()) + 1
-        end = data.find(b"\n", word.end())
-        if end < 0:
-            end = len(data)
-        if _ADDRESS.search(data, start, end):
-            yield start, end
-        position = end + 1
+def suspects(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
+    """Give start and end of each line of a stretch of whole lines that looks like an attack."""
+    until = len(data) if end is None else end
+    position = start
+    while (word := _WORDS.search(data, position, until)) is not None:
+        begin = data.rfind(b"\n", start, word.start()) + 1 or start
+        behind = data.find(b"\n", word.end(), until)
+        if behind < 0:
+            behind = until
+        if _ADDRESS.search(data, begin, behind):
+            yield begin, behind
+        position = behind + 1

@@ -69,13 +69,24 @@ class Unmatched:
             self._second, self._left = now, LOOKED_AT
         if self._left <= 0:
             return
-        looked_at = block.data[: min(self._left, AT_ONCE)]
-        self._left -= len(looked_at)
-        for start, end in suspects(looked_at):
-            if block.offset + start in matched:
-                continue
+        end = min(self._left, AT_ONCE, len(block.data))
+        self._left -= end
+        # What has matched is not searched: in a flood that is nearly everything.
+        start = 0
+        known = sorted(each - block.offset for each in matched if each >= block.offset)
+        for at in (*known, end):
+            if start < at <= end:
+                self._look_at(block, start, at, now)
+            start = max(start, block.data.find(b"\n", at) + 1)
+            if at >= end:
+                return
+
+    def _look_at(self, block: Block, start: int, end: int, now: float) -> None:
+        """Look at some lines of a block; the last one may be cut off."""
+        for begin, behind in suspects(block.data, start, end):
             self.count += 1
-            line = block.data[start : min(end, start + MAX_LINE)].decode("utf-8", "replace")
+            text = block.data[begin : min(behind, begin + MAX_LINE)]
+            line = text.decode("utf-8", "replace")
             shape = _NUMBERS.sub("#", line)
             known = self._shapes.pop(shape, None) or Sample(line, block.source, 0, now)
             self._shapes[shape] = replace(known, line=line, count=known.count + 1, time=now)

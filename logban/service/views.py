@@ -85,6 +85,7 @@ class Views:
                 settings.maxretry, settings.findtime, settings.bantime,
                 settings.growth.describe() if settings.growth else "",
             ),
+            engine=jail.matcher.pace if jail.matcher is not None else "",
         )  # fmt: skip
 
     def _extensions(self, jail: Jail) -> int | None:

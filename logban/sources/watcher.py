@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Waking the daemon's loop when something happens to a file, by watchdog.
+"""Waking the daemon's loop when something happens to a file.
 
-An event is a hint and nothing more: whoever is woken looks for himself, and looks again every
-second in any case, so an event that is lost costs a second and no line.
+watchdog tells of names that come and go, and where there is no inotify, of everything; that files
+have grown is heard of from inotify in the loop itself.  An event is a hint and nothing more:
+whoever is woken looks for himself, and looks again every second in any case, so an event that is
+lost costs a second and no line.
 """
 
 from __future__ import annotations
 
 import asyncio
 import fnmatch
+import inspect
 import logging
 import os
 import re
@@ -18,12 +21,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 from watchdog.observers.polling import PollingObserver
 
 from logban.sources.book import Identity
+from logban.sources.inotify import Inotify
 from logban.sources.mounts import Mount, is_shared, read_mounts, type_of
 from logban.sources.report import NO_INOTIFY
 
@@ -37,6 +50,10 @@ _SPACING = 0.005
 _LEAST_SPACING = 0.0005
 _READ_ONLY = frozenset({"opened", "closed_no_write", "closed"})
 _GROWTH = frozenset({"modified", "attrib"})
+_NAMES: list[type[FileSystemEvent]] = [
+    DirCreatedEvent, DirDeletedEvent, DirMovedEvent,
+    FileCreatedEvent, FileDeletedEvent, FileMovedEvent,
+]  # fmt: skip
 
 
 class Backend(StrEnum):
@@ -82,6 +99,8 @@ class Watcher:
         self._make_inotify = inotify if inotify is not None else Observer
         self._inotify: BaseObserver | None = None
         self._polling: BaseObserver | None = None
+        self._growth: Inotify | None = None
+        self._is_hearing = False
         self._watched: dict[str, _Watched] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken_at = -_SPACING
@@ -99,6 +118,7 @@ class Watcher:
             self._is_arranged = bool(self._paths)
             if self._is_arranged:
                 loop.call_soon(self._arrange)
+        self._listen()
 
     def watch(self, wanted: Mapping[str, Wanted]) -> None:
         """Watch these directories, by their real paths, and no others."""
@@ -128,30 +148,81 @@ class Watcher:
                 observer.join()
         self._inotify = self._polling = None
         self._watched.clear()
+        self._stop_listening()
+        if self._growth is not None:
+            self._growth.close()
+            self._growth = None
         with self._lock:
             self._loop = None
+
+    def _listen(self) -> None:
+        """Hear of growth from now on."""
+        if self._growth is not None and self._loop is not None and not self._is_hearing:
+            self._loop.add_reader(self._growth.fileno(), self._hear)
+            self._is_hearing = True
+
+    def _stop_listening(self) -> None:
+        if self._is_hearing and self._growth is not None and self._loop is not None:
+            self._loop.remove_reader(self._growth.fileno())
+        self._is_hearing = False
+
+    def _hear(self) -> None:
+        """Take in what has grown."""
+        self._collect()
+        with self._lock:
+            if not self._paths or self._is_arranged:
+                return
+            self._is_arranged = True
+        self._arrange()
+
+    def _collect(self) -> None:
+        if self._growth is None:
+            return
+        grown = [
+            f"{directory}/{name}"
+            for directory, name in self._growth.read()
+            if directory in self._watched and self._watched[directory].handler.names.match(name)
+        ]
+        if grown:
+            with self._lock:
+                self._paths.update(grown)
+
+    def _hear_of(self, directory: str) -> int | None:
+        """Hear of a directory's files that grow; None where that can't be had."""
+        try:
+            if self._growth is None:
+                self._growth = Inotify()
+                self._listen()
+            return self._growth.add(directory)
+        except OSError as error:
+            log.info("growth in %r is told by watchdog: %s", directory, error.strerror)
+            return None
 
     def _add(self, directory: str, wanted: Wanted, file_system: str) -> None:
         identity = _identity(directory)
         if identity is None:
             return
         handler = _Handler(_compile(wanted.names), self._notice)
-        how, observer, watch = self._schedule(directory, handler, wanted.backend, file_system)
+        how, observer, watch, growth = self._schedule(
+            directory, handler, wanted.backend, file_system
+        )
         if how.method != "inotify" and wanted.backend is not Backend.POLLING:
             level = logging.WARNING if how.reason.startswith(NO_INOTIFY) else logging.INFO
             log.log(
                 level, "%r is not watched by inotify but by %s: %s",
                 directory, how.method, how.reason,
             )  # fmt: skip
-        self._watched[directory] = _Watched(wanted.backend, identity, handler, how, observer, watch)
+        self._watched[directory] = _Watched(
+            wanted.backend, identity, handler, how, observer, watch, growth
+        )
 
     def _schedule(
         self, directory: str, handler: _Handler, backend: Backend, file_system: str
-    ) -> tuple[Watching, BaseObserver | None, ObservedWatch | None]:
+    ) -> tuple[Watching, BaseObserver | None, ObservedWatch | None, int | None]:
         """Choose a way that works, and say why it is not a better one."""
         if not os.access(directory, os.R_OK):
-            return Watching("rescan", "the directory can't be read"), None, None
-        reason = ""
+            return Watching("rescan", "the directory can't be read"), None, None, None
+        reason, growth = "", None
         if backend is Backend.POLLING:
             reason = "the configuration says so"
         elif backend is Backend.AUTO and is_shared(file_system):
@@ -160,24 +231,33 @@ class Watcher:
             try:
                 if self._inotify is None:
                     self._inotify = _started(self._make_inotify())
-                watch = self._inotify.schedule(handler, directory)
+                growth = self._hear_of(directory)
+                handler.is_for_names = growth is not None
+                watch = _schedule(self._inotify, handler, directory)
             except OSError as error:
                 reason = f"{NO_INOTIFY}: {error.strerror or error}"
+                self._hear_no_more(growth)
+                handler.is_for_names = False
             else:
-                return Watching("inotify"), self._inotify, watch
+                return Watching("inotify"), self._inotify, watch, growth
         try:
             if self._polling is None:
                 self._polling = _started(PollingObserver(timeout=_POLL_EVERY))
             watch = self._polling.schedule(handler, directory)
         except OSError as error:
             reason = f"{reason}; polling can't be had: {error.strerror or error}"
-            return Watching("rescan", reason), None, None
-        return Watching("polling", reason), self._polling, watch
+            return Watching("rescan", reason), None, None, None
+        return Watching("polling", reason), self._polling, watch, None
+
+    def _hear_no_more(self, growth: int | None) -> None:
+        if self._growth is not None and growth is not None:
+            self._growth.remove(growth)
 
     def _drop(self, directory: str) -> None:
         watched = self._watched.pop(directory)
         if watched.observer is not None and watched.watch is not None:
             watched.observer.unschedule(watched.watch)
+        self._hear_no_more(watched.growth)
 
     def _notice(self, path: str, names_changed: bool) -> None:
         """Take note of an event; in an observer's thread."""
@@ -198,11 +278,13 @@ class Watcher:
         wait = self._woken_at + self._spacing - loop.time()
         self._spacing = min(_SPACING, 2 * self._spacing) if wait > 0 else _LEAST_SPACING
         if wait > 0:
+            self._stop_listening()  # all that comes meanwhile is taken in at once then
             loop.call_later(wait, self._deliver)
         else:
             self._deliver()
 
     def _deliver(self) -> None:
+        self._collect()
         with self._lock:
             if self._loop is None:
                 return
@@ -211,6 +293,7 @@ class Watcher:
             self._names_changed = self._is_arranged = False
             self._woken_at = self._loop.time()
         self._wake(paths, names_changed)
+        self._listen()
 
 
 class _Handler(FileSystemEventHandler):
@@ -218,12 +301,13 @@ class _Handler(FileSystemEventHandler):
 
     def __init__(self, names: re.Pattern[str], notice: Callable[[str, bool], None]) -> None:
         self.names = names
+        self.is_for_names = False
         self._notice = notice
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Pass an event on, unless somebody has merely read, or the name is none of ours."""
         kind = event.event_type
-        if kind in _READ_ONLY or (event.is_directory and kind in _GROWTH):
+        if kind in _READ_ONLY or (kind in _GROWTH and (event.is_directory or self.is_for_names)):
             return
         # Before watchdog 4 only a move has a destination.
         for path in (event.src_path, getattr(event, "dest_path", "")):
@@ -243,6 +327,14 @@ class _Watched:
     how: Watching
     observer: BaseObserver | None
     watch: ObservedWatch | None
+    growth: int | None
+
+
+def _schedule(observer: BaseObserver, handler: _Handler, directory: str) -> ObservedWatch:
+    """Have a directory watched; of names alone, where that is enough and watchdog is able to."""
+    if handler.is_for_names and "event_filter" in inspect.signature(observer.schedule).parameters:
+        return observer.schedule(handler, directory, event_filter=_NAMES)
+    return observer.schedule(handler, directory)  # before watchdog 4
 
 
 def _started(observer: BaseObserver) -> BaseObserver:

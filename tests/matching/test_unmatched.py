@@ -57,3 +57,14 @@ def test_of_a_flood_only_the_beginning_is_looked_at() -> None:
     assert unmatched.count == seen
     unmatched.look(block(line), (), 6.0)
     assert unmatched.count == seen + 1
+
+
+def test_between_lines_that_matched() -> None:
+    lines = [LINE % (number, number) for number in range(6)]
+    data = b"".join(lines)
+    starts = [sum(map(len, lines[:number])) for number in range(6)]
+    for known in ([], [0], [5], [0, 1, 4], [2, 3], [1, 5], list(range(6))):
+        unmatched = Unmatched()
+        # What was held back earlier may lie before the block.
+        unmatched.look(block(data, 100), {100 + starts[n] for n in known} | {3}, 5.0)
+        assert unmatched.count == 6 - len(known)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from watchdog.observers.api import BaseObserver
+from watchdog.observers.inotify import InotifyObserver
 from watchdog.observers.polling import PollingObserver
 
 from logban.sources import watcher as module
@@ -299,5 +300,73 @@ def test_what_is_wanted_can_change(tmp_path: Path) -> None:
             assert told.paths == {str(two / "end")}
             told.watcher.watch({str(two): wanted("end", backend=Backend.POLLING)})
             assert told.watcher.watching(str(two)).method == "polling"
+
+    run(story)
+
+
+def test_growth_is_heard_of_without_a_thread(tmp_path: Path, monkeypatch) -> None:
+    told_by_thread: list[str] = []
+    notice = Watcher._notice
+    monkeypatch.setattr(
+        Watcher,
+        "_notice",
+        lambda self, *given: told_by_thread.append(given[0]) or notice(self, *given),
+    )
+
+    async def story() -> None:
+        log = tmp_path / "log"
+        log.touch()
+        async with woken() as told:
+            told.watcher.watch({str(tmp_path): wanted("log*")})
+            for number in range(5):
+                told.forget()
+                with log.open("ab") as file:
+                    file.write(b"%d\n" % number)
+                await told.wait_for(log)
+                assert not told.names_changed
+            (tmp_path / "other").write_bytes(b"1\n")
+            log.rename(tmp_path / "log.1")
+            told.forget()
+            await told.wait_for(tmp_path / "log.1")
+
+    run(story)
+    assert str(tmp_path / "log") in told_by_thread  # its new name
+    assert len(told_by_thread) <= 2
+
+
+def test_growth_by_watchdog_where_the_loop_can_not_hear_of_it(tmp_path: Path, monkeypatch) -> None:
+    def none() -> None:
+        raise OSError(24, "too many")
+
+    monkeypatch.setattr(module, "Inotify", none)
+
+    async def story() -> None:
+        log = tmp_path / "log"
+        log.touch()
+        async with woken() as told:
+            told.watcher.watch({str(tmp_path): wanted()})
+            log.write_bytes(b"1\n")
+            await told.wait_for(log)
+
+    run(story)
+
+
+def test_growth_with_a_watchdog_that_can_not_choose(tmp_path: Path) -> None:
+    """As Debian 12 has it."""
+
+    class Old(InotifyObserver):
+        def schedule(self, handler, path, *, recursive=False):  # type: ignore[override, no-untyped-def]  # as it was
+            return super().schedule(handler, path, recursive=recursive)
+
+    async def story() -> None:
+        log = tmp_path / "log"
+        log.touch()
+        async with woken(inotify=Old) as told:
+            told.watcher.watch({str(tmp_path): wanted()})
+            log.write_bytes(b"1\n")
+            await told.wait_for(log)
+            log.rename(tmp_path / "log.1")
+            await told.wait_for(tmp_path / "log.1")
+            assert told.names_changed
 
     run(story)

@@ -98,7 +98,9 @@ class JailStatus:
     brake holds back, and ``brake`` the sentence that says why.  ``settings`` is None where the
     jail's file can't be followed.  ``protected`` are accounts that are attacked from many places,
     ``capped`` counts what would have been banned beyond the caps of an hour, ``extensions`` are
-    those of Asterisk that its numbering plan has, None where it does not go by them.
+    those of Asterisk that its numbering plan has, None where it does not go by them.  ``engine``
+    is how lines are matched: ``full``, ``pcre2``, or ``reference`` with the reason; "" where none
+    are.
     """
 
     name: str
@@ -125,6 +127,7 @@ class JailStatus:
     clock: LogClock = LogClock()
     actions: tuple[ActionStatus, ...] = ()
     settings: JailSettings | None = None
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
