@@ -14,10 +14,17 @@ import click
 
 from logban.client.filter_report import JsonReport, PersonReport, Report, Shown
 from logban.client.invocation import Invocation, common_options
-from logban.client.offline import Progress, now_option, program_store, read_filter
+from logban.client.offline import (
+    Progress,
+    known_expressions,
+    now_option,
+    program_store,
+    read_filter,
+)
 from logban.config import parsers
 from logban.judging.weights import KINDS
 from logban.matching.definition import FilterDefinition
+from logban.matching.known import KnownExpressions
 from logban.matching.matcher import Matcher
 from logban.offline.trying import Log, Matched, Named, count_matches, try_filter
 from logban.zones import parse_zone
@@ -74,9 +81,11 @@ def test(
     Exits with 0 if something matched, 1 if nothing did, 78 if the filter is broken.
     """
     invocation = Invocation.of(context)
-    definition = read_filter(name, invocation, _written(given))
-    make = _Making(_zone(timezone), _encoding(encoding), not no_dates)
+    known = known_expressions()
+    definition = read_filter(name, invocation, _written(given), known)
+    make = _Making(_zone(timezone), _encoding(encoding), not no_dates, known)
     matcher = make.matcher(definition)
+    known.keep()
     if only_count:
         context.exit(0 if _print_numbers(matcher, files, now) else 1)
     shown = Shown(matched, missed, ignored)
@@ -130,6 +139,7 @@ class _Making:
     zone: tzinfo | None
     encoding: str
     dated: bool
+    known: KnownExpressions
 
     def matcher(self, definition: FilterDefinition) -> Matcher:
         """Compile a filter."""
@@ -139,6 +149,7 @@ class _Making:
             encoding=self.encoding,
             dated=self.dated,
             programs=program_store(),
+            known=self.known,
         )
 
 

@@ -19,6 +19,8 @@ from logban.client.output import say
 from logban.errors import ConfigurationError
 from logban.matching.definition import FilterDefinition
 from logban.matching.engine.saved import ProgramStore
+from logban.matching.kept import KeptFolder
+from logban.matching.known import KnownExpressions
 
 SHOW_AFTER: Final = 1.0
 """Seconds of silence before progress is shown, and between two showings a tenth of that."""
@@ -79,16 +81,20 @@ class Progress:
 
 
 def read_filter(
-    wanted: str, invocation: Invocation, given: Mapping[str, str] | None = None
+    wanted: str,
+    invocation: Invocation,
+    given: Mapping[str, str] | None = None,
+    known: KnownExpressions | None = None,
 ) -> FilterDefinition:
     """Read the filter that an admin named; ConfigurationError with its mistakes if broken.
 
-    What is ``given`` takes the place of what the filter says.
+    What is ``given`` takes the place of what the filter says, and what is ``known`` of expressions
+    saves compiling them.
     """
     from logban.config.filters import load_filter  # noqa: PLC0415  # not for online commands
     from logban.config.problem import Severity  # noqa: PLC0415
 
-    reading = load_filter(wanted, invocation.config, given)
+    reading = load_filter(wanted, invocation.config, given, known)
     if reading.definition is None:
         errors = [str(each) for each in reading.problems if each.severity is Severity.ERROR]
         raise ConfigurationError("\n".join(errors))
@@ -99,5 +105,13 @@ def read_filter(
 
 def program_store() -> ProgramStore:
     """Give the folder where this user's programs for the block engine are kept."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    return ProgramStore(Path(cache) / "logban")
+    return ProgramStore(_cache())
+
+
+def known_expressions() -> KnownExpressions:
+    """Give what this user's earlier runs have found out about expressions."""
+    return KnownExpressions(KeptFolder(_cache()))
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "logban"

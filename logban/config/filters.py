@@ -30,9 +30,8 @@ from logban.matching.compiler import (
     SINGLE_LINES,
     ExpressionError,
     Reading,
-    check_expression,
+    check_groups,
 )
-from logban.matching.datepattern import compile_date_pattern
 from logban.matching.definition import (
     Expression,
     FilterDefinition,
@@ -41,6 +40,7 @@ from logban.matching.definition import (
     Rule,
 )
 from logban.matching.json_text import check_json_text
+from logban.matching.known import KnownExpressions
 from logban.model import Origin
 
 T = TypeVar("T")
@@ -120,12 +120,16 @@ class FilterLibrary:
 
 
 def load_filter(
-    wanted: str, directory: Path, given: Mapping[str, str] | None = None
+    wanted: str,
+    directory: Path,
+    given: Mapping[str, str] | None = None,
+    known: KnownExpressions | None = None,
 ) -> FilterReading:
     """Read a filter by its name in ``directory`` or its path, ``[key=value]`` behind either.
 
     What is ``given`` takes the place of what the filter says.  A text that is neither a name nor a
     path, and looks like a regular expression, is the failregex of a filter without a file.
+    Expressions that are ``known`` need not be compiled to be checked.
     """
     texts = {key: _typed(text) for key, text in (given or {}).items()}
     name, bracket, rest = wanted.partition("[")
@@ -133,7 +137,7 @@ def load_filter(
     library = FilterLibrary(directory)
     source = library.find(name, Path())
     if source is None and looks_like_expression(wanted):
-        return _without_file({**texts, "failregex": _typed(wanted)})
+        return _without_file({**texts, "failregex": _typed(wanted)}, known)
     if source is None:
         return FilterReading(None, (library.missing(name, Origin(name, 1)),))
     origin = source.tree.origin
@@ -145,7 +149,7 @@ def load_filter(
         return FilterReading(None, (error(origin, f"{wanted!r} is more than one filter"),))
     selection = replace(selection, name=source.name)
     text = FilterText.of(source.tree, source.name, selection)
-    return build_filter(source, selection, text, Overrides(texts))
+    return build_filter(source, selection, text, Overrides(texts), known)
 
 
 def _typed(text: str) -> Text:
@@ -153,19 +157,23 @@ def _typed(text: str) -> Text:
     return tuple(TextLine(line, _COMMAND_LINE) for line in text.split("\n"))
 
 
-def _without_file(texts: Mapping[str, Text]) -> FilterReading:
+def _without_file(texts: Mapping[str, Text], known: KnownExpressions | None) -> FilterReading:
     """Put a filter together that stands in no file."""
     source = FilterSource("failregex", Tree.empty(_COMMAND_LINE))
     selection = Selection(source.name, _COMMAND_LINE, {})
     text = FilterText.of(source.tree, source.name, selection)
-    return build_filter(source, selection, text, Overrides(texts))
+    return build_filter(source, selection, text, Overrides(texts), known)
 
 
 def build_filter(
-    source: FilterSource, selection: Selection, text: FilterText, overrides: Overrides
+    source: FilterSource,
+    selection: Selection,
+    text: FilterText,
+    overrides: Overrides,
+    known: KnownExpressions | None = None,
 ) -> FilterReading:
     """Put a filter together; every mistake in it is a problem of the reading."""
-    builder = _Builder(source, text, overrides)
+    builder = _Builder(source, text, overrides, known or KnownExpressions())
     builder.problems.extend(_reading_problems(source))
     builder.problems.extend(check_keys(source.tree, lenient=not source.own))
     builder.problems.extend(check_parameters(source.tree, selection))
@@ -185,11 +193,18 @@ def _reading_problems(source: FilterSource) -> Iterator[Problem]:
 class _Builder:
     """Collects the parts of a definition and what is wrong with them."""
 
-    def __init__(self, source: FilterSource, text: FilterText, overrides: Overrides) -> None:
+    def __init__(
+        self,
+        source: FilterSource,
+        text: FilterText,
+        overrides: Overrides,
+        known: KnownExpressions,
+    ) -> None:
         self.problems: list[Problem] = []
         self._source = source
         self._text = text
         self._overrides = overrides
+        self._known = known
         self._reading = SINGLE_LINES
 
     def build(self) -> FilterDefinition:
@@ -344,7 +359,7 @@ class _Builder:
 
     def _groups(self, text: str) -> frozenset[str]:
         try:
-            return check_expression(text, needs_address=False, reading=self._reading)
+            return frozenset(self._known.groups(text, self._reading))
         except ExpressionError:
             return frozenset()  # told of where it is checked
 
@@ -363,7 +378,8 @@ class _Builder:
 
     def _check(self, expression: Expression, key: str, *, needs_address: bool = False) -> None:
         try:
-            check_expression(expression.text, needs_address=needs_address, reading=self._reading)
+            groups = self._known.groups(expression.text, self._reading)
+            check_groups(groups, needs_address=needs_address)
         except ExpressionError as failure:
             self.problems.append(error(expression.origin, f"{key}: {failure}"))
 
@@ -371,7 +387,7 @@ class _Builder:
         found = tuple(Expression(line.text, line.origin) for line in self._lines("datepattern"))
         for expression in found:
             try:
-                compile_date_pattern(expression.text)
+                self._known.check_date_pattern(expression.text)
             except ExpressionError as failure:
                 said = str(failure).removeprefix("datepattern").lstrip(": ")
                 self.problems.append(error(expression.origin, f"datepattern: {said}"))

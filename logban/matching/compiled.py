@@ -10,7 +10,7 @@ from typing import Final
 import regex
 
 from logban.matching.captures import Host, Joined, encoded_groups, joined_groups
-from logban.matching.compiler import ADDRESS_GROUPS, compile_expression
+from logban.matching.compiler import ADDRESS_GROUPS, SINGLE_LINES, Compile, Searched
 from logban.matching.definition import Proof, Quote, Rule
 from logban.model import canonical_address
 
@@ -25,7 +25,7 @@ class CompiledRule:
     """A rule, its groups by what they are for."""
 
     name: str
-    pattern: regex.Pattern[str]
+    pattern: Searched
     fields: tuple[str, ...]
     host_groups: tuple[str, ...]
     joined: tuple[Joined, ...]
@@ -40,19 +40,17 @@ class CompiledQuote:
     """A message of several lines, as it begins and ends."""
 
     quote: Quote
-    begin: regex.Pattern[str]
-    end: regex.Pattern[str] | None
+    begin: Searched
+    end: Searched | None
     address_groups: tuple[str, ...]
 
 
-def fields_of(pattern: regex.Pattern[str]) -> tuple[str, ...]:
+def fields_of(pattern: Searched) -> tuple[str, ...]:
     """Give the groups that are captures for whoever comes after."""
     return tuple(name for name in pattern.groupindex if name not in NO_FIELDS)
 
 
-def compile_rule(
-    rule: Rule, pattern: regex.Pattern[str], prefix: regex.Pattern[str] | None
-) -> CompiledRule:
+def compile_rule(rule: Rule, pattern: Searched, prefix: Searched | None) -> CompiledRule:
     """Note which groups a rule has; its address may stand in the prefix instead."""
     has = pattern.groupindex
     if not any(group in has for group in HOST_GROUPS) and prefix is not None:
@@ -66,11 +64,11 @@ def compile_rule(
     )
 
 
-def compile_quote(quote: Quote) -> CompiledQuote:
-    """Compile how a message begins and ends."""
-    begin = compile_expression(quote.begin.text)
+def compile_quote(quote: Quote, compiled: Compile) -> CompiledQuote:
+    """Note how a message begins and ends."""
+    begin = compiled(quote.begin.text, SINGLE_LINES)
     groups = tuple(group for group in ADDRESS_GROUPS if group in begin.groupindex)
-    end = compile_expression(quote.end.text) if quote.end is not None else None
+    end = compiled(quote.end.text, SINGLE_LINES) if quote.end is not None else None
     return CompiledQuote(quote, begin, end, groups)
 
 

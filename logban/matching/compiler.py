@@ -8,9 +8,10 @@ kin become groups named ``ip4`` and ``ip6``, ``<F-USER>...</F-USER>`` a group na
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
 
 import regex
 
@@ -82,6 +83,27 @@ class Reading:
 
 
 SINGLE_LINES: Final = Reading()
+
+
+class Searched(Protocol):
+    """An expression to be searched for: a compiled one, or one that will be when it is needed."""
+
+    @property
+    def groupindex(self) -> Collection[str]:
+        """The names of its groups, in their order."""
+        ...
+
+    def search(self, string: str, *, timeout: float | None = ...) -> regex.Match[str] | None:
+        """Give the first match; TimeoutError if that takes too long."""
+        ...
+
+    def match(self, string: str, *, timeout: float | None = ...) -> regex.Match[str] | None:
+        """Give the match at the beginning; TimeoutError if that takes too long."""
+        ...
+
+
+Compile = Callable[[str, Reading], Searched]
+"""What gives an expression to search for; ExpressionError if it is none."""
 
 
 def expand(text: str, reading: Reading = SINGLE_LINES) -> str:
@@ -163,14 +185,7 @@ def compile_expression(text: str, reading: Reading = SINGLE_LINES) -> regex.Patt
         raise ExpressionError(f"a regular expression too large to compile: {error}") from error
 
 
-def check_expression(
-    text: str, *, needs_address: bool, reading: Reading = SINGLE_LINES
-) -> frozenset[str]:
-    """Give an expression's names of groups; ExpressionError if it does not compile.
-
-    Likewise if it names nobody who failed, and has to.
-    """
-    groups = frozenset(compile_expression(text, reading).groupindex)
-    if needs_address and groups.isdisjoint(IDENTITY_GROUPS):
+def check_groups(groups: Collection[str], *, needs_address: bool) -> None:
+    """Raise ExpressionError if an expression has to say who failed, and has no group for that."""
+    if needs_address and not any(group in groups for group in IDENTITY_GROUPS):
         raise ExpressionError("names no address; put <HOST> where the line has it")
-    return groups

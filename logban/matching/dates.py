@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import cached_property
 from typing import Final, Protocol
 
 import regex
@@ -96,10 +97,18 @@ class DefaultDates:
     """
 
     def __init__(self, zone: tzinfo | None, where: Defaults = Defaults.ANYWHERE) -> None:
-        self._beginnings = _in_re(form for form in default_forms() if form.anchored)
-        farther_in = default_forms() if where is Defaults.ANYWHERE else ()
-        self._anywhere = _in_re(form for form in farther_in if not form.anchored)
+        self._where = where
         self._times = _Times(zone)
+
+    # Both are compiled when a line comes: the engine has little use for them.
+    @cached_property
+    def _beginnings(self) -> list[re.Pattern[str]]:
+        return _in_re(form for form in default_forms() if form.anchored)
+
+    @cached_property
+    def _anywhere(self) -> list[re.Pattern[str]]:
+        farther_in = default_forms() if self._where is Defaults.ANYWHERE else ()
+        return _in_re(form for form in farther_in if not form.anchored)
 
     def read(self, line: str, now: float) -> Dated:
         """Give the time that the line begins with, or else holds, and the line without it."""
@@ -135,25 +144,34 @@ class PatternDates:
 
     def __init__(
         self,
-        patterns: Sequence[DatePattern | Defaults | NoDate],
+        first: DatePattern | Defaults | NoDate,
+        others: Sequence[str],
         zone: tzinfo | None,
         timeout: float,
     ) -> None:
-        self._steps: list[DateForm | DefaultDates | NoDate] = []
-        for pattern in patterns:
-            if isinstance(pattern, Defaults):
-                self._steps.append(DefaultDates(zone, pattern))
-            elif isinstance(pattern, DatePattern):
-                self._steps.extend(pattern.forms)
-            else:
-                self._steps.append(pattern)
+        self._first = first
+        self._others = others
+        self._zone = zone
         self._times = _Times(zone)
         self._timeout = timeout
 
     @property
     def begins_with_defaults(self) -> bool:
         """Tell whether the default forms are tried before all others."""
-        return isinstance(self._steps[0], DefaultDates)
+        return isinstance(self._first, Defaults)
+
+    @cached_property
+    def steps(self) -> Sequence[DateForm | DefaultDates | NoDate]:
+        """What is tried, in this order; ExpressionError if it can't be compiled."""
+        steps: list[DateForm | DefaultDates | NoDate] = []
+        for pattern in (self._first, *map(compile_date_pattern, self._others)):
+            if isinstance(pattern, Defaults):
+                steps.append(DefaultDates(self._zone, pattern))
+            elif isinstance(pattern, DatePattern):
+                steps.extend(pattern.forms)
+            else:
+                steps.append(pattern)
+        return steps
 
     def read(self, line: str, now: float) -> Dated:
         """Give the time and the line without it; TimeoutError if a pattern takes too long.
@@ -162,7 +180,7 @@ class PatternDates:
         """
         nearest: tuple[int, Dated] | None = None
         impossible: Dated | None = None
-        for number, step in enumerate(self._steps):
+        for number, step in enumerate(self.steps):
             if nearest is not None and nearest[0] <= 1:
                 break
             if isinstance(step, NoDate):
@@ -198,17 +216,26 @@ def tries_defaults_first(reader: DateReader) -> bool:
     )
 
 
-def date_reader(patterns: Sequence[str], zone: tzinfo | None, timeout: float = 0.1) -> DateReader:
+def date_reader(
+    patterns: Sequence[str],
+    zone: tzinfo | None,
+    timeout: float = 0.1,
+    *,
+    are_known: bool = False,
+) -> DateReader:
     """Give the reader for a filter's date patterns (none: the defaults); ExpressionError if bad.
 
     ``zone`` is that of dates which name none; None is the C library's (``$TZ``, /etc/localtime).
+    Patterns that ``are_known`` to be good are compiled when the first line comes.
     """
-    compiled = [compile_date_pattern(text) for text in patterns]
-    if not compiled:
+    if not patterns:
         return DefaultDates(zone)
-    if compiled[0] is NoDate.NONE:
-        return NoDates()
-    return PatternDates(compiled, zone, timeout)
+    first, *others = patterns
+    begin = compile_date_pattern(first)
+    reader = PatternDates(begin, others, zone, timeout)
+    if not are_known:
+        _ = reader.steps  # which compiles them
+    return NoDates() if begin is NoDate.NONE else reader
 
 
 def time_of(parts: dict[str, str | None], now: float, zone: tzinfo | None) -> float | None:

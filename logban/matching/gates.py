@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Final
 
@@ -18,10 +19,15 @@ LiteralSets = tuple[frozenset[bytes], ...]
 """Sets of which a line must hold one literal each; see ``literals.required_literals``."""
 
 _Plan = tuple[tuple[tuple[bytes, ...], tuple[int, ...]], ...]
+# A literal of the first look, what to ask then, and an expression for the beginning of that.
+_Look = tuple[bytes, _Plan, re.Pattern[bytes] | None]
 
 
 SAMPLE_SIZE: Final = 16 * 1024
 """Bytes of a block that tell what is rare in a log."""
+
+SAMPLED: Final = 256 * 1024
+"""Bytes of a block that are looked at for that, at the most."""
 
 SAMPLE_EVERY: Final = 512
 """Blocks of that size after which another sample is taken: logs change."""
@@ -50,8 +56,8 @@ class Gates:
             for sets in required
         ]
         self._sets = [tuple(map(frozenset, each)) for each in self._required]
-        self._choose(dict.fromkeys(chain.from_iterable(chain.from_iterable(self._sets)), 1.0))
-        self._every = self._plan(range(len(required)))
+        self._asked: dict[bytes, set[int]] = {}
+        self._looks: list[_Look] | None = None
         self._until_sample = 0
 
     def candidates(self, data: bytes) -> list[tuple[int, int, list[int]]]:
@@ -61,7 +67,7 @@ class Gates:
         if len(data) >= SAMPLE_SIZE:
             self._sample(data)
         found: dict[int, tuple[int, int, list[int]]] = {}
-        for literal, plan, asked in self._first_look:
+        for literal, plan, asked in self._first_look():
             position = data.find(literal)
             while position >= 0:
                 start = data.rfind(b"\n", 0, position) + 1
@@ -85,7 +91,7 @@ class Gates:
             return ()
         if len(data) >= SAMPLE_SIZE:
             self._sample(data)
-        return tuple(literal for literal, _, _ in self._first_look)
+        return tuple(self._chosen())
 
     def rarest(self, data: bytes) -> tuple[bytes, ...]:
         """Give texts of which each candidate line holds one, rare in a sample; () as above."""
@@ -102,12 +108,16 @@ class Gates:
         """Give what is asked of a line for a rule, what fewest others ask for first."""
         return self._sets[number]
 
+    @cached_property
+    def _every(self) -> _Plan:
+        return self._plan(range(len(self._required)))
+
     def _sample(self, data: bytes) -> None:
         """Adapt the first look to the log: what it asks for should be rare."""
         self._until_sample -= 1
         if self._until_sample < 0:
             self._until_sample = SAMPLE_EVERY
-            self._choose(self._cost(data))
+            self._choose(self._cost(data[:SAMPLED]))
 
     def _cost(self, data: bytes) -> Mapping[bytes, float]:
         """Give what it costs to ask for each literal in such a log."""
@@ -117,14 +127,22 @@ class Gates:
 
     def _choose(self, cost: Mapping[bytes, float]) -> None:
         """Choose what the first look asks for, by what each literal costs."""
-        first_look: dict[bytes, set[int]] = {}
+        self._asked, self._looks = {}, None
         for choice, rules in _cover(self._sets, cost).items():
             for literal in choice:
-                first_look.setdefault(literal, set()).update(rules)
-        self._first_look = [
-            (literal, plan, _any_of(plan))
-            for literal, plan in ((each, self._plan(rules)) for each, rules in first_look.items())
-        ]
+                self._asked.setdefault(literal, set()).update(rules)
+
+    def _chosen(self) -> Mapping[bytes, set[int]]:
+        """Give what the first look asks for, with the rules for which it does."""
+        if not self._asked:
+            self._choose(dict.fromkeys(chain.from_iterable(chain.from_iterable(self._sets)), 1.0))
+        return self._asked
+
+    def _first_look(self) -> list[_Look]:
+        if self._looks is None:
+            plans = [(literal, self._plan(rules)) for literal, rules in self._chosen().items()]
+            self._looks = [(literal, plan, _any_of(plan)) for literal, plan in plans]
+        return self._looks
 
     def _among_all(self, data: bytes) -> list[tuple[int, int, list[int]]]:
         """Look at every line: some rule has no literal that would tell which lines it can match."""

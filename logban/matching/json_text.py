@@ -7,9 +7,7 @@ import json
 import re
 from typing import Final
 
-import regex
-
-from logban.matching.compiler import ExpressionError, compile_expression
+from logban.matching.compiler import SINGLE_LINES, Compile, ExpressionError, Searched
 from logban.matching.definition import JsonText
 
 _NAME: Final = re.compile(r"\{([\w.]+)\}")
@@ -19,13 +17,13 @@ _DECODER: Final = json.JSONDecoder()
 class JsonReader:
     """Turns the lines that are JSON objects into text, and leaves the others."""
 
-    def __init__(self, definition: JsonText, timeout: float) -> None:
+    def __init__(self, definition: JsonText, timeout: float, compiled: Compile) -> None:
         """ExpressionError if the expression before the object is none."""
         check_json_text(definition.text)
         self._parts = _NAME.split(definition.text)  # text, name, text, name, ..., text
-        self._begin: regex.Pattern[str] | None = None
+        self._begin: Searched | None = None
         if definition.begin is not None:
-            self._begin = compile_expression(definition.begin.text)
+            self._begin = compiled(definition.begin.text, SINGLE_LINES)
         self._timeout = timeout
 
     def read(self, line: str) -> str | None:

@@ -52,6 +52,7 @@ from logban.matching.engine.saved import ProgramStore
 from logban.matching.engine.taken import Taken
 from logban.matching.gates import Gates, LiteralSets
 from logban.matching.json_text import JsonReader
+from logban.matching.known import KnownExpressions, Needed
 from logban.matching.literals import required_literals
 from logban.matching.multiline import BufferedLine, LineBuffer, time_of
 from logban.matching.named import MAX_NAMED, NamedFailure
@@ -130,40 +131,44 @@ class Matcher:
         dated: bool = True,
         rung: Rung = Rung.FULL,
         programs: ProgramStore | None = None,
+        known: KnownExpressions | None = None,
         is_hurried: bool = False,
     ) -> None:
         """Compile a filter; ExpressionError if it can't be (reading the configuration checks it).
 
         ``zone`` is that of dates which name none (None: the C library's).  ``encoding`` has to
         agree with ASCII on its characters.  ``dated=False`` looks for no dates.  ``rung`` is the
-        fastest engine to use, ``programs`` where engines' programs are kept.  ``is_hurried`` says
-        that nobody has the time to make an engine while lines wait: who calls sees to it.
+        fastest engine to use, ``programs`` where engines' programs are kept.  What is ``known`` of
+        expressions lets them be compiled when they are needed.  ``is_hurried`` says that nobody
+        has the time to make an engine while lines wait: who calls sees to it.
         """
         self.counters = MatchCounters()
         self._timeout = timeout
         self._encoding = encoding
         patterns = tuple(expression.text for expression in definition.date_patterns)
-        self._dates = date_reader(patterns if dated else ("{NONE}",), zone, timeout)
+        patterns = patterns if dated else ("{NONE}",)
+        self._dates = date_reader(patterns, zone, timeout, are_known=known is not None)
+        compiled = compile_expression if known is None else known.pattern
         how = definition.reading
         self._max_lines = how.lines
         prefix = definition.prefix
-        self._prefix = compile_expression(prefix.text, how) if prefix else None
+        self._prefix = compiled(prefix.text, how) if prefix else None
         self._prefix_fields = fields_of(self._prefix) if self._prefix else ()
-        self._ignore = [compile_expression(each.text, how) for each in definition.ignore]
+        self._ignore = [compiled(each.text, how) for each in definition.ignore]
         self._rules = [
-            compile_rule(rule, compile_expression(rule.expression.text, how), self._prefix)
+            compile_rule(rule, compiled(rule.expression.text, how), self._prefix)
             for rule in definition.rules
         ]
         self.named = 0
         """Failures of hosts without an address, also those that nobody took in time."""
         self._named: deque[NamedFailure] = deque(maxlen=MAX_NAMED)
-        self._json = JsonReader(definition.json, timeout) if definition.json else None
-        self._quotes = [compile_quote(quote) for quote in definition.quotes]
+        self._json = JsonReader(definition.json, timeout, compiled) if definition.json else None
+        self._quotes = [compile_quote(quote, compiled) for quote in definition.quotes]
         self._hearsay_rules = {rule.name for rule in definition.rules if rule.hearsay}
         self._witness_rules = {rule.name for rule in definition.rules if rule.witness}
         self.is_guarded = bool(self._quotes or self._hearsay_rules or self._witness_rules)
         self._sources: dict[str, Remembered] = {}
-        self._make_gates(definition)
+        self._make_gates(definition, required_literals if known is None else known.literals)
         self.ungated_rules = [
             self._rules[number].name for number in self._gates.ungated if number < len(self._rules)
         ]
@@ -172,12 +177,12 @@ class Matcher:
         self._worth = math.inf if is_hurried else WORTH_AN_ENGINE
         self._seen = 0
 
-    def _make_gates(self, definition: FilterDefinition) -> None:
+    def _make_gates(self, definition: FilterDefinition, needed: Needed) -> None:
         """Make the gates: one for the rules and quotes' beginnings, one for quotes' ends."""
         json = definition.json is not None
 
         def literals(expression: Expression) -> LiteralSets:
-            return required_literals(expression.text, json=json)
+            return needed(expression.text, json=json)
 
         of_prefix = literals(definition.prefix) if definition.prefix else ()
         patterns = [expression.text for expression in definition.date_patterns]
@@ -185,7 +190,7 @@ class Matcher:
 
         def of_quote(expression: Expression) -> LiteralSets:
             # Its lines are no JSON, but what is asked for of the rules as well costs nothing.
-            own = required_literals(expression.text, whole=anchored)
+            own = needed(expression.text, whole=anchored)
             return tuple({*literals(expression), *own})
 
         required = [

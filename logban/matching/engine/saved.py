@@ -1,28 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Programs kept on disk: writing one takes a few tenths of a second, reading one a millisecond.
-
-What decides who is banned is only taken from a file that nobody but its owner, who runs this, can
-have written.
-"""
+"""Programs kept on disk: writing one takes a few tenths of a second, reading one a millisecond."""
 
 from __future__ import annotations
 
-import json
-import os
-import stat
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
 
 from logban import __version__
 from logban.matching.definition import FilterDefinition
 from logban.matching.engine.heads import Head
 from logban.matching.engine.program import Fields, Opening, Program
-
-KEPT: Final = 64
-"""Programs that are kept; the oldest are removed."""
+from logban.matching.kept import KeptFolder
 
 _Columns = Sequence[tuple[str, Sequence[int]]]
 
@@ -32,40 +21,19 @@ class ProgramStore:
 
     def __init__(self, folder: Path) -> None:
         """Read from, and keep in, a folder; it is made when something is kept."""
-        self._folder = folder
+        self._folder = KeptFolder(folder)
 
     def read(self, key: str) -> Program | None:
         """Give a program; None if there is none that can be trusted and understood."""
+        kept = self._folder.read(key)
         try:
-            file = os.open(self._path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
+            return _from_json(kept) if isinstance(kept, Mapping) else None
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
-        with os.fdopen(file, encoding="ascii") as stream:
-            about = os.fstat(file)
-            is_own = about.st_uid == os.geteuid() and stat.S_ISREG(about.st_mode)
-            if not is_own or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                return None
-            try:
-                return _from_json(json.load(stream))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                return None
 
     def keep(self, key: str, program: Program) -> None:
         """Keep a program; where that can't be done, it is written again the next time."""
-        import tempfile  # noqa: PLC0415  # only for what is new
-
-        with suppress(OSError):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._folder)
-            with os.fdopen(handle, "w", encoding="ascii") as stream:
-                json.dump(_to_json(program), stream)
-            Path(name).rename(self._path(key))
-            kept = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-            for path in kept[:-KEPT]:
-                path.unlink()
-
-    def _path(self, key: str) -> Path:
-        return self._folder / f"{key}.json"
+        self._folder.keep(key, _to_json(program))
 
 
 def key_of(definition: FilterDefinition, heads: Sequence[Head], openings: Sequence[Opening]) -> str:
