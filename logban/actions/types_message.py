@@ -196,6 +196,14 @@ def _check_command(spec: ActionSpec) -> None:
         raise ParameterError("no command is given; write for instance ban = /path {{ ip }}", "ban")
 
 
+def _keeps_users_out(spec: ActionSpec) -> bool:
+    """Tell whether the program is told of a user and his address, and can tell him from others."""
+    from logban.actions.command import CommandLine  # noqa: PLC0415 - see above
+
+    line = spec.parameters["ban"]
+    return isinstance(line, CommandLine) and "user" in line.text and "ip" in line.text
+
+
 def _not_followed(reason: str, *names: str) -> tuple[Parameter, ...]:
     return tuple(Parameter(name, str, None, "taken for fail2ban's sake", reason) for name in names)
 
@@ -332,5 +340,6 @@ COMMAND = ActionType(
         ),
     ),
     check=_check_command,
+    suspends=_keeps_users_out,
     aliases={},
 )
