@@ -86,7 +86,8 @@ def _of_account(charging: Charging, user: str, now: float) -> Iterator[str]:
         yield f"jail {charging.jail}: account {shown} is attacked from many places, and protected"
     else:
         places = charging.crowds.accounts.places(user)
-        yield f"jail {charging.jail}: {places} places have failed with the name {shown} lately"
+        failed = "1 place has" if places == 1 else f"{places} places have"
+        yield f"jail {charging.jail}: {failed} failed with the name {shown} lately"
     if charging.trust.is_owned(user, now):
         yield f"user {shown} gets in: his own places go on whatever others do"
 

@@ -18,7 +18,7 @@ from logban.judging.times import LineTimes
 from logban.judging.tracker import MAX_ENTRIES, Tracked, Tracker
 from logban.judging.trust import KNOWN_FOR, Trust
 from logban.judging.verdicts import Verdicts
-from logban.judging.weights import MAX_WEIGHT
+from logban.judging.weights import MAX_WEIGHT, WRONG_PASSWORD
 from logban.model import (
     CanonicalAddress,
     Failure,
@@ -236,6 +236,14 @@ class Judge:
                     pair_key(self.charging.place_of(subject), subject.user), now
                 )
         return None
+
+    def weigh_password(self, user: str) -> float | None:
+        """Give what a stranger's wrong password for a user weighs; None where none does."""
+        if self.charging is None:
+            return None
+        nowhere = CanonicalAddress("")
+        failure = Failure(nowhere, None, "", {"user": user}, "", "", 0, WRONG_PASSWORD)
+        return self.charging.weight(failure)
 
     def explain(self, subject: Subject, now: float) -> list[str]:
         """Say where a subject stands beside what is counted, in sentences."""

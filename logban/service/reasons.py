@@ -3,14 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
+from logban.actions import catalogue
+from logban.config.settings import JailSettings
 from logban.control import payloads
 from logban.daemon import Daemon
+from logban.durations import format_duration
 from logban.errors import LedgerError
 from logban.judging.exemptions import Exemption
-from logban.model import Ban, Subject, Verdict
+from logban.judging.tracker import Tracked
+from logban.model import Ban, Evidence, Subject, SubjectKind, Verdict
+from logban.policy.scrutiny import Limit
+from logban.running.jail import Jail
 from logban.service.subjects import counted_as, holds, prefixes
 from logban.service.views import Views, length_of, past_ban, prospects
 
@@ -59,6 +67,8 @@ class Reasons:
                 *self._waiting(counted),
                 *self._prospects(counted, now),
                 *self._standing(counted, now),
+                *self._from(subject),
+                *self._of_user(subject, now),
             ),
             consulted=consulted,
         )
@@ -111,27 +121,104 @@ class Reasons:
         said = (each for jail in jails for who in subjects for each in jail.judge.explain(who, now))
         return dict.fromkeys(said)
 
+    def _from(self, subject: Subject) -> Iterator[str]:
+        """Tell what comes of where an address is."""
+        if not subject.network:
+            return
+        times = self._daemon.exemptions.weigh(subject.network.partition("/")[0])
+        if times == math.inf:
+            yield "one failure from there is enough: geo_deny"
+        elif times != 1:
+            yield f"a stranger's failures from there count {times:g} times: geo_weight"
+
+    def _of_user(self, subject: Subject, now: float) -> Iterator[str]:
+        """Tell what a jail does about a user, and what the next failure would lead to."""
+        if not subject.user:
+            return
+        for jail in self._daemon.jails.running.values():
+            scrutiny = jail.settings.scrutiny
+            if scrutiny is None:
+                continue
+            weight = jail.judge.weigh_password(subject.user)
+            if weight is not None and weight != 1:
+                yield f"jail {jail.name}: a stranger's wrong password for him weighs {weight:g}"
+            if subject.kind is SubjectKind.USER:
+                limit = scrutiny.user
+                yield (
+                    f"jail {jail.name}: {limit.maxretry} places that fail with his name within "
+                    f"{format_duration(limit.findtime)} protect the account for {_span(limit)}"
+                )
+            else:
+                yield from self._of_pair(jail, subject, now)
+
+    def _of_pair(self, jail: Jail, subject: Subject, now: float) -> Iterator[str]:
+        limit = limit_for(jail.settings, subject)
+        known = jail.judge.known_of(subject, now)
+        failed = sum(time > now - limit.findtime for time in known.times) if known else 0
+        if not suspends(jail.settings):
+            yield (
+                f"jail {jail.name}: his failures there are reported; no action of the jail keeps "
+                "users out"
+            )
+        elif failed + 1 < limit.maxretry:
+            left = limit.maxretry - failed - 1
+            yield f"jail {jail.name}: one more wrong password would leave {left} to his suspension"
+        else:
+            yield (
+                f"jail {jail.name}: one more wrong password would suspend him there for "
+                f"{_span(limit)}"
+            )
+
     def _counting(self, subjects: Iterable[Subject]) -> Iterable[payloads.Counting]:
         for jail in self._daemon.jails.running.values():
-            settings = jail.settings
-            oldest = self._daemon.clock.now() - settings.findtime
             for subject in subjects:
+                settings = limit_for(jail.settings, subject)
+                oldest = self._daemon.clock.now() - settings.findtime
                 known = jail.judge.known_of(subject)
                 counted = [item for item in known.evidence if item.time > oldest] if known else []
                 if known is not None and counted:
-                    weights = dict(zip(known.times, known.weights, strict=True))
                     yield payloads.Counting(
                         jail.name,
                         settings.maxretry,
                         settings.findtime,
                         tuple(counted),
-                        tuple(weights.get(item.time, 1.0) for item in counted),
+                        tuple(_weights_of(counted, known)),
                         sum(
                             weight
                             for time, weight in zip(known.times, known.weights, strict=True)
                             if time > oldest
                         ),
                     )
+
+
+def _weights_of(evidence: Sequence[Evidence], known: Tracked) -> Iterator[float]:
+    """Give what each of these lines weighs; several may be of one moment, in their order."""
+    weights: dict[float, list[float]] = {}
+    for time, weight in zip(known.times, known.weights, strict=True):
+        weights.setdefault(time, []).append(weight)
+    # Of the lines the last ones are kept, so of the weights of a moment the first may be without.
+    for time, number in Counter(item.time for item in evidence).items():
+        of_moment = weights.get(time, [])
+        weights[time] = [1.0] * (number - len(of_moment)) + of_moment[-number:]
+    for item in evidence:
+        yield weights[item.time].pop(0)
+
+
+def limit_for(settings: JailSettings, subject: Subject) -> Limit:
+    """Give how much is enough for a subject of this kind."""
+    if subject.kind is SubjectKind.USER_IP and settings.scrutiny is not None:
+        return settings.scrutiny.user_ip
+    return Limit(settings.maxretry, settings.findtime, settings.bantime)
+
+
+def suspends(settings: JailSettings) -> bool:
+    """Tell whether a jail keeps users out at an address: it can, or it says when."""
+    asked = settings.scrutiny is not None and settings.scrutiny.always_user_ip
+    return asked or any(catalogue.suspends(spec) for spec in settings.actions)
+
+
+def _span(limit: Limit) -> str:
+    return "ever" if limit.bantime is None else format_duration(limit.bantime)
 
 
 def _said(source: str, jail: str, exemption: Exemption | None, error: str) -> payloads.Consulted:

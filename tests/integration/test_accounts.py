@@ -158,7 +158,7 @@ def test_three_wrong_passwords_suspend_a_user_by_a_program_of_the_admins(
     server.wait(lambda: suspended(server) == [at("7001", OFFICE)])
     # No name that an attacker sends gets any farther than to the program.
     for _ in range(3):
-        log.write(wrong_password(HOME, user=f'7002/{OFFICE} "1'))
+        log.write(wrong_password(HOME, user=f"7002/{OFFICE}"))
     server.wait(lambda: len(suspended(server)) == 2)
     # Whoever gets in is let go.
     log.write(success("7001", OFFICE))
