@@ -14,7 +14,7 @@ from logban.config import load
 from logban.control.payloads import NoticeView, StalePhone, Status
 from logban.daemon import Daemon
 from logban.health.metrics import METRICS, Look
-from logban.judging import charging
+from logban.judging import crowds
 from logban.service.commands import DaemonService
 from logban.testing.asterisk_manager import AsteriskManager
 from logban.testing.lines import asterisk_line
@@ -122,7 +122,7 @@ def test_an_account_that_is_attacked_is_counted(bench: Machine) -> None:
 def test_what_an_hours_cap_holds_back_is_counted(
     bench: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(charging, "MAX_NETWORKS_AN_HOUR", 1)
+    monkeypatch.setattr(crowds, "MAX_NETWORKS_AN_HOUR", 1)
     bench.jail(maxretry="5", logtimezone="UTC", **{"net.maxretry": "2"})
 
     async def story(_: Daemon, service: DaemonService) -> None:
