@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from socket import AF_INET, inet_pton
 from types import MappingProxyType
 from typing import Final, NamedTuple, NewType
 
@@ -30,13 +31,23 @@ RECIDIVE: Final = "recidive"
 """The filter of jails that judge by the other jails' bans, and the rule of the bans they lay."""
 
 
-@lru_cache(maxsize=65536)
 def canonical_address(text: str) -> CanonicalAddress:
     """Give the one way in which logban writes this address; ValueError if it is none.
 
     >>> canonical_address("::FFFF:198.51.100.7")
     '198.51.100.7'
     """
+    try:
+        inet_pton(AF_INET, text)
+    except (OSError, ValueError):
+        return _canonical_address(text)
+    return CanonicalAddress(
+        text
+    )  # of IPv4 it takes the one spelling, and is sooner asked than ipaddress
+
+
+@lru_cache(maxsize=65536)
+def _canonical_address(text: str) -> CanonicalAddress:
     address = ipaddress.ip_address(text)
     if isinstance(address, ipaddress.IPv6Address):
         if address.scope_id is not None:

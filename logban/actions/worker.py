@@ -74,6 +74,8 @@ class EnforcerWorker(Worker):
         self._wanted = wanted
         self._pending: dict[Subject, Change] = {}
         self._held: set[Subject] = set()
+        # Of whom a ban that has ended may still be in force when the next one is put there.
+        self._left_over: set[Subject] = set()
         self._drift = 0
         self._is_lost = False
         self._news: int | None = None
@@ -99,12 +101,16 @@ class EnforcerWorker(Worker):
 
     def submit(self, changes: Iterable[Change]) -> None:
         """Take over changes of the ledger; the last one of each subject counts."""
+        takes, pending, held = self._taker(), self._pending, self._held
         for change in changes:
-            if change.kind is ChangeKind.NOTICE or not self.takes(change.ban.subject):
+            subject = change.ban.subject
+            if change.kind is ChangeKind.NOTICE or not takes(subject):
                 continue
-            self._pending[change.ban.subject] = change
-            if change.kind is ChangeKind.BAN:  # of the ban before it nothing is left in force
-                self._held.discard(change.ban.subject)
+            if change.kind is ChangeKind.BAN and (subject in held or subject in pending):
+                held.discard(subject)  # what is in force is the ban before it
+                self._left_over.add(subject)
+            pending[subject] = change
+        if pending:
             self._idle.clear()
         self._wake.set()
 
@@ -113,6 +119,12 @@ class EnforcerWorker(Worker):
         if not self.spec.is_for(subject):
             return False
         return self._selective is None or self._selective.takes(subject)
+
+    def _taker(self) -> Callable[[Subject], bool]:
+        """Give what tells the same as :meth:`takes`, for very many."""
+        if self._selective is not None and not self.spec.only:
+            return self._selective.takes
+        return self.takes
 
     async def pardon(self, subjects: Sequence[Subject]) -> None:
         """Take out what others have put in against these; a failure is logged, no more."""
@@ -178,9 +190,7 @@ class EnforcerWorker(Worker):
         The latter is None where it can't be read.  For the action's thread: they may be a hundred
         thousand.
         """
-        takes = self.takes
-        if self._selective is not None and not self.spec.only:
-            takes = self._selective.takes
+        takes = self._taker()
         wanted = {ban.subject: ban for ban in bans if takes(ban.subject)}
         found = self._enforcer.read()
         if found is None:
@@ -303,8 +313,18 @@ class EnforcerWorker(Worker):
 
     async def _apply_pending(self) -> None:
         changes = dict(self._pending)
-        put = [c.ban for c in changes.values() if not _ends_it(c)]
-        await self._both(put, [c.ban for c in changes.values() if _ends_it(c)])
+        left_over, self._left_over = self._left_over, set()
+        absent, put, taken = [], [], []
+        for subject, change in changes.items():
+            if _ends_it(change):
+                taken.append(change.ban)
+            elif change.kind is ChangeKind.EXTEND or subject in left_over:
+                put.append(change.ban)
+            else:
+                absent.append(change.ban)
+        if self._spares_strangers:  # any of them may be in force
+            put, absent = put + absent, []
+        await self._both(put, taken, absent=absent)
         self._settle(changes)
 
     def _settle(self, done: Mapping[Subject, Change]) -> None:

@@ -34,6 +34,9 @@ class Limits:
     users: int = 0
 
 
+_NO_LIMITS: Final = Limits()
+
+
 def nobody(_: Subject) -> int:
     """Tell that no user is registered behind a subject: nothing is known of users."""
     return 0
@@ -59,13 +62,14 @@ class Brakes:
 
     def holds(self, verdict: Verdict, time: float) -> str:
         """Give the sentence of the brake that holds a new ban back at a time, "" if none does."""
-        if verdict.subject.kind not in _BRAKED:
+        limits = self._limits.get(verdict.jail, _NO_LIMITS)
+        if verdict.subject.kind not in _BRAKED or not (limits.bans or limits.users):
             return ""
         return self.crowd(verdict.jail, verdict.subject) or self.is_full(verdict.jail, time)
 
     def crowd(self, jail: str, subject: Subject) -> str:
         """Give the sentence if too many users are registered behind a subject, "" if not."""
-        limit = self._limits.get(jail, Limits()).users
+        limit = self._limits.get(jail, _NO_LIMITS).users
         users = self.registered(subject) if limit else 0
         if users <= limit:
             return ""
@@ -73,7 +77,7 @@ class Brakes:
 
     def is_full(self, jail: str, time: float) -> str:
         """Give the sentence if a jail may lay no new ban at that time, "" if it may."""
-        limit = self._limits.get(jail, Limits()).bans
+        limit = self._limits.get(jail, _NO_LIMITS).bans
         times = self._times.get(jail)
         if not limit or not times:
             return ""
@@ -84,7 +88,7 @@ class Brakes:
 
     def laid(self, verdict: Verdict, time: float) -> None:
         """Note a new ban."""
-        limit = self._limits.get(verdict.jail, Limits()).bans
+        limit = self._limits.get(verdict.jail, _NO_LIMITS).bans
         if not limit or verdict.subject.kind not in _BRAKED:
             return
         times = self._times.setdefault(verdict.jail, [])

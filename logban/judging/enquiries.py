@@ -118,6 +118,8 @@ class Enquiries:
     def concerned(self, verdict: Verdict) -> list[Enquiry]:
         """Give the sources that have to be heard, in the order in which they are asked."""
         asked = (*self._everywhere, *self._of_jail.get(verdict.jail, ()))
+        if not asked:
+            return []
         return [enquiry for enquiry in asked if enquiry.concerns(verdict)]
 
     def is_for_all(self, answer: Answer) -> bool:

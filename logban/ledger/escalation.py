@@ -104,6 +104,8 @@ class Escalation:
 
         The bans of such jails are not counted themselves.
         """
+        if not self._recidives:
+            return []
         ban = change.ban
         if change.kind is not ChangeKind.BAN or not ban.offence or ban.jail in self._recidives:
             return []

@@ -21,6 +21,7 @@ from logban.judging.exemptions import Exemption
 from logban.ledger.escalation import Escalation
 from logban.ledger.records import MAX_EVIDENCE, Allowed, BanRow, Checkpoint, Stored
 from logban.model import (
+    NO_FIELDS,
     Ban,
     BanOrigin,
     Change,
@@ -107,15 +108,20 @@ class Ledger:
             return False
         return self._exempt(verdict.jail, verdict.subject) is None
 
-    def decide(self, verdict: Verdict, now: float) -> Change | None:
+    def decide(
+        self, verdict: Verdict, now: float, *, is_taken: bool | None = None
+    ) -> Change | None:
         """Ban, or extend the ban of, a subject that was judged; None if it comes to nothing.
 
         A ban of somebody who was free is an offence, and lasts the longer the more he has; an
-        extension is none, and adds the length of the ban that it extends.
+        extension is none, and adds the length of the ban that it extends.  ``is_taken`` is what
+        :meth:`takes` has just said, where it was asked.
         """
         current = self.get(verdict.jail, verdict.subject)
         until = self.escalation.until(verdict, current)
-        if not self._is_taken(verdict, until, now):
+        if is_taken is None:
+            is_taken = self._is_taken(verdict, until, now)
+        if not is_taken:
             return None
         if current is not None:
             return self._extend(current, verdict, until, now)
@@ -127,8 +133,10 @@ class Ledger:
             verdict.failures,
             verdict.rule,
             verdict.evidence,
-            offence=self.escalation.number(verdict.jail, verdict.subject, verdict.time),
-            fields=verdict.fields,
+            BanOrigin.JAIL,
+            "",
+            self.escalation.number(verdict.jail, verdict.subject, verdict.time),
+            verdict.fields or NO_FIELDS,
         )
         self.escalation.laid(ban)
         return self._put(ban, ChangeKind.BAN, now)
@@ -191,13 +199,6 @@ class Ledger:
             self._end(ban.jail, subject, ChangeKind.LIFT, now, by, forgiven=True)
             for ban in found
             if jail in (None, ban.jail)
-        ]
-
-    def lift_where(self, unwanted: Callable[[Ban], bool], now: float, by: str) -> list[Change]:
-        """Take back every ban of which ``unwanted`` is true; no floor is set."""
-        return [
-            self._end(ban.jail, ban.subject, ChangeKind.LIFT, now, by, forgiven=by in _MISTAKES)
-            for ban in [ban for ban in self.active() if unwanted(ban)]
         ]
 
     def lift_jail(self, jail: str, now: float, by: str) -> list[Change]:
@@ -302,7 +303,8 @@ class Ledger:
 
     def _put(self, ban: Ban, kind: ChangeKind, now: float) -> Change:
         self._hold(ban)
-        self._note(BanRow(ban, is_new=kind is ChangeKind.BAN))
+        row = BanRow(ban, None, "", kind is ChangeKind.BAN)
+        self._dirty_bans[(ban.jail, ban.subject, ban.time)] = row
         return Change(kind, ban, now)
 
     def _hold(self, ban: Ban) -> None:
@@ -334,11 +336,9 @@ class Ledger:
             ban = replace(ban, offence=0)
         else:
             self.escalation.ends(ban, now if ban.until is None else min(ban.until, now))
-        self._note(BanRow(ban, ended=now, ended_by=by))
+        row = BanRow(ban, ended=now, ended_by=by)
+        self._dirty_bans[(ban.jail, ban.subject, ban.time)] = row
         return Change(kind, ban, now)
-
-    def _note(self, row: BanRow) -> None:
-        self._dirty_bans[(row.ban.jail, row.ban.subject, row.ban.time)] = row
 
     def _forget_past_ends(self) -> None:
         """Drop the ends of bans that were extended or lifted since: memory has its bounds."""

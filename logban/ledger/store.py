@@ -12,7 +12,7 @@ import errno
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -20,8 +20,10 @@ from typing import Final
 
 from logban.errors import LedgerDamaged, LedgerError, LedgerUnwritable
 from logban.ledger.offences import MAX_OFFENCES, Offence
-from logban.ledger.records import MAX_EVIDENCE, Allowed, BanRow, Checkpoint, PastBan, Stored
-from logban.model import NO_FIELDS, Ban, BanOrigin, Evidence, Position, Subject, SubjectKind
+from logban.ledger.records import Allowed, Checkpoint, PastBan, Stored
+from logban.ledger.rows import BAN_COLUMNS, KINDS, ORIGINS, ban_of, key_of, subject_of
+from logban.ledger.writing import write
+from logban.model import NO_FIELDS, Ban, Evidence, Position, Subject
 
 LATE: Final = 60.0
 """Seconds that an ended ban may be in force where bans are taken back by hand, and not at once."""
@@ -85,31 +87,10 @@ SCHEMA_VERSION: Final = len(_STEPS)
 
 _BAD_DISK: Final = frozenset({errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
-_BAN_COLUMNS: Final = (
-    "jail, kind, network, user, time, until, failures, rule, origin, reason, ended, ended_by,"
-    " offence"
-)
-
 _IN_FORCE: Final = (
     "SELECT id, jail, kind, network, user, time, until, failures, rule, origin, reason, offence"
     " FROM bans WHERE ended IS NULL"
 )
-
-_BAN_WRITTEN: Final = (
-    f"INSERT INTO bans ({_BAN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # columns are a constant
-    " ON CONFLICT DO UPDATE SET until = excluded.until, failures = excluded.failures,"
-    " rule = excluded.rule, origin = excluded.origin, reason = excluded.reason,"
-    " ended = excluded.ended, ended_by = excluded.ended_by, offence = excluded.offence"
-)
-
-_BAN_ASKED: Final = "jail = ? AND kind = ? AND network = ? AND user = ? AND time = ?"
-
-_EVIDENCE_CUT: Final = (
-    "DELETE FROM evidence WHERE rowid IN (SELECT evidence.rowid FROM bans JOIN evidence"  # noqa: S608  # numbers and names are constants
-    f" ON ban = id WHERE {_BAN_ASKED.replace(' time', ' bans.time')}"
-    f" ORDER BY evidence.rowid DESC LIMIT -1 OFFSET {MAX_EVIDENCE})"
-)
-"""Leaves the newest lines of a ban."""
 
 
 class Store:
@@ -190,25 +171,25 @@ class Store:
         """Give what a start needs: bans that had not ended, floors, trackers, positions."""
         # What waits to be taken out of force waits no longer than that behind the newest end.
         ended = self._query(
-            f"SELECT id, {_BAN_COLUMNS} FROM bans"  # noqa: S608  # columns are a constant
+            f"SELECT id, {BAN_COLUMNS} FROM bans"  # noqa: S608  # columns are a constant
             " WHERE ended > (SELECT max(ended) FROM bans) - ?",
             (LATE,),
         )
         active = self._active()
         return Stored(
             active=tuple(sorted((ban for _, ban in active), key=attrgetter("time"))),
-            ended=tuple(_ban(row) for row in ended),
+            ended=tuple(ban_of(row) for row in ended),
             floors={
-                _subject(kind, network, user): time
+                subject_of(kind, network, user): time
                 for kind, network, user, time in self._query("SELECT * FROM floors")
             },
             allowed=tuple(Allowed(*row) for row in self._query("SELECT * FROM allowed")),
             tracked={
-                (jail, _subject(kind, network, user)): state
+                (jail, subject_of(kind, network, user)): state
                 for jail, kind, network, user, state in self._query("SELECT * FROM tracked")
             },
             pending={
-                (jail, _subject(kind, network, user)): state
+                (jail, subject_of(kind, network, user)): state
                 for jail, kind, network, user, state in self._query("SELECT * FROM pending")
             },
             names=dict(self._query("SELECT * FROM names")),
@@ -224,7 +205,7 @@ class Store:
         try:
             self._database.execute("BEGIN IMMEDIATE")
             try:
-                self._write(checkpoint)
+                write(self._database, checkpoint)
                 self._database.execute("COMMIT")
             except BaseException:
                 if self._database.in_transaction:  # SQLite itself rolls back when the disk is full
@@ -236,12 +217,12 @@ class Store:
     def history(self, subject: Subject, limit: int) -> list[PastBan]:
         """Give a subject's bans with their evidence, the newest first."""
         rows = self._query(
-            f"SELECT id, {_BAN_COLUMNS} FROM bans WHERE kind = ? AND network = ? AND user = ?"  # noqa: S608  # columns are a constant
+            f"SELECT id, {BAN_COLUMNS} FROM bans WHERE kind = ? AND network = ? AND user = ?"  # noqa: S608  # columns are a constant
             " ORDER BY time DESC LIMIT ?",
-            (*_key(subject), limit),
+            (*key_of(subject), limit),
         )
         return [
-            PastBan(_ban(row, tuple(self._evidence(row[0]))), ended=row[11], ended_by=row[12])
+            PastBan(ban_of(row, tuple(self._evidence(row[0]))), ended=row[11], ended_by=row[12])
             for row in rows
         ]
 
@@ -271,13 +252,13 @@ class Store:
                 number,
                 Ban(
                     once(jail, jail),
-                    Subject(_KINDS[kind], network, user),
+                    Subject(KINDS[kind], network, user),
                     time,
                     until,
                     failures,
                     once(rule, rule),
                     (),
-                    _ORIGINS[origin],
+                    ORIGINS[origin],
                     once(reason, reason),
                     offence,
                     NO_FIELDS,
@@ -298,7 +279,7 @@ class Store:
             (MAX_OFFENCES,),
         )
         offences = [
-            (number, Offence(jail, _subject(kind, network, user), time, _end_of(until, ended)))
+            (number, Offence(jail, subject_of(kind, network, user), time, _end_of(until, ended)))
             for number, jail, kind, network, user, time, until, ended in rows
         ]
         offences += [
@@ -326,76 +307,6 @@ class Store:
         except sqlite3.Error as error:
             raise _kind(error)(f"the ledger {self.path} can't be read: {error}") from error
 
-    def _write(self, checkpoint: Checkpoint) -> None:
-        run, many = self._database.execute, self._database.executemany
-        self._write_bans(checkpoint.bans)
-        for subject, floor in checkpoint.floors.items():
-            run("DELETE FROM floors WHERE kind = ? AND network = ? AND user = ?", _key(subject))
-            if floor is not None:
-                run("INSERT INTO floors VALUES (?, ?, ?, ?)", (*_key(subject), floor))
-                run(
-                    "UPDATE bans SET offence = 0"
-                    " WHERE kind = ? AND network = ? AND user = ? AND time <= ?",
-                    (*_key(subject), floor),
-                )
-        for entry, item in checkpoint.allowed.items():
-            run("DELETE FROM allowed WHERE entry = ?", (entry,))
-            if item is not None:
-                values = (entry, item.added, item.until, _storable(item.note))
-                run("INSERT INTO allowed VALUES (?, ?, ?, ?)", values)
-        self._write_states("tracked", checkpoint.tracked)
-        self._write_states("pending", checkpoint.pending)
-        for name, addresses in checkpoint.names.items():
-            run("DELETE FROM names WHERE name = ?", (name,))
-            if addresses is not None:
-                run("INSERT INTO names VALUES (?, ?)", (name, addresses))
-        many(
-            "DELETE FROM positions WHERE path = ? AND device = ? AND inode = ?",
-            [_file(done) for done in checkpoint.retired],
-        )
-        many(
-            "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?)",
-            [(*_file(at), at.offset, at.head, at.head_length) for at in checkpoint.positions],
-        )
-
-    def _write_states(self, table: str, states: Mapping[tuple[str, Subject], str | None]) -> None:
-        gone = [(jail, *_key(who)) for (jail, who), text in states.items() if not text]
-        kept = [(jail, *_key(who), text) for (jail, who), text in states.items() if text]
-        where = "jail = ? AND kind = ? AND network = ? AND user = ?"
-        many = self._database.executemany
-        many(f"DELETE FROM {table} WHERE {where}", gone)  # noqa: S608  # one of our tables
-        many(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)", kept)  # noqa: S608  # likewise
-
-    def _write_bans(self, rows: Sequence[BanRow]) -> None:
-        """Write bans and the lines that have come to be known of them.
-
-        In few statements, each prepared once: a flood is thousands of bans a second.
-        """
-        many = self._database.executemany
-        many(_BAN_WRITTEN, [_columns(row) for row in rows])
-        spoken = [row.ban for row in rows if row.ban.evidence]
-        many(
-            f"INSERT INTO evidence SELECT id, ?, ?, ?, ? FROM bans WHERE {_BAN_ASKED}",  # noqa: S608  # a constant
-            [
-                (
-                    item.time, item.rule, _storable(item.line), _storable(item.source),
-                    ban.jail, *_key(ban.subject), ban.time,
-                )
-                for ban in spoken
-                for item in ban.evidence
-            ],
-        )  # fmt: skip
-        # Whoever is banned for ever and does not stop must not fill the disk.
-        many(_EVIDENCE_CUT, [(ban.jail, *_key(ban.subject), ban.time) for ban in spoken])
-
-
-def _columns(row: BanRow) -> tuple[object, ...]:
-    ban = row.ban
-    return (
-        ban.jail, *_key(ban.subject), ban.time, ban.until, ban.failures, ban.rule,
-        ban.origin.value, _storable(ban.reason), row.ended, row.ended_by, ban.offence,
-    )  # fmt: skip
-
 
 def _kind(error: sqlite3.Error) -> type[LedgerError]:
     """Tell which error SQLite's is, by the low byte of its code: the rest gives the details."""
@@ -405,39 +316,6 @@ def _kind(error: sqlite3.Error) -> type[LedgerError]:
     if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}:
         return LedgerUnwritable
     return LedgerError
-
-
-def _key(subject: Subject) -> tuple[str, str, str]:
-    return subject.kind.value, subject.network, _storable(subject.user)
-
-
-def _file(position: Position) -> tuple[bytes, int, int]:
-    """Give what tells a file from others; SQLite's integers have a sign, and inodes have none."""
-    inode = position.inode - 2**64 if position.inode >= 2**63 else position.inode
-    return os.fsencode(position.path), position.device, inode
-
-
-def _storable(text: str) -> str:
-    """Write out the half characters that undecodable bytes become: SQLite refuses them."""
-    if text.isascii():
-        return text
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-_KINDS: Final = {kind.value: kind for kind in SubjectKind}
-_ORIGINS: Final = {origin.value: origin for origin in BanOrigin}
-
-
-def _subject(kind: str, network: str, user: str) -> Subject:
-    return Subject(_KINDS[kind], network, user)
-
-
-def _ban(row: tuple, evidence: tuple[Evidence, ...] = ()) -> Ban:  # type: ignore[type-arg]  # a row of bans
-    _, jail, kind, network, user, time, until, failures, rule, origin, reason, _, _, offence = row
-    subject = _subject(kind, network, user)
-    return Ban(
-        jail, subject, time, until, failures, rule, evidence, _ORIGINS[origin], reason, offence
-    )
 
 
 def _end_of(until: float | None, ended: float | None) -> float | None:

@@ -69,7 +69,7 @@ class Deciding:
             if not self._ledger.takes(verdict, now) or self.pending.add(verdict):
                 continue
             if not self.enquiries.concerned(verdict):
-                changes += self._enter(verdict, now)
+                changes += self._enter(verdict, now, is_taken=True)
                 continue
             answer = self.enquiries.remembered(verdict)
             if answer is None:
@@ -135,7 +135,7 @@ class Deciding:
                 held.add(verdict.jail)
                 continue
             self.pending.take(verdict.jail, verdict.subject)
-            changes += self._enter(verdict, now, at=now)
+            changes += self._enter(verdict, now, at=now, is_taken=True)
         for jail in self._warned.keys() - held:
             del self._warned[jail]
             log.warning("[%s] the brake is off: nothing is held back any more", jail)
@@ -187,14 +187,25 @@ class Deciding:
         if answer.error:  # spared for now, because nobody knows better: no reason to lift anything
             return []
         everywhere = self.enquiries.is_for_all(answer)
-        return self._ledger.lift_where(
-            lambda ban: ban.subject == verdict.subject and (everywhere or ban.jail == verdict.jail),
-            now,
-            "exempt",
-        )
+        jails = self._ledger.jails() if everywhere else [verdict.jail]
+        return [
+            change
+            for jail in jails
+            for change in self._ledger.end(jail, verdict.subject, now, "exempt")
+        ]
 
-    def _enter(self, verdict: Verdict, now: float, at: float | None = None) -> list[Change]:
-        """Enter a verdict in the ledger, or hold it back; ``at`` is when the ban counts as laid."""
+    def _enter(
+        self,
+        verdict: Verdict,
+        now: float,
+        at: float | None = None,
+        *,
+        is_taken: bool | None = None,
+    ) -> list[Change]:
+        """Enter a verdict in the ledger, or hold it back; ``at`` is when the ban counts as laid.
+
+        ``is_taken`` is what the ledger has just said of it, where it was asked.
+        """
         is_new = self._ledger.get(verdict.jail, verdict.subject) is None
         time = verdict.time if at is None else at
         sentence = self.brakes.holds(verdict, time) if is_new else ""
@@ -204,10 +215,11 @@ class Deciding:
             return []
         if is_new:
             self.brakes.laid(verdict, time)
-        change = self._ledger.decide(verdict, now)
+        change = self._ledger.decide(verdict, now, is_taken=is_taken)
         if change is None:
             return []
-        return [change, *self.take(self._ledger.escalation.recidivism(change), now)]
+        further = self._ledger.escalation.recidivism(change)
+        return [change, *self.take(further, now)] if further else [change]
 
     def _warn(self, jail: str, now: float) -> None:
         """Tell of a brake that holds: when it begins to, and then once a minute."""

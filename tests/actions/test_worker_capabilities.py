@@ -68,8 +68,9 @@ class Story:
 
 
 @asynccontextmanager
-async def working(enforcer: FakeEnforcer) -> AsyncIterator[Story]:
+async def working(enforcer: FakeEnforcer, *, spares: bool = False) -> AsyncIterator[Story]:
     story = Story(enforcer)
+    story.worker.spare_strangers(spares)
     task = asyncio.create_task(story.worker.run())
     await story.until(lambda: story.worker.report().state != "starting")
     try:
@@ -199,7 +200,8 @@ class Told(FakeEnforcer):
 
     def fill(self, bans: Sequence[Ban]) -> None:
         self._called("fill")
-        self.in_force.update({ban.subject: ban.until for ban in bans})
+        for ban in bans:  # as the kernel, which keeps the end of what is there
+            self.in_force.setdefault(ban.subject, ban.until)
 
     def tell(self, is_of_others: bool) -> None:
         self.heard.append(is_of_others)
@@ -225,6 +227,54 @@ def test_what_others_take_away_is_back_as_soon_as_it_is_told(told_of: Told) -> N
             await told.until(lambda: ADDRESS in told_of.in_force)
             await told.until(lambda: told.worker.report().drift == 1)
             assert told_of.calls[-3:] == ["hear", "read", "fill"]
+
+    run(story)
+
+
+def test_a_first_ban_is_filled_in_and_a_longer_one_put_in_its_place(told_of: Told) -> None:
+    async def story() -> None:
+        async with working(told_of) as told:
+            told.ban(ADDRESS)
+            await told.until(lambda: told.worker.holds(ADDRESS))
+            longer = Ban("jail", ADDRESS, 0.0, told.clock.now() + 6000)
+            told.worker.submit([Change(ChangeKind.EXTEND, longer, told.clock.now())])
+            await told.until(lambda: told_of.in_force[ADDRESS] == longer.until)
+            assert told_of.calls[-2:] == ["fill", "apply"]
+
+    run(story)
+
+
+@pytest.mark.parametrize("is_in_force", [True, False])
+def test_a_ban_behind_one_that_is_still_in_force_gets_its_own_end(
+    told_of: Told, *, is_in_force: bool
+) -> None:
+    async def story() -> None:
+        async with working(told_of) as told:
+            if not is_in_force:
+                told_of.gate.clear()
+            told.ban(ADDRESS)
+            if is_in_force:
+                await told.until(lambda: told.worker.holds(ADDRESS))
+                told_of.gate.clear()
+            else:
+                await told.pass_time(1)  # the worker's thread is at it
+            now = told.clock.now()
+            told.worker.submit([Change(ChangeKind.LIFT, told.bans.pop(), now)])
+            again = Ban("jail", ADDRESS, now, now + 60)
+            told.bans.append(again)
+            told.worker.submit([Change(ChangeKind.BAN, again, now)])
+            told_of.gate.set()
+            await told.until(lambda: told_of.in_force.get(ADDRESS) == again.until)
+
+    run(story)
+
+
+def test_what_may_be_in_force_for_nobodys_sake_is_put_in_its_place(told_of: Told) -> None:
+    async def story() -> None:
+        told_of.in_force[ADDRESS] = 5.0
+        async with working(told_of, spares=True) as told:
+            told.ban(ADDRESS)
+            await told.until(lambda: told_of.in_force[ADDRESS] == told.bans[0].until)
 
     run(story)
 

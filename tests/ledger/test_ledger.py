@@ -151,10 +151,10 @@ def test_lifting_sets_a_floor(ledger: Ledger) -> None:
     assert ledger.checkpoint().floors == {SOMEBODY: None, ANOTHER: NOW + 3}
 
 
-def test_lifting_where_sets_no_floor(ledger: Ledger) -> None:
+def test_ending_sets_no_floor(ledger: Ledger) -> None:
     decided(ledger, verdict())
     decided(ledger, verdict(ANOTHER))
-    (change,) = ledger.lift_where(lambda ban: ban.subject == ANOTHER, NOW, "exempt")
+    (change,) = ledger.end("jail", ANOTHER, NOW, "exempt")
     assert (change.kind, change.ban.subject) == (ChangeKind.LIFT, ANOTHER)
     assert ledger.floors == {}
     rows = {row.ban.subject: row for row in ledger.checkpoint().bans}

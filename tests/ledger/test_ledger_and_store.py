@@ -142,7 +142,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(jail=jails)
     def lift_a_jails(self, jail: str) -> None:
         self.tick()
-        changes = self.ledger.lift_where(lambda ban: ban.jail == jail, self.now, "reload")
+        changes = self.ledger.lift_jail(jail, self.now, "reload")
         self.lifted(changes, {(jail, subject) for subject in SUBJECTS}, "reload")
 
     def lifted(self, changes: list[Change], among: set[tuple[str, Subject]], by: str) -> None:

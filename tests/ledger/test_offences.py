@@ -140,10 +140,10 @@ def test_a_ban_that_an_exemption_ends_does_not_count_and_earlier_ones_do() -> No
     ledger = ledger_of(a=GROWTH)
     ban(ledger, NOW)
     ban(ledger, NOW + 1000)
-    ledger.lift_where(lambda _: True, NOW + 1001, EXEMPT)
+    ledger.end("a", SOMEBODY, NOW + 1001, EXEMPT)
     assert ledger.escalation.earlier("a", SOMEBODY, NOW + 1002) == 1
     ban(ledger, NOW + 2000)
-    ledger.lift_where(lambda _: True, NOW + 2001, "reload")
+    ledger.lift_jail("a", NOW + 2001, "reload")
     assert ledger.escalation.earlier("a", SOMEBODY, NOW + 2002) == 2
 
 
@@ -328,9 +328,7 @@ def act(ledger: Ledger, what: str, jail: str, subject: Subject, now: float) -> l
         case "lift":
             changes += ledger.lift(subject, now, jail=jail, by="hand")
         case "exempt" | "reload":
-            changes += ledger.lift_where(
-                lambda each: (each.jail, each.subject) == (jail, subject), now, what
-            )
+            changes += ledger.end(jail, subject, now, what)
     bans = [replace(change.ban, evidence=()) for change in changes]
     return [*((change.kind, change.time) for change in changes), *bans]
 
@@ -339,7 +337,7 @@ def test_the_ledger_of_an_earlier_version_is_taken_over(path: Path) -> None:
     ledger = ledger_of(a=None)
     ban(ledger, NOW)
     ban(ledger, NOW, subject=ANOTHER)
-    ledger.lift_where(lambda each: each.subject == ANOTHER, NOW + 1, "hand")
+    ledger.end("a", ANOTHER, NOW + 1, "hand")
     ledger.ban("a", SUBJECTS[2], seconds=60, reason="", now=NOW)
     store = Store(path)
     store.commit(ledger.checkpoint())
@@ -366,7 +364,7 @@ def test_a_crash_between_two_checkpoints_loses_bans_and_counts_together(
     ledger, store = ledger_of(a=GROWTH), Store(path)
     ban(ledger, NOW)
     if ended is not None:
-        ledger.lift_where(lambda _: True, ended, "reload")
+        ledger.lift_jail("a", ended, "reload")
     store.commit(ledger.checkpoint())
     ban(ledger, NOW + 1000)  # never stored
     store.close()

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from logban.errors import LedgerError
+from logban.errors import LedgerError, LedgerUnwritable
 from logban.ledger.records import MAX_EVIDENCE, Allowed, BanRow, Checkpoint, Stored
 from logban.ledger.store import SCHEMA_VERSION, Store
 from logban.model import Ban, BanOrigin, Evidence, Position, Subject, SubjectKind
 
 NOW = 1_795_168_800.25
 SOMEBODY = Subject.parse("198.51.100.7")
+ANOTHER = Subject.parse("198.51.100.8")
 NETWORK = Subject.parse("2001:db8:66::7")
 USER = Subject(SubjectKind.USER_IP, "198.51.100.7", "6003 'x' \0é")
 
@@ -136,6 +137,28 @@ def test_evidence_of_one_ban_is_capped_however_often_it_is_stored(store: Store) 
     assert len(store.history(NETWORK, 1)[0].ban.evidence) == 1
 
 
+def test_a_ban_laid_again_for_a_line_of_the_same_time_takes_its_old_place(store: Store) -> None:
+    first = ban(SOMEBODY, NOW, "first")
+    store.commit(Checkpoint(bans=(BanRow(first, ended=NOW + 1, ended_by="success"),)))
+    again, another = ban(SOMEBODY, NOW, "again"), ban(ANOTHER, NOW, "another")
+    rows = (BanRow(another, is_new=True), BanRow(again, is_new=True))
+    store.commit(Checkpoint(bans=rows))
+    assert [each.subject for each in store.load().active] == [SOMEBODY, ANOTHER]
+    (known,) = store.history(SOMEBODY, 10)
+    assert [each.line for each in known.ban.evidence] == ["first", "again"]
+    (known,) = store.history(ANOTHER, 10)
+    assert [each.line for each in known.ban.evidence] == ["another"]
+
+
+def test_new_bans_are_numbered_behind_the_old_ones(store: Store) -> None:
+    for number in range(3):
+        who = (ban(SOMEBODY, NOW + number, f"{number}"), ban(ANOTHER, NOW + number, f"-{number}"))
+        store.commit(Checkpoint(bans=tuple(BanRow(each, is_new=True) for each in who)))
+        store.purge(0)
+    lines = [[e.line for e in each.ban.evidence] for each in store.history(ANOTHER, 10)]
+    assert lines == [["-2"], ["-1"], ["-0"]]
+
+
 def test_undecodable_names_and_great_numbers_are_no_obstacle(store: Store) -> None:
     """What SQLite refuses would otherwise come again with every later checkpoint."""
     hostile = os.fsdecode(b"/var/log/\xff\xfe.log")
@@ -192,6 +215,18 @@ def test_a_full_disk(store: Store) -> None:
     store._query(f"PRAGMA max_page_count = {pages + 100}")
     store.commit(great)
     assert store.load().tracked == great.tracked
+
+
+def test_a_disk_that_is_full_of_new_bans_is_said_to_be_full(store: Store) -> None:
+    (pages,) = store._query("PRAGMA page_count")[0]
+    store._query(f"PRAGMA max_page_count = {pages}")
+    bans = [ban(Subject.parse(f"10.0.{n}.1"), NOW, "x" * 1000) for n in range(20)]
+    new = Checkpoint(bans=tuple(BanRow(each, is_new=True) for each in bans))
+    with pytest.raises(LedgerUnwritable, match="full"):
+        store.commit(new)
+    store._query(f"PRAGMA max_page_count = {pages + 100}")
+    store.commit(new)
+    assert store.count() == 20
 
 
 def test_wal_and_full_synchronization(store: Store, path: Path) -> None:
