@@ -148,6 +148,12 @@ class Stage:
         self.processes.append(process)
         return process
 
+    def said(self) -> str:
+        """Give the last lines of what the programs said."""
+        with contextlib.suppress(FileNotFoundError):
+            return "\n".join((self.folder / "programs.log").read_text().splitlines()[-20:])
+        return ""
+
     def client(self, *argv: str) -> str:
         """Run logban-client and give what it prints."""
         command = [str(PROGRAMS / "logban-client"), "--socket", str(self.socket), *argv]
@@ -196,6 +202,9 @@ def stage() -> Iterator[Stage]:
     try:
         made.build()
         yield made
+    except SystemExit:
+        print(dim(made.said()))
+        raise
     finally:
         made.close()
         shutil.rmtree(folder)
@@ -245,8 +254,11 @@ def play(scene: Stage) -> int:
     assert responder.stdout is not None
     responder.stdout.readline()
     options = ["--config", scene.folder, "--state", scene.folder, "--socket", scene.socket]
-    scene.start(str(PROGRAMS / "logban-server"), *map(str, options))
-    wait_for("the daemon", lambda: scene.client("ping"))
+    server = scene.start(str(PROGRAMS / "logban-server"), *map(str, options))
+    # The first start after a fresh checkout has all of Python's code to compile.
+    wait_for("the daemon", lambda: server.poll() is not None or scene.client("ping"), 60)
+    if server.poll() is not None:
+        sys.exit(red("this should not happen: the daemon has ended"))
     show_probes(scene, dropped=(), answered=(*ATTACKERS, CUSTOMER))
 
     step(2, "Three attackers at once, the last one hopping about in his IPv6 network")

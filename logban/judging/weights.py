@@ -106,12 +106,18 @@ def pace(gap: float, *, limit: float, findtime: float, names: int) -> float:
 
 
 def called(failure: Failure) -> str:
-    """Give the number that somebody called, as such or in a URI; "" if it is not told."""
-    number = failure.fields.get("number", "")
-    if number or "uri" not in failure.fields:
-        return number
-    found = _CALLED.match(failure.fields["uri"])
-    return "" if found is None else found[1]
+    """Give the number that somebody called, as such or in a URI; "" if it is not told.
+
+    Asterisk's security events have it where other events have the user.
+    """
+    fields = failure.fields
+    number = fields.get("number", "")
+    if not number and "uri" in fields:
+        found = _CALLED.match(fields["uri"])
+        number = "" if found is None else found[1]
+    if not number and failure.kind == CALL_REJECTED:
+        number = fields.get("user", "")
+    return number
 
 
 def tried(failure: Failure) -> str:

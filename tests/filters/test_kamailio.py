@@ -88,6 +88,7 @@ FORMS = {
     "tls tls": (f"tls [tls_server.c:1334]: tls_h_read_f(): src addr: {A}:48463",),
     "relay call-rejected": (
         f"<script>: Not relaying INVITE from sip:a@b to sip:c@d src ip: {A}",
+        f"<script>: ALERT: Not relaying INVITE from <null> to sips:+49@d;a=b src ip: {A}",
         f"<script>: Not relaying - INVITE from sip:a@b (IP:{A}:5060)",
         f"<script>: Not relaying call from {A}:51234",
     ),

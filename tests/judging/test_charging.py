@@ -314,6 +314,11 @@ def test_a_number_in_a_uri_is_what_was_called() -> None:
     assert [each.subject for each in Bench().all(calls)] == [ip(OTHER)]
 
 
+def test_the_number_in_a_security_event_stands_where_the_user_does() -> None:
+    calls = [failed(n * 30, f"0097259123456{n}", kind="call-rejected") for n in range(2)]
+    assert [each.subject for each in Bench().all(calls)] == [ip(OTHER)]
+
+
 def test_who_is_known_and_calls_a_number_that_there_is_not_is_not_charged() -> None:
     calls = [failed(n, "", kind="misdialled", number="+493012345") for n in range(500)]
     assert Bench().all(calls) == []
