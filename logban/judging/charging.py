@@ -19,7 +19,7 @@ from collections.abc import Callable
 from logban.judging.crowds import Crowds
 from logban.judging.customers import BURST_WITHIN, Customers
 from logban.judging.offenders import Offenders
-from logban.judging.places import around, pair_key, pair_of, place_of
+from logban.judging.places import around, key_of, network_of, pair_key, pair_of, place_of
 from logban.judging.policy import Policy
 from logban.judging.probes import Probes
 from logban.judging.strangers import Strangers
@@ -182,13 +182,24 @@ class Charging:
         """Go on where another one stops, with what it has not saved yet."""
         self.places.take_over(earlier.places)
         self.pairs.take_over(earlier.pairs)
-        self.crowds.accounts.take_over(earlier.crowds.accounts)
+        self.crowds.take_over(earlier.crowds)
 
     def take_dirty(self) -> dict[Subject, str | None]:
-        """Give what has changed of users since the last call, written down; None if it is gone."""
+        """Give what has changed of users and networks since the last call; None if it is gone."""
         changed: dict[Subject, str | None] = {}
         for key, text in self.pairs.take_dirty().items():
             changed[Subject(SubjectKind.USER_IP, *pair_of(key))] = text
         for user, text in self.crowds.accounts.take_dirty().items():
             changed[Subject(SubjectKind.USER, user=user)] = text
+        for key, text in self.crowds.networks.take_dirty().items():
+            network = network_of(key)
+            if key_of(network, self._ipv6_prefix):  # of any other nobody could tell it from a place
+                changed[Subject(SubjectKind.NET, network)] = text
         return changed
+
+    def restore_network(self, subject: Subject, text: str) -> bool:
+        """Take up what was written down of a network around places; tell whether it is one."""
+        key = key_of(subject.network, self._ipv6_prefix)
+        if key:
+            self.crowds.networks.restore(key, text)
+        return bool(key)

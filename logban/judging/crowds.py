@@ -108,6 +108,13 @@ class Crowds:
         self.networks.forget(key)
         return [self._verdicts.on_many(subject, limit, places, failure, time)]
 
+    def take_over(self, earlier: Crowds) -> None:
+        """Go on where another one stops, with the same caps."""
+        self.accounts.take_over(earlier.accounts)
+        self.networks.take_over(earlier.networks)
+        self.beset.update(earlier.beset)
+        self.network_cap, self.pair_cap = earlier.network_cap, earlier.pair_cap
+
     def tidy(self, now: float) -> None:
         """Forget what has become too old to matter."""
         self.accounts.tidy(now)

@@ -291,6 +291,9 @@ class Judge:
     def restore(self, subject: Subject, text: str) -> None:
         """Take up what an earlier run wrote down of a subject."""
         match subject.kind:
+            case SubjectKind.NET if self.charging is not None:
+                if not self.charging.restore_network(subject, text):
+                    self.tracker.restore(subject.network, text)
             case SubjectKind.IP | SubjectKind.NET:
                 self.tracker.restore(subject.network, text)
             case SubjectKind.USER_IP if self.charging is not None:

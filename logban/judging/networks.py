@@ -31,6 +31,7 @@ class Networks:
         self._findtime = findtime
         self._max_networks = max_networks
         self._networks: dict[str, _Network] = {}
+        self._dirty: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._networks)
@@ -47,15 +48,41 @@ class Networks:
             known.start = time
         self._networks[network] = known
         known.places |= 1 << part
+        self._dirty.add(network)
         if len(self._networks) > self._max_networks:
             for quietest in surplus(self._networks, self._max_networks):
                 del self._networks[quietest]
+                self._dirty.add(quietest)
                 self.dropped += 1
         return (known.places | known.before).bit_count()
 
     def forget(self, network: str) -> None:
         """Let a network start again."""
-        self._networks.pop(network, None)
+        if self._networks.pop(network, None) is not None:
+            self._dirty.add(network)
+
+    def take_over(self, earlier: Networks) -> None:
+        """Go on where another one stops."""
+        self._networks.update(earlier._networks)
+        self._dirty |= earlier._dirty
+        self.dropped = earlier.dropped
+
+    def restore(self, network: str, text: str) -> None:
+        """Take up what an earlier run wrote down of a network."""
+        start, places, before = text.split(" ")
+        self._networks[network] = _Network(float(start), int(places, 16), int(before, 16))
+
+    def take_dirty(self) -> dict[str, str | None]:
+        """Give what has changed since the last call, written down; None for what is gone."""
+        changed: dict[str, str | None] = {}
+        for network in self._dirty:
+            known = self._networks.get(network)
+            if known is None:
+                changed[network] = None
+            else:
+                changed[network] = f"{known.start!r} {known.places:x} {known.before:x}"
+        self._dirty.clear()
+        return changed
 
     def bring_back(self, now: float) -> None:
         """Go on though the clock was set back: what began since began now."""
@@ -71,3 +98,4 @@ class Networks:
         ]
         for name in old:
             del self._networks[name]
+        self._dirty.update(old)

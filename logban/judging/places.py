@@ -43,6 +43,14 @@ def network_of(key: str) -> str:
     return key if ":" in key else f"{key}.0/{IPV4_AROUND}"
 
 
+def key_of(network: str, ipv6_prefix: int) -> str:
+    """Give the key of a network around places; "" if it is a place itself."""
+    if ":" not in network:
+        return network.removesuffix(f".0/{IPV4_AROUND}") if "/" in network else ""
+    is_around = network.endswith(f"/{IPV6_AROUND}") and ipv6_prefix != IPV6_AROUND
+    return network if is_around else ""
+
+
 @lru_cache(maxsize=65536)
 def _around_ipv6(place: str) -> tuple[str, int]:
     address = place.partition("/")[0]

@@ -18,7 +18,7 @@ from logban.judging import crowds
 from logban.service.commands import DaemonService
 from logban.testing.asterisk_manager import AsteriskManager
 from logban.testing.lines import asterisk_line
-from logban.testing.machine import NOW, Machine
+from logban.testing.machine import NOW, Machine, until
 
 OFFICE = "203.0.113.50"
 FILTER = """[Definition]
@@ -155,3 +155,29 @@ def test_how_many_extensions_asterisk_has_is_told(bench: Machine, manager: Aster
         assert [jail.extensions for jail in status.jails] == [None, 2]
 
     run(bench, story)
+
+
+def test_what_a_network_has_done_counts_over_a_restart_and_a_reload(bench: Machine) -> None:
+    jail = {"maxretry": "5", "logtimezone": "UTC", "net.maxretry": "6"}
+    bench.jail(**jail)
+    hosts = [f"198.51.100.{number}" for number in range(1, 4)]
+    sites = [f"2001:db8:0:{number:x}::7" for number in range(1, 4)]
+
+    async def before(daemon: Daemon, _: DaemonService) -> None:
+        say(bench, "refused 201", *hosts, *sites)
+        await until(lambda: daemon.jails.running["pbx"].judge.counters.counted == 6)
+
+    async def after(daemon: Daemon, service: DaemonService) -> None:
+        say(bench, "refused 201", "198.51.100.4", "2001:db8:0:4::7")
+        await until(lambda: daemon.jails.running["pbx"].judge.counters.counted == 2)
+        bench.jail(**jail, findtime="700")
+        await daemon.reload(load(bench.folder))
+        say(bench, "refused 201", "198.51.100.5", "2001:db8:0:5::7")
+        assert not (await service.status()).jails[-1].banned
+        say(bench, "refused 201", "198.51.100.6", "2001:db8:0:6::7")
+        await until(lambda: len(list(daemon.ledger.active())) == 2)
+        banned = {str(ban.subject) for ban in daemon.ledger.active()}
+        assert banned == {"198.51.100.0/24", "2001:db8::/56"}
+
+    run(bench, before)
+    run(bench, after)
