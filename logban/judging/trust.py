@@ -113,6 +113,8 @@ class Trust:
         # When each user last got in anywhere.
         self._users: dict[str, float] = {}
         self._dirty: set[str] = set()
+        # Where somebody has failed since he got in; of fifty thousand places they are few.
+        self._failing: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._places)
@@ -135,8 +137,11 @@ class Trust:
 
     def stale(self) -> Iterator[tuple[str, str, Pair]]:
         """Give the places and users of telephones that have a wrong password, as far as told of."""
-        for name, place in self._places.items():
-            for user, pair in place.users.items():
+        for name in sorted(self._failing):
+            users = self._places[name].users
+            if not any(pair.failed for pair in users.values()):
+                self._failing.discard(name)
+            for user, pair in users.items():
                 if pair.told:
                     yield name, user, pair
 
@@ -178,6 +183,7 @@ class Trust:
         known = self._places[place]
         pair = self._pair(known, user)
         pair.failed += 1
+        self._failing.add(place)
         self._dirty.add(place)
         return pair
 
@@ -219,6 +225,8 @@ class Trust:
             if subject.network not in self._places:
                 self._enter(subject.network)
             self._places[subject.network] = place
+            if any(pair.failed for pair in place.users.values()):
+                self._failing.add(subject.network)
             for user, pair in place.users.items():
                 if pair.last > self._users.get(user, _NEVER):
                     if user not in self._users:
@@ -251,6 +259,7 @@ class Trust:
 
     def _leave(self, place: str) -> None:
         del self._places[place]
+        self._failing.discard(place)
         self._dirty.add(place)
         network, _ = around(place)
         left = self._of_network[network] - 1
