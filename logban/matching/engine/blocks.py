@@ -13,8 +13,8 @@ from logban.matching.dates import DateReader
 from logban.matching.definition import FilterDefinition, Proof, Rule
 from logban.matching.engine.doubts import MARKER
 from logban.matching.engine.pcre2 import Code, Library, Pcre2Error, TooLargeError
-from logban.matching.engine.program import SLOW_MARK, Program
 from logban.matching.engine.stretches import Stretch
+from logban.matching.engine.written import SLOW_MARK, Program
 from logban.model import CanonicalAddress, Failure, Outcome, Success, canonical_address
 
 MAX_KNOWN: Final = 65536

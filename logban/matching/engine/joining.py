@@ -21,16 +21,15 @@ from logban.matching.dates import DateReader, NoDates, tries_defaults_first
 from logban.matching.definition import FilterDefinition, Quote
 from logban.matching.engine.blocks import BlockEngine, Record
 from logban.matching.engine.counting import Counting, Habit, Tally
+from logban.matching.engine.dated import DATED, UNDATED, Head
 from logban.matching.engine.doubts import Doubts
-from logban.matching.engine.heads import DATED, UNDATED, Head
 from logban.matching.engine.ladder import Rung, best_rung
 from logban.matching.engine.pcre2 import Pcre2Error, library
 from logban.matching.engine.prefilter import Literals
-from logban.matching.engine.program import Opening, Program, write_program
 from logban.matching.engine.saved import ProgramStore, key_of
 from logban.matching.engine.stretches import Stretch, Stretches
-from logban.matching.engine.syntax import InexpressibleError
 from logban.matching.engine.taken import Taken
+from logban.matching.engine.written import Opening, Program
 from logban.matching.gates import LiteralSets
 from logban.matching.quotes import Unread
 from logban.model import Outcome
@@ -181,39 +180,57 @@ def make_engine(
         return "there is no PCRE2"
     if best_rung() is not Rung.FULL:
         rung = Rung.PCRE2
+    unfit = _unfit(definition, dates, quotes)
+    if unfit:
+        return unfit
+    heads = UNDATED if isinstance(dates, NoDates) else DATED
+    openings: list[Opening] = []
+    doubtful: list[Opening] = []
+    for quote, sets in quotes:
+        opening = Opening(quote.begin.text, sets)
+        (doubtful if quote.late or quote.twice else openings).append(opening)
+    if definition.json is not None:
+        doubtful.append(Opening("", (frozenset({b'{"'}),)))
+    program = _program(definition, heads, openings, doubtful, store)
+    texts = [text for each in doubtful for text in sorted(each.literals[0])]
+    try:
+        if isinstance(program, Program):
+            blocks = BlockEngine(pcre2, program, definition, dates)
+            stretches = Stretches(Doubts(pcre2, texts, program.doubts))
+            return Engine(blocks, stretches, program.refused, rung)
+    except Pcre2Error as error:
+        return str(error)
+    return program
+
+
+def _unfit(
+    definition: FilterDefinition, dates: DateReader, quotes: Sequence[tuple[Quote, LiteralSets]]
+) -> str:
+    """Say why a filter can have no engine, whatever its expressions are; "" if it can."""
     if definition.reading.lines > 1:
         return "its expressions span several lines"
     if not (isinstance(dates, NoDates) or tries_defaults_first(dates)):
         return "its datepattern is its own"
-    heads = UNDATED if isinstance(dates, NoDates) else DATED
     if not all(sets for _, sets in quotes):
         return "a message of several lines has no literal to be told by"
-    objects = [b'{"'] if definition.json is not None else []
-    doubtful = [(quote, sets) for quote, sets in quotes if quote.late or quote.twice]
-    openings = [
-        Opening(quote.begin.text, sets) for quote, sets in quotes if not (quote.late or quote.twice)
-    ]
-    beginnings = [(quote.begin.text, sets) for quote, sets in doubtful]
-    try:
-        program = _program(definition, heads, openings, store)
-        blocks = BlockEngine(pcre2, program, definition, dates)
-        stretches = Stretches(Doubts(pcre2, objects, beginnings))
-        return Engine(blocks, stretches, program.refused, rung)
-    except (InexpressibleError, Pcre2Error) as error:
-        return str(error)
+    return ""
 
 
 def _program(
     definition: FilterDefinition,
     heads: Sequence[Head],
     openings: Sequence[Opening],
+    doubtful: Sequence[Opening],
     store: ProgramStore | None,
-) -> Program:
-    if store is None:
-        return write_program(definition, heads, openings)
-    key = key_of(definition, heads, openings)
-    program = store.read(key)
-    if program is None:
-        program = write_program(definition, heads, openings)
+) -> Program | str:
+    """Give a program that was kept, or a new one; or the reason why there is none."""
+    key = key_of(definition, heads, openings, doubtful) if store is not None else ""
+    kept = store.read(key) if store is not None else None
+    if kept is not None:
+        return kept
+    from logban.matching.engine.writing import write  # noqa: PLC0415  # rarely needed, see there
+
+    program = write(definition, heads, openings, doubtful)
+    if store is not None and isinstance(program, Program):
         store.keep(key, program)
     return program

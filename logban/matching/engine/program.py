@@ -18,15 +18,15 @@ As the first rule in order wins, a slow record stands for "this rule, or one beh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
 from logban.matching.compiled import HOST_GROUPS, NO_FIELDS
 from logban.matching.compiler import ExpressionError, Reading, expand
 from logban.matching.definition import FilterDefinition, Rule
+from logban.matching.engine.dated import Head
 from logban.matching.engine.factoring import (
     ends_in_one_place,
     flat,
@@ -36,7 +36,7 @@ from logban.matching.engine.factoring import (
     takes_long,
     texts_in,
 )
-from logban.matching.engine.heads import Head, begins_at
+from logban.matching.engine.heads import begins_at
 from logban.matching.engine.rewrite import COMMON_FROM, UNSET, After, Writer
 from logban.matching.engine.syntax import (
     ANY,
@@ -59,11 +59,9 @@ from logban.matching.engine.syntax import (
     walk,
     without,
 )
+from logban.matching.engine.written import SLOW_MARK, Fields, Opening, Program
 from logban.matching.gates import LiteralSets
 from logban.matching.literals import required_literals
-
-SLOW_MARK: Final = "!"
-"""The mark of a record that is the reference's to judge."""
 
 _WEIGHED: Final = frozenset({"ambiguous", "nofail", "mlfgained", "mlfid"})
 _SLOW: Final = "slow"
@@ -78,40 +76,6 @@ class Pace(Enum):
     FAST = "fast"
     SLOW = "slow"
     GATED = "gated"
-
-
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """A rule's captures: which numbers hold which field, in the order of the reference's fields."""
-
-    columns: tuple[tuple[str, tuple[int, ...]], ...] = ()
-
-    def all(self) -> Iterator[int]:
-        """Give the numbers of all."""
-        for _, numbers in self.columns:
-            yield from numbers
-
-
-@dataclass(slots=True)
-class Program:
-    r"""A filter for the engine: the expression, what its captures are, what is not in it and why.
-
-    ``texts`` are the expression in several sizes, the fastest first: PCRE2 takes 64 KiB at most.
-    It matches nothing, somewhere in a line of interest (``\K``).  ``columns`` are the captures of
-    all rules that are asked for; of those that ``may_be_empty`` it has to be told from what they
-    are whether they are there.
-    """
-
-    texts: tuple[str, ...]
-    thread: tuple[int, ...]
-    address: tuple[int, ...]
-    date: tuple[int, ...]
-    success: int
-    columns: tuple[int, ...]
-    may_be_empty: frozenset[int]
-    prefix_fields: Fields
-    fields: dict[int, Fields]
-    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -136,17 +100,6 @@ class _Entry:
     pads: dict[int, tuple[int, int]]
     gate: str
     family: tuple[frozenset[str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """How messages of several lines begin: by an expression, and holding some literals.
-
-    A line that matches no rule and may begin such a message is the reference's.
-    """
-
-    begin: str
-    literals: LiteralSets
 
 
 def write_program(

@@ -42,6 +42,7 @@ from logban.matching.engine.syntax import (
     first_of,
     walk,
 )
+from logban.matching.engine.written import LONG
 
 MAX_LOOKS_BEHIND: Final = 64
 """Forms of fixed length that a look behind is written out as, at the most."""
@@ -57,9 +58,6 @@ A call costs time, so shorter ones only are where the expression is too large ot
 
 MANY_TIMES: Final = 8
 """Repetitions of a group from which on it is called rather than copied."""
-
-LONG: Final = 1000
-"""Characters that no line has which the engine is given."""
 
 
 Pads = Mapping[int, tuple[int, int]]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from logban import __version__
 from logban.matching.definition import FilterDefinition
-from logban.matching.engine.heads import Head
-from logban.matching.engine.program import Fields, Opening, Program
+from logban.matching.engine.dated import Head
+from logban.matching.engine.written import Fields, Opening, Program
 from logban.matching.kept import KeptFolder
 
 _Columns = Sequence[tuple[str, Sequence[int]]]
@@ -36,7 +36,12 @@ class ProgramStore:
         self._folder.keep(key, _to_json(program))
 
 
-def key_of(definition: FilterDefinition, heads: Sequence[Head], openings: Sequence[Opening]) -> str:
+def key_of(
+    definition: FilterDefinition,
+    heads: Sequence[Head],
+    openings: Sequence[Opening],
+    doubtful: Sequence[Opening],
+) -> str:
     """Give what a program is known by: a digest of all that it is made of, and by whom."""
     made_by = [
         (path.name, path.stat().st_mtime_ns, path.stat().st_size)
@@ -54,7 +59,10 @@ def key_of(definition: FilterDefinition, heads: Sequence[Head], openings: Sequen
         definition.prefix.text if definition.prefix is not None else None,
         definition.reading.names,
         [(head.before, head.date, head.behind) for head in heads],
-        [(each.begin, [sorted(choice) for choice in each.literals]) for each in openings],
+        *(
+            [(each.begin, [sorted(choice) for choice in each.literals]) for each in those]
+            for those in (openings, doubtful)
+        ),
     )
     return sha256(repr(about).encode()).hexdigest()
 
@@ -71,6 +79,7 @@ def _to_json(program: Program) -> Mapping[str, object]:
         "prefix_fields": program.prefix_fields.columns,
         "fields": {number: each.columns for number, each in program.fields.items()},
         "refused": program.refused,
+        "doubts": program.doubts,
     }
 
 
@@ -93,6 +102,7 @@ def _from_json(saved: Mapping[str, object]) -> Program:
         _fields(saved["prefix_fields"]),
         {int(number): _fields(each) for number, each in fields.items()},
         {str(name): str(why) for name, why in refused.items()},
+        str(saved["doubts"]),
     )
 
 

@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import Final
 
 from logban.matching.engine.doubts import Doubts
-from logban.matching.engine.rewrite import LONG
+from logban.matching.engine.written import LONG
 
 _HALF: Final = LONG // 2
 

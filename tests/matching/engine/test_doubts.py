@@ -8,6 +8,8 @@ import pytest
 from logban.matching.engine import doubts
 from logban.matching.engine.doubts import Doubts
 from logban.matching.engine.pcre2 import Code, Pcre2Error, library
+from logban.matching.engine.writing import write_doubts
+from logban.matching.engine.written import Opening
 from logban.matching.literals import required_literals
 
 BEGIN = r"^\[[\d ]+\] \w+: registrar\.c:\s(?:\d+ )?AOR '"
@@ -34,7 +36,9 @@ def doubted(found: Doubts) -> list[int]:
 def doubts_of(begin: str) -> Doubts:
     pcre2 = library()
     assert pcre2 is not None
-    return Doubts(pcre2, [b'{"'], [(begin, required_literals(begin, whole=True))])
+    literals = required_literals(begin, whole=True)
+    openings = [Opening("", (frozenset({b'{"'}),)), Opening(begin, literals)]
+    return Doubts(pcre2, [b'{"', *sorted(literals[0])], write_doubts(openings))
 
 
 def test_lines_that_begin_so() -> None:
@@ -44,7 +48,7 @@ def test_lines_that_begin_so() -> None:
 def test_without_such_messages() -> None:
     pcre2 = library()
     assert pcre2 is not None
-    assert doubted(Doubts(pcre2, [], [])) == [4, 5]
+    assert doubted(Doubts(pcre2, [], "")) == [4, 5]
 
 
 @pytest.mark.parametrize("rest", [r"(?<=CE: registrar\.c: )A", r"(?(1)A|y)"])
