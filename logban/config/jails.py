@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -13,24 +13,23 @@ from typing import Final, TypeVar
 from logban import __version__
 from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec, ParameterError, UnknownAction
-from logban.config import filter_table, growth_table, jail_table, judging, judging_table
+from logban.config import filter_table, growth_table, jail_table, judging_table
 from logban.config.action_files import FOLDER, find_action
 from logban.config.filter_text import FilterText
 from logban.config.filters import FilterLibrary, FilterSource, Overrides, build_filter
 from logban.config.ini import Section
-from logban.config.interpolation import InterpolationError, interpolate
+from logban.config.jail_scrutiny import read_scrutiny
+from logban.config.jail_values import JailValues
 from logban.config.layers import Tree
 from logban.config.parameters import Selection, SelectionError, parse_selections
 from logban.config.problem import Problem, did_you_mean, error, warning
 from logban.config.scopes import SectionScope
 from logban.config.setting import Setting
 from logban.config.settings import MANUAL, JailSettings, LogPath, UseDns
-from logban.config.text import Text, TextLine, Value, joined, written
-from logban.matching.definition import FilterDefinition, Rule
-from logban.model import RECIDIVE, Origin
+from logban.config.text import Value, written
+from logban.matching.definition import FilterDefinition
+from logban.model import RECIDIVE
 from logban.policy.bantime import Growth
-from logban.policy.plan import Plan, compares_names
-from logban.policy.scrutiny import Limit, Scrutiny, Style, Unit
 
 T = TypeVar("T")
 
@@ -105,7 +104,7 @@ def read_jail(
         ignore_command=reader.ignore_command(),
         ignore_keep=reader.get(jail_table.IGNORECACHE),
         exempt_maxretry=reader.get(jail_table.EXEMPT_MAXRETRY),
-        scrutiny=reader.scrutiny(definition),
+        scrutiny=read_scrutiny(reader, definition),
         max_bans_per_minute=reader.get(jail_table.MAX_BANS_PER_MINUTE),
         max_registered_users=reader.get(jail_table.MAX_REGISTERED_USERS),
     )
@@ -114,39 +113,26 @@ def read_jail(
 
 
 @dataclass(slots=True)
-class _Reader:
-    """Looks a jail's settings up and collects what is wrong with them."""
+class _Reader(JailValues):
+    """Makes a jail's settings of its values."""
 
-    section: Section
-    scope: SectionScope
-    problems: list[Problem] = field(default_factory=list)
     has_filter: bool = True
     is_recidive: bool = False
     directory: Path = field(default_factory=Path)
 
-    def get(self, setting: Setting[T]) -> T:
-        """Give a setting's value, its default where nobody sets it or what is set is wrong."""
-        value = self.scope.find(setting.name)
-        if value is None:
-            return setting.default
-        lines = self._lines(setting.name)
-        if lines is None:
-            return setting.default
-        return self._parsed(setting, joined(lines), value.origin, setting.default)
-
     def log_paths(self) -> tuple[LogPath, ...]:
         """Give the log files, one a line."""
         found = (
-            self._parsed(jail_table.LOGPATH, line.text, line.origin, None)
-            for line in written(self._lines("logpath") or ())
+            self.parsed(jail_table.LOGPATH, line.text, line.origin, None)
+            for line in written(self.lines("logpath") or ())
         )
         return tuple(dict.fromkeys(path for path in found if path is not None))
 
     def ignore(self) -> tuple[str, ...]:
         """Give the exempt addresses, networks and names."""
         found = (
-            self._parsed(jail_table.IGNOREIP, word, line.origin, "")
-            for line in written(self._lines("ignoreip") or ())
+            self.parsed(jail_table.IGNOREIP, word, line.origin, "")
+            for line in written(self.lines("ignoreip") or ())
             for word in re.split(r"[\s,]+", line.text)
             if word
         )
@@ -172,7 +158,7 @@ class _Reader:
         if words and value is not None and not os.access(words[0], os.X_OK):
             message = f"ignorecommand: {words[0]} can't be run"
             hint = "as long as it is not there, nobody is exempt by it"
-            self.problems.append(warning(self._at(value.origin), message, hint))
+            self.problems.append(warning(self.at(value.origin), message, hint))
         return words
 
     def growth(self) -> Growth | None:
@@ -192,7 +178,7 @@ class _Reader:
         longest = self.scope.find(growth_table.MAXTIME.name)
         if longest is not None and bantime is not None and growth.max_time < bantime:
             message = f"{growth_table.MAXTIME.name} is shorter than bantime, so no ban grows"
-            origin = self._at(longest.origin)
+            origin = self.at(longest.origin)
             self.problems.append(warning(origin, message, "make it longer, or bantime shorter"))
         return growth
 
@@ -200,7 +186,7 @@ class _Reader:
         value = self.scope.find(key)
         if value is not None:
             message = f"{key} is not followed"
-            self.problems.append(warning(self._at(value.origin), message, why))
+            self.problems.append(warning(self.at(value.origin), message, why))
 
     def filter(self, library: FilterLibrary) -> FilterDefinition | None:
         """Give the jail's filter with the jail's parameters and overrides; None if it has none."""
@@ -220,9 +206,9 @@ class _Reader:
             return None
         if len(selections) > 1:
             message = "a jail has one filter, and this is a second one"
-            self.problems.append(error(self._at(selections[1].origin), message))
+            self.problems.append(error(self.at(selections[1].origin), message))
             return None
-        selection = replace(selections[0], origin=self._at(selections[0].origin))
+        selection = replace(selections[0], origin=self.at(selections[0].origin))
         if selection.name == RECIDIVE:
             self.is_recidive = True
             return None
@@ -238,91 +224,13 @@ class _Reader:
         text = FilterText.of(source.tree, source.name, selection)
         self.scope = replace(self.scope, known=text.known())
         texts = {
-            key: self._lines(key) or () for key in _OVERRIDES if self.scope.find(key) is not None
+            key: self.lines(key) or () for key in _OVERRIDES if self.scope.find(key) is not None
         }
         raw = self.scope.find("failregex")
         extends = raw is not None and any("%(known/failregex)s" in each.text for each in raw.lines)
         reading = build_filter(source, selection, text, Overrides(texts, keep_rules=extends))
         self.problems.extend(reading.problems)
         return reading.definition
-
-    def scrutiny(self, definition: FilterDefinition | None) -> Scrutiny | None:
-        """Give how failures are looked at; None where they are only counted."""
-        rules = definition.rules if definition is not None else ()
-        style = self.get(judging_table.JUDGING)
-        tells = any(rule.kind or rule.success or rule.weight is not None for rule in rules)
-        if style is Style.PLAIN or (style is Style.AUTO and not tells):
-            return None
-        limits = {
-            name: Limit(self.get(each.maxretry), self.get(each.findtime), self.get(each.bantime))
-            for name, each in judging_table.LIMITS.items()
-        }
-        count_by = self.get(judging_table.COUNT_BY)
-        asked = self.scope.find(judging_table.LIMITS["user-ip"].maxretry.name) is not None
-        return Scrutiny(
-            frozenset(count_by or Unit),
-            user_ip=limits["user-ip"],
-            user=limits["user"],
-            net=limits["net"],
-            slow=limits["slow"],
-            trust=self.get(judging_table.TRUST),
-            weights=self._weights(rules),
-            plan=self._plan(),
-            always_user_ip=Unit.USER_IP in count_by or (asked and not count_by),
-            asks_for_extensions=judging.AMI in self.get(judging_table.EXTENSIONS),
-        )
-
-    def _weights(self, rules: Sequence[Rule]) -> dict[str, float]:
-        """Give the weights that the jail sets, and those of the filter's rules beside them.
-
-        What [DEFAULT] says may be of other filters.
-        """
-        known = {name for rule in rules for name in (rule.kind, rule.name)}
-        weights: dict[str, float] = {}
-        for key in dict.fromkeys(self.scope.names()):
-            name = key.removeprefix(judging_table.WEIGHT_PREFIX)
-            value = self.scope.find(key)
-            if name == key or value is None:
-                continue
-            if name not in known:
-                if key in self.section.values:
-                    message = f"the filter has neither a kind nor a rule {name!r}"
-                    hint = did_you_mean(name, known - {""})
-                    self.problems.append(error(self._at(value.origin), message, hint))
-                continue
-            text = joined(self._lines(key) or ())
-            weights[name] = self._parsed(judging_table.WEIGHT, text, value.origin, 1.0)
-        of_filter = {
-            rule.name: rule.weight
-            for rule in rules
-            if rule.weight is not None and rule.kind not in weights
-        }
-        return of_filter | weights
-
-    def _plan(self) -> Plan | None:
-        """Give the numbering plan, with what its files hold."""
-        value = self.scope.find(judging_table.EXTENSIONS.name)
-        if value is None:
-            return None
-        entries: list[str] = []
-        for entry in self.get(judging_table.EXTENSIONS):
-            if entry == judging.AMI:
-                continue  # asked for while the daemon runs
-            if not entry.startswith(judging.FILE):
-                entries.append(entry)
-                continue
-            path = entry.removeprefix(judging.FILE)
-            try:
-                entries += judging.extensions_in(Path(path).read_text(encoding="utf-8"))
-            except (OSError, ValueError) as failure:
-                why = failure.strerror if isinstance(failure, OSError) else failure
-                message = f"{judging_table.EXTENSIONS.name}: {path}: {why}"
-                self.problems.append(error(self._at(value.origin), message))
-        if not compares_names() and not all(any(map(str.isdigit, entry)) for entry in entries):
-            message = "names among the extensions are compared letter by letter"
-            hint = "install python3-rapidfuzz, or logban[plan], for those that are alike"
-            self.problems.append(warning(self._at(value.origin), message, hint))
-        return Plan.parse(entries) if entries else None
 
     def all_actions(self) -> tuple[ActionSpec, ...]:
         """Give the actions for everybody, and those for one kind of subject alone."""
@@ -342,9 +250,9 @@ class _Reader:
             message = f"the jail {self.section.name!r} has no action"
             hint = "its bans are kept and nothing enforces them"
             origin = value.origin if value else self.section.origin
-            self.problems.append(warning(self._at(origin), message, hint))
+            self.problems.append(warning(self.at(origin), message, hint))
         for selection in selections or ():
-            origin = self._at(selection.origin)
+            origin = self.at(selection.origin)
             try:
                 spec = self._spec(selection)
             except UnknownAction as failure:
@@ -371,7 +279,7 @@ class _Reader:
 
     def _selections(self, key: str) -> tuple[Selection, ...] | None:
         """Read names with parameters; None if that can't be."""
-        lines = self._lines(key)
+        lines = self.lines(key)
         if lines is None:
             return None
         try:
@@ -379,32 +287,5 @@ class _Reader:
         except SelectionError as failure:
             problem = failure.problem
             message = f"{key}: {problem.message}"
-            self.problems.append(replace(problem, message=message, origin=self._at(problem.origin)))
+            self.problems.append(replace(problem, message=message, origin=self.at(problem.origin)))
             return None
-
-    def _lines(self, key: str) -> Text | None:
-        """Give a key's text; None if nobody sets it or it can't be resolved, which is told."""
-        value = self.scope.find(key)
-        if value is None:
-            return None
-        try:
-            lines = interpolate(value, self.scope)
-        except InterpolationError as failure:
-            problem = failure.problem
-            self.problems.append(replace(problem, origin=self._at(problem.origin)))
-            return None
-        return tuple(TextLine(line.text.strip(), line.origin) for line in lines)
-
-    def _parsed(self, setting: Setting[T], text: str, origin: Origin, otherwise: T) -> T:
-        try:
-            return setting.parse(text)
-        except ValueError as failure:
-            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-            message = f"{setting.name}: {shown!r}: {failure}"
-            hint = f"allowed: {setting.allowed}" if setting.allowed else ""
-            self.problems.append(error(self._at(origin), message, hint))
-            return otherwise
-
-    def _at(self, origin: Origin) -> Origin:
-        """Give a place that an admin can open: the jail's where the text is built in."""
-        return origin if origin.line else self.section.origin
