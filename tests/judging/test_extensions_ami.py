@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from logban.judging import extensions_ami
 from logban.judging.extensions_ami import ManagerError, extensions_of
@@ -162,3 +165,46 @@ def test_nobody_there_is_told_with_the_place() -> None:
         port = server.getsockname()[1]
     with pytest.raises(ManagerError, match=f"127.0.0.1:{port}: Connection refused"):
         extensions_of("127.0.0.1", port, "u", "s", within=5)
+
+
+NUMBER = "0123456789abcdef"
+OWN = f"ActionID: {NUMBER}\r\n"
+COMPLETE = f"Event: EndpointListComplete\r\n{OWN}\r\nEvent: PeerlistComplete\r\n{OWN}\r\n"
+BEGUN = f"Response: Success\r\n{OWN}Challenge: 1\r\n\r\n" * 2
+EVENT = f"Event: EndpointList\r\n{OWN}ObjectName: 7001\r\n\r\n".encode()
+pieces = st.lists(
+    st.sampled_from(
+        [
+            "Event: EndpointList\r\n", "Event: PeerEntry\r\n", "Event: X\r\n", OWN, "\r\n", "\n",
+            "ObjectName: 7001\r\n", "ObjectName: \r\n", "ActionID: another\r\n",
+            "Response: Success\r\n", "Response: Error\r\n", "Message: No endpoints found\n\r\n",
+        ]
+    ).map(str.encode)
+    | st.binary(max_size=20)
+    | st.just(EVENT),
+    max_size=30,
+)  # fmt: skip
+
+
+@given(pieces, st.booleans())
+@example([EVENT], True)
+@settings(deadline=None)
+def test_whatever_a_server_says_is_names_or_an_error(said: list[bytes], ends: bool) -> None:
+    """A name is believed only of an event that bears the number of the question."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(extensions_ami.secrets, "token_hex", lambda _: NUMBER)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            theirs.sendall(b"Asterisk Call Manager/9.0.0\r\n" + BEGUN.encode() + b"".join(said))
+            if ends:
+                theirs.sendall(b"\r\n\r\n" + COMPLETE.encode())
+            theirs.shutdown(socket.SHUT_WR)
+            try:
+                found = extensions_ami.Conversation(ours, time.monotonic() + 10).extensions(
+                    "u", "s"
+                )
+            except ManagerError:
+                return
+    messages = b"".join(said).split(b"\r\n\r\n")
+    assert not found or any(OWN.encode() in each and b"ObjectName" in each for each in messages)
+    assert found or EVENT not in said or not ends or len(said) > 1
