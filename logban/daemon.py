@@ -44,6 +44,7 @@ from logban.running.jail import Jail
 from logban.running.jails import Jails
 from logban.running.naming import Naming
 from logban.running.numbering import Numbering
+from logban.running.places import Places
 from logban.sources.files import FileSources
 from logban.supervision import sleep_until, supervise
 
@@ -138,6 +139,9 @@ class Daemon:
             submit=self._submit,
             evidence=self.checkpoints.evidence,
             programs=world.programs,
+            places=Places(
+                self._stored.notes, lambda notes: self.checkpoints.add(Checkpoint(notes=notes))
+            ),
         )
         self.naming = Naming(
             world.host_resolver or world.resolver,
@@ -349,6 +353,8 @@ class Daemon:
             if name in self.jails.actions:
                 self.jails.actions[name].submit(of_jail)
                 self._untold += of_jail
+            elif lifted := [each.ban for each in of_jail if each.kind is ChangeKind.LIFT]:
+                self.jails.take_out(name, lifted)
             if name in self.jails.running:
                 self.jails.running[name].changes.update(
                     (change.kind, change.ban.subject.kind) for change in of_jail
@@ -453,6 +459,7 @@ class Daemon:
         if not self._is_catching_up:  # until then a ban may be in force that the ledger hasn't yet
             concerned &= set(jails)
         settled = [self.jails.actions[name].settled() for name in concerned]
+        settled.append(self.jails.taken_out())
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*settled), SETTLE_WITHIN)
 

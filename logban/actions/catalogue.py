@@ -23,6 +23,7 @@ from logban.actions.types_firewall import IPTABLES, NFTABLES
 from logban.actions.types_kamailio import KAMAILIO_TYPES
 from logban.actions.types_message import COMMAND, EMAIL
 from logban.clock import Clock
+from logban.model import Ban
 
 TYPES: tuple[ActionType, ...] = (NFTABLES, IPTABLES, EMAIL, COMMAND, *KAMAILIO_TYPES)
 
@@ -102,6 +103,15 @@ def suspends(spec: ActionSpec) -> bool:
     """Tell whether an action can keep a user at an address out, and let others there go on."""
     kind, _ = find(spec.type_name)
     return kind.suspends is not None and kind.suspends(spec)
+
+
+def take(place: Place, bans: Collection[Ban]) -> None:
+    """Take bans out of a place whose enforcer is not there; it blocks, and raises ActionError."""
+    kind, _ = find(place.type_name)
+    remove = cast(
+        "Callable[[str, Collection[Ban]], None]", importlib.import_module(kind.module).take
+    )
+    remove(place.name, bans)
 
 
 def sweep(type_name: str, keep: Collection[str]) -> list[str]:

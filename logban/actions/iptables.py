@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
@@ -101,12 +102,7 @@ class Iptables:
     def lift(self, bans: Sequence[Ban]) -> None:
         """Delete the sources; where the sets are gone there is nothing to delete."""
         sets = self._opened()
-        nets: dict[int, list[str]] = {}
-        for prefix, addresses in sort(bans).ends.items():
-            if prefix.length > 0:
-                found = nets.setdefault(prefix.version, [])
-                found += [f"{address}/{prefix.length}" for address in addresses]
-        for version, gone in nets.items():
+        for version, gone in _nets(bans).items():
             try:
                 sets.take(set_of(self._name, version), version, gone)
                 self._counts[version] = sets.count(set_of(self._name, version))
@@ -185,6 +181,27 @@ def build(spec: ActionSpec, clock: Clock) -> Iptables:
         spec.value("size", int),
         clock,
     )
+
+
+def take(name: str, bans: Collection[Ban]) -> None:
+    """Delete the sources from an enforcer's sets, as far as there are any."""
+    sets = Sets()
+    try:
+        for version, gone in _nets(bans).items():
+            with suppress(Missing):
+                sets.take(set_of(name, version), version, gone)
+    finally:
+        sets.close()
+
+
+def _nets(bans: Iterable[Ban]) -> dict[int, list[str]]:
+    """Give what the bans are on, by the version of IP, as members of a set are written."""
+    nets: dict[int, list[str]] = {}
+    for prefix, addresses in sort(bans).ends.items():
+        if prefix.length > 0:
+            found = nets.setdefault(prefix.version, [])
+            found += [f"{address}/{prefix.length}" for address in addresses]
+    return nets
 
 
 def sweep(keep: Collection[str]) -> list[str]:

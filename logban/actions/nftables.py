@@ -207,6 +207,17 @@ def build(spec: ActionSpec, clock: Clock) -> Nftables:
     )
 
 
+def take(name: str, bans: Collection[Ban]) -> None:
+    """Delete the sources from an enforcer's sets, as far as there are any."""
+    elements = Elements()
+    try:
+        for prefix, addresses in sort(bans).ends.items():
+            with suppress(Missing):
+                elements.take(script.set_of(name, prefix), prefix, addresses)
+    finally:
+        elements.close()
+
+
 def sweep(keep: Collection[str], library: Library = Library.AUTO) -> list[str]:
     """Remove the chains and sets of enforcers that are none of these, and give their names."""
     runner = open_runner(library)

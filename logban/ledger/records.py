@@ -46,7 +46,8 @@ class Checkpoint:
     A None means that the row is to go.  ``tracked`` is by jail and subject, as the tracker wrote
     it, and so are the verdicts that wait, ``pending``; ``positions`` are the files' places up to
     which all of this has been taken into account, ``retired`` those of files that are done with.
-    A floor also takes the bans up to its time off its subject's account.
+    ``notes`` are what a jail has to remember of something that is no subject: by jail, and what
+    they are about.  A floor also takes the bans up to its time off its subject's account.
     """
 
     bans: tuple[BanRow, ...] = ()
@@ -55,6 +56,7 @@ class Checkpoint:
     tracked: Mapping[tuple[str, Subject], str | None] = field(default_factory=dict)
     pending: Mapping[tuple[str, Subject], str | None] = field(default_factory=dict)
     names: Mapping[str, str | None] = field(default_factory=dict)
+    notes: Mapping[tuple[str, str], str | None] = field(default_factory=dict)
     positions: tuple[Position, ...] = ()
     retired: tuple[Position, ...] = ()
 
@@ -83,6 +85,7 @@ class Checkpoint:
             tracked={**self.tracked, **later.tracked},
             pending={**self.pending, **later.pending},
             names={**self.names, **later.names},
+            notes={**self.notes, **later.notes},
             positions=tuple(positions.values()),
             retired=tuple(retired.values()),
         )
@@ -96,6 +99,7 @@ class Checkpoint:
             or self.tracked
             or self.pending
             or self.names
+            or self.notes
             or self.positions
             or self.retired
         )
@@ -116,6 +120,7 @@ class Stored:
     tracked: Mapping[tuple[str, Subject], str] = field(default_factory=dict)
     pending: Mapping[tuple[str, Subject], str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[tuple[str, str], str] = field(default_factory=dict)
     positions: tuple[Position, ...] = ()
     offences: tuple[Offence, ...] = ()
 

@@ -72,6 +72,10 @@ CREATE TABLE IF NOT EXISTS pending (
 CREATE TABLE IF NOT EXISTS names (
     name TEXT PRIMARY KEY, addresses TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notes (
+    jail TEXT NOT NULL, about TEXT NOT NULL, state TEXT NOT NULL,
+    PRIMARY KEY (jail, about)
+) WITHOUT ROWID;
 """
 _STEPS: Final = (
     _SCHEMA,
@@ -193,6 +197,9 @@ class Store:
                 for jail, kind, network, user, state in self._query("SELECT * FROM pending")
             },
             names=dict(self._query("SELECT * FROM names")),
+            notes={
+                (jail, about): state for jail, about, state in self._query("SELECT * FROM notes")
+            },
             positions=tuple(
                 Position(os.fsdecode(path), device, inode % 2**64, *rest)
                 for path, device, inode, *rest in self._query("SELECT * FROM positions")

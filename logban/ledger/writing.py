@@ -66,6 +66,11 @@ def write(database: sqlite3.Connection, checkpoint: Checkpoint) -> None:
         run("DELETE FROM names WHERE name = ?", (name,))
         if addresses is not None:
             run("INSERT INTO names VALUES (?, ?)", (name, addresses))
+    for (jail, about), state in checkpoint.notes.items():
+        if state is None:
+            run("DELETE FROM notes WHERE jail = ? AND about = ?", (jail, storable(about)))
+        else:
+            run("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (jail, storable(about), state))
     many(
         "DELETE FROM positions WHERE path = ? AND device = ? AND inode = ?",
         [_file(done) for done in checkpoint.retired],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -30,6 +30,7 @@ from logban.model import Ban, Change, Evidence, Subject
 from logban.running.filters import Filters
 from logban.running.jail import Actions, Jail, limits_of, recidive_of
 from logban.running.particulars import BanParticulars
+from logban.running.places import Places, places_of
 from logban.sources.files import FileSources
 
 log = logging.getLogger(__name__)
@@ -57,13 +58,18 @@ class Jails:
         submit: Callable[[Iterable[Change]], None],
         evidence: Callable[[Ban], Sequence[Evidence]] = lambda _: (),
         programs: ProgramStore | None = None,
+        places: Places | None = None,
     ) -> None:
         """``submit`` takes the bans that end with a jail.
 
         ``evidence`` reads the lines behind a ban back; it blocks, in any thread but the loop's.
-        ``programs`` is where the programs of the filters' engines are kept.
+        ``programs`` is where the programs of the filters' engines are kept, ``places`` what is
+        known of the chains and sets of all jails.
         """
         self.configuration = configuration
+        self._places = places or Places({}, lambda _: None)
+        self._is_lost = False
+        self._taking: set[asyncio.Task[None]] = set()
         self.filters = Filters(lambda source: self.following(sources.patterns_of(source)), programs)
         self._following: dict[frozenset[str], tuple[Jail, ...]] = {}
         self.running: dict[str, Jail] = {}
@@ -90,6 +96,7 @@ class Jails:
 
         Or hand it to ``adopt``, where the ledger has been lost.
         """
+        self._is_lost = adopt is not None
         for actions in self.actions.values():
             actions.spare_strangers(True, adopt)
             actions.start()
@@ -99,6 +106,17 @@ class Jails:
         for actions in self.actions.values():
             actions.spare_strangers(False)
 
+    def take_out(self, name: str, bans: Collection[Ban]) -> None:
+        """Take lifted bans of a jail that can't run out of the kernel, as soon as may be."""
+        task = asyncio.create_task(self._places.take(name, bans))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def taken_out(self) -> None:
+        """Wait until that is done."""
+        if self._taking:
+            await asyncio.wait(self._taking)
+
     async def in_force(self) -> bool:
         """Wait until every enforcer has what it should, but not for ever; tell whether they do."""
         return all(await asyncio.gather(*(each.in_force() for each in self.actions.values())))
@@ -106,6 +124,7 @@ class Jails:
     async def close(self) -> None:
         """Let go of all actions; what is in force stays so."""
         self._programs.shutdown(wait=False, cancel_futures=True)
+        await self.taken_out()
         await asyncio.gather(*(actions.close() for actions in self.actions.values()))
 
     def following(self, patterns: frozenset[str]) -> tuple[Jail, ...]:
@@ -132,6 +151,7 @@ class Jails:
 
     def _make_actions(self, settings: JailSettings, earlier: Actions | None = None) -> Actions:
         name = settings.name
+        self._places.keep(name, settings.actions)
         return Actions(
             settings.actions,
             self._clock,
@@ -252,25 +272,47 @@ class Jails:
     async def sweep(self, jails: Iterable[JailSettings]) -> None:
         """Remove the chains and sets that jails of before have left, of the types used in these.
 
-        Where a jail has failed, or a file is not followed, nobody can tell which are whose; so
-        nothing is removed then.
+        What a jail calls its own that can't run, or whose file is not followed, is known from when
+        it did.  Where it is not, and the jail has bans, nothing is removed.
         """
-        if self.configuration.failed or self.configuration.errors:
+        absent = self._absent()
+        unknown = [name for name in absent if not self._places.knows(name)]
+        is_unclear = bool(self.configuration.failed or self.configuration.errors)
+        if (self._is_lost and is_unclear) or any(
+            sum(self._ledger.count(name).values()) for name in unknown
+        ):
             return
-        used = _places(self.configuration.jails.values())
-        for kind in sorted({place.type_name for place in _places(jails)}):
-            keep = {place.name for place in used if place.type_name == kind}
-            try:
-                gone = await asyncio.to_thread(catalogue.sweep, kind, keep)
-            except LogbanError as error:
-                log.warning("what earlier jails have left in %s can't be removed: %s", kind, error)
-            except Exception:
-                log.exception("what earlier jails have left in %s can't be removed", kind)
-            else:
-                if gone:
-                    log.info(
-                        "removed what earlier jails have left in %s: %s", kind, ", ".join(gone)
-                    )
+        running = self.configuration.jails
+        used = _places(running.values()) | self._places.of(absent)
+        over = [name for name in self._places.jails() if name not in {*running, *absent}]
+        left = _places(jails) | self._places.of(over)
+        done = [
+            await self._sweep_kind(kind, {each.name for each in used if each.type_name == kind})
+            for kind in sorted({place.type_name for place in left})
+        ]
+        if all(done):
+            self._places.forget(over)
+
+    def _absent(self) -> set[str]:
+        """Name the jails that can't run, or may be in a file that is not followed."""
+        absent = set(self.configuration.failed)
+        if self.configuration.errors:
+            absent |= {*self._places.jails(), *(ban.jail for ban in self._ledger.active())}
+        return absent - self.configuration.jails.keys()
+
+    async def _sweep_kind(self, kind: str, keep: Collection[str]) -> bool:
+        """Remove what is of no enforcer of a type that is to be kept; tell whether that is done."""
+        try:
+            gone = await asyncio.to_thread(catalogue.sweep, kind, keep)
+        except LogbanError as error:
+            log.warning("what earlier jails have left in %s can't be removed: %s", kind, error)
+            return False
+        except Exception:
+            log.exception("what earlier jails have left in %s can't be removed", kind)
+            return False
+        if gone:
+            log.info("removed what earlier jails have left in %s: %s", kind, ", ".join(gone))
+        return True
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -293,5 +335,4 @@ def _limits(configuration: Configuration) -> tuple[int, float]:
 
 def _places(jails: Iterable[JailSettings]) -> set[catalogue.Place]:
     """Give the places in which these jails keep bans."""
-    places = {catalogue.place_of(spec) for jail in jails for spec in jail.actions}
-    return {place for place in places if place is not None}
+    return {place for jail in jails for place in places_of(jail.actions)}

@@ -117,7 +117,7 @@ class DaemonService:
         """Tell who is banned: all, or those of these subjects."""
         daemon = self._daemon
         now = daemon.clock.now()
-        if jail is not None:
+        if jail is not None and jail not in daemon.configuration.failed:
             self._jail(jail)
         bans = list(daemon.ledger.active(jail))
         missing: list[Subject] = []
@@ -209,7 +209,7 @@ class DaemonService:
         """Lift the bans of these subjects, or of all (None), and set their floors."""
         daemon = self._daemon
         now = daemon.clock.now()
-        if jail is not None:
+        if jail is not None and jail not in daemon.configuration.failed:
             self._jail(jail)
         bans = list(daemon.ledger.active(jail))
         if subjects is not None:

@@ -150,6 +150,8 @@ class FileFollower:
             status = Path(self.path).stat()
         except (FileNotFoundError, NotADirectoryError):
             self._reason = "there is no such file"
+            if not self._looked and not self._book.of_path(self.path):
+                self._elders = elders_of(self.path, self._elders)
             self._demote_current()
         except OSError as error:
             self._bar("looked at", error)
@@ -239,7 +241,10 @@ class FileFollower:
         is_known = not self._looked and current.resumed
         if not self._looked:
             self._open_saved()
-        if self._last_identity not in {None, current.identity} and not is_known:
+        if self._last_identity is None:
+            if self._looked:  # there was none at first, and since then there may have been others
+                self._open_missed()
+        elif self._last_identity != current.identity and not is_known:
             self.tally.rotations += 1
             self._open_missed()
         self._become(current)
@@ -293,9 +298,10 @@ class FileFollower:
     def _is_elder(self, sibling: Sibling) -> bool:
         """Tell whether this lay there already when the last file was opened."""
         elder = self._elders.get(sibling.identity)
-        if elder is None or elder.modified_ns == sibling.modified_ns:
-            return elder is not None
-        return elder.is_same(Elder(sibling.identity, head_of(sibling.path)))
+        return elder is not None and (
+            elder.is_unchanged(sibling)
+            or elder.is_same(Elder(sibling.identity, head_of(sibling.path)))
+        )
 
     def _open_older(self, sibling: Sibling, *, only_to_resume: bool = False) -> bool:
         """Open one that had the name earlier, unless somebody reads it; tell whether it did."""

@@ -40,6 +40,13 @@ class Elder:
     head: bytes
     modified_ns: int = -1
 
+    def is_unchanged(self, sibling: Sibling) -> bool:
+        """Tell whether that can be seen without reading it; not of one that was empty.
+
+        What is written within a few milliseconds bears one and the same time.
+        """
+        return bool(self.head) and self.modified_ns == sibling.modified_ns
+
     def is_same(self, other: Elder) -> bool:
         """Tell whether that is the same file later on, not one that was given its inode.
 
@@ -98,7 +105,7 @@ def elders_of(path: str, known: Mapping[Identity, Elder]) -> dict[Identity, Elde
     for entry in neighbours(path):
         if is_predecessor(path, entry, None):
             elder = known.get(entry.identity)
-            if elder is None or elder.modified_ns != entry.modified_ns:
+            if elder is None or not elder.is_unchanged(entry):
                 elder = Elder(entry.identity, head_of(entry.path), entry.modified_ns)
             found[entry.identity] = elder
     return found

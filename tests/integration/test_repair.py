@@ -69,7 +69,10 @@ def test_verify_tells_and_repairs(
     jail(action="iptables")
     server.start()
     ban_three(server, log)
+    server.stop()
     network.host.run(["ipset", "add", "logban-pbx-4", OTHERS])
+    server.start()
+    server.wait(lambda: [each["in_force"] for each in server.bans().values()] == [True] * 3)
     done = server.client("verify", "--json")
     assert done.code == 0, "what is found at the start is left alone until the log has been read"
     server.wait(lambda: OTHERS not in network.host.run(["ipset", "list", "logban-pbx-4"]))
@@ -172,11 +175,7 @@ def test_what_a_jail_of_before_has_left_is_removed(
     server.write("jails.d/broken.conf", "[broken]\nenabled = perhaps\n")
     server.start()
     host = network.host
-    # As long as a jail is broken, nobody knows what it calls its own.
-    assert "old-drop" in host.run(["nft", "list", "ruleset"])
-    server.stop()
-    server.write("jails.d/broken.conf", "")
-    server.start()
+    # The broken one has never run, so nothing there can be its own.
     server.wait(lambda: server.log.count("removed what earlier jails have left in") == 2)
     ruleset = host.run(["nft", "list", "ruleset"])
     assert "old-" not in ruleset
@@ -188,3 +187,31 @@ def test_what_a_jail_of_before_has_left_is_removed(
     assert sorted(sets) == ["logban-kept-4", "logban-kept-6"]
     assert server.bans() == {}
     assert network.arrives(BAD)
+
+
+@pytest.mark.parametrize("action", ["nftables[name=OTHER]", "iptables"])
+def test_of_a_jail_that_cannot_run_bans_stay_and_can_be_lifted(
+    action: str, network: Network, server: RunningServer, log: LogFile, jail: Jail
+) -> None:
+    jail("old", action=action)
+    jail(action=action.replace("OTHER", "PBX"))
+    server.start()
+    for address in (BAD, NEIGHBOUR):
+        log.fail(address, 5)
+        server.ban_of(address)
+    server.stop()
+    server.write("jails.d/old.conf", "")
+    jail(action=action.replace("OTHER", "PBX"), maxretry="many")
+    server.start()
+    server.wait(lambda: "removed what earlier jails have left in" in server.log)
+    for address in (BAD, NEIGHBOUR):
+        assert not network.arrives(address)
+    lifted = server.client("unban", "--jail", "pbx", BAD)
+    assert (lifted.code, lifted.err) == (0, "")
+    assert network.arrives(BAD)
+    assert not network.arrives(NEIGHBOUR)
+    assert server.bans().keys() == {NEIGHBOUR}
+    jail(action=action.replace("OTHER", "PBX"))
+    server.restart()
+    assert network.arrives(BAD)
+    assert not network.arrives(NEIGHBOUR)

@@ -54,6 +54,12 @@ def checkpoints(draw: st.DrawFn) -> Checkpoint:
                 st.tuples(st.sampled_from("ab"), subjects), st.none() | st.sampled_from(["1", "2"])
             )
         ),
+        notes=draw(
+            st.dictionaries(
+                st.tuples(st.sampled_from("ab"), st.sampled_from("cd")),
+                st.none() | st.sampled_from(["1", "2"]),
+            )
+        ),
         positions=places[:cut],
         retired=places[cut:],
     )
@@ -70,7 +76,8 @@ def contents(checkpoints: Sequence[Checkpoint]) -> list[list[object]]:
             sorted(map(repr, part))
             for part in (
                 stored.active, stored.floors.items(), stored.allowed, stored.tracked.items(),
-                stored.positions, *(store.history(subject, 99) for subject in SUBJECTS),
+                stored.notes.items(), stored.positions,
+                *(store.history(subject, 99) for subject in SUBJECTS),
             )
         ]  # fmt: skip
         store.close()

@@ -47,6 +47,7 @@ def test_all_of_a_checkpoint_comes_back(store: Store) -> None:
         floors={SOMEBODY: NOW, USER: 0.5},
         allowed={"a.example": Allowed("a.example", NOW, None, "n"), "::1": Allowed("::1", 1, 2.5)},
         tracked={("jail", SOMEBODY): "[1]", ("jail", USER): "[2]"},
+        notes={("jail", "places"): "[]", ("jail", "held in /log/\udcff"): "{}"},
         positions=(position(), position(8)),
     )
     store.commit(checkpoint)
@@ -55,6 +56,9 @@ def test_all_of_a_checkpoint_comes_back(store: Store) -> None:
     assert stored.floors == checkpoint.floors
     assert {item.entry: item for item in stored.allowed} == checkpoint.allowed
     assert stored.tracked == checkpoint.tracked
+    assert stored.notes == {("jail", "places"): "[]", ("jail", "held in /log/\\udcff"): "{}"}
+    store.commit(Checkpoint(notes={("jail", "places"): None}))
+    assert store.load().notes.keys() == {("jail", "held in /log/\\udcff")}
     assert set(stored.positions) == set(checkpoint.positions)
     assert store.count() == 3
     (past,) = store.history(SOMEBODY, 10)

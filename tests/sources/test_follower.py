@@ -223,6 +223,18 @@ def test_what_is_not_named_like_the_last_one_is_no_predecessor(bench) -> None:
     assert bench.lines(follower) == [b"2"]
 
 
+def test_files_that_came_and_were_rotated_before_anybody_looked(bench) -> None:
+    bench.write(b"of before\n", Path(f"{bench.path}.3"))
+    follower = bench.follow()
+    assert bench.lines(follower) == []
+    for number in (2, 1):
+        bench.write(b"%d\n" % number)
+        bench.rotate(f".{number}")
+    bench.write(b"0\n")
+    assert bench.lines(follower) == [b"2", b"1", b"0"]
+    assert follower.tally.rotations == 2
+
+
 def test_a_predecessor_that_was_given_the_inode_of_an_older_one(bench, monkeypatch) -> None:
     older = Path(f"{bench.path}.1")
     bench.write(b"older\n", older)
