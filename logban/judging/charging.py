@@ -14,7 +14,7 @@ What the place has done is counted by ``offenders``, what comes of it is said by
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from logban.judging.crowds import Crowds
 from logban.judging.customers import BURST_WITHIN, Customers
@@ -25,7 +25,7 @@ from logban.judging.probes import Probes
 from logban.judging.strangers import Strangers
 from logban.judging.trust import Trust
 from logban.judging.verdicts import Verdicts
-from logban.judging.weighing import CREDENTIALS, MAX_NAME, Weighing
+from logban.judging.weighing import MAX_NAME, Weighing
 from logban.judging.weights import PROBE, what_of
 from logban.model import (
     CanonicalAddress,
@@ -64,14 +64,12 @@ class Charging:
             scrutiny,
             self._verdicts,
             trust=trust,
-            weighing=self._weighing,
             offenders=self._offenders,
         )
         self.crowds = Crowds(scrutiny, self._verdicts, trust, exempt=exempt, in_force=in_force)
         self._strangers = Strangers(
             scrutiny,
             trust=trust,
-            weighing=self._weighing,
             weigh=weigh,
             offenders=self._offenders,
             customers=self.customers,
@@ -83,35 +81,35 @@ class Charging:
         self.limit = self._offenders.limit
         self.slow_limit = self._offenders.slow_limit
         self.weight = self._weighing.weight
+        self._weigh = self._weighing.weigh
+        self._known_places = trust.places
+        self._charge_stranger = self._strangers.charge
         self._probes = Probes()
         self._in_force = in_force
         self._ipv6_prefix = policy.ipv6_prefix
         self._scrutiny = scrutiny
 
-    def fail(self, failure: Failure, time: float, place: str, key: str) -> list[Verdict]:
+    def fail(self, failure: Failure, time: float, place: str, key: str) -> Sequence[Verdict]:
         """Charge a failure; ``key`` is what the place is counted under."""
-        kind, user = failure.kind, ""
-        if not self._weighing.is_charged(failure):
-            return []
-        if kind in CREDENTIALS:
-            user = failure.fields.get("user", "")
-            if len(user) > MAX_NAME:
-                user = user[:MAX_NAME]
-            if kind == PROBE and not self._probes.is_other(place, user):
-                return []
-        known = self.trust.get(place)
+        weighed = self._weigh(failure)
+        if weighed is None:
+            return ()
+        if failure.kind == PROBE and not self._probes.is_other(place, weighed[0]):
+            return ()
+        known = self._known_places.get(place)
         if known is not None:
+            user = weighed[0]
             if user and known.knows(user, time):
                 return self.customers.charge_known(failure, time, place, user)
             if known.until > time:
-                return self.customers.charge_trusted(failure, time, place, key, user)
-        return self._strangers.charge(failure, time, place, key, user)
+                return self.customers.charge_trusted(failure, time, place, key, weighed)
+        return self._charge_stranger(failure, time, place, key, weighed)
 
-    def prove(self, failure: Failure, time: float, place: str, key: str) -> list[Verdict]:
+    def prove(self, failure: Failure, time: float, place: str, key: str) -> Sequence[Verdict]:
         """Charge an attempt that has been charged unproven, where that makes a difference."""
         if self.trust.is_trusted(place, time):
             return self.fail(failure, time, place, key)
-        return []
+        return ()
 
     def succeed(self, success: Success, time: float, place: str) -> None:
         """Note that somebody got in."""

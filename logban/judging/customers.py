@@ -19,7 +19,7 @@ from logban.judging.surplus import surplus
 from logban.judging.tracker import Tracker
 from logban.judging.trust import Trust
 from logban.judging.verdicts import Verdicts
-from logban.judging.weighing import MAX_NAME, Weighing
+from logban.judging.weighing import MAX_NAME, Weighed
 from logban.judging.weights import (
     CALL_REJECTED,
     MAX_WEIGHT,
@@ -28,7 +28,6 @@ from logban.judging.weights import (
     called,
     novelty,
     number_factor,
-    what_of,
 )
 from logban.model import Failure, Subject, SubjectKind, Verdict
 from logban.policy.scrutiny import Scrutiny, Unit
@@ -63,7 +62,6 @@ class Customers:
         verdicts: Verdicts,
         *,
         trust: Trust,
-        weighing: Weighing,
         offenders: Offenders,
     ) -> None:
         self.dropped = 0
@@ -78,7 +76,6 @@ class Customers:
         self._by_pair = Unit.USER_IP in scrutiny.count_by
         self._verdicts = verdicts
         self._trust = trust
-        self._weighing = weighing
         self._offenders = offenders
         self._bursts: dict[str, float] = {}
         self._forged: dict[str, tuple[float, int, float]] = {}
@@ -94,16 +91,15 @@ class Customers:
         return self._suspend(record, failure, time, place, user)
 
     def charge_trusted(
-        self, failure: Failure, time: float, place: str, key: str, user: str
+        self, failure: Failure, time: float, place: str, key: str, weighed: Weighed
     ) -> list[Verdict]:
-        """Charge a place that is trusted; ``user`` is "" where no account was tried."""
+        """Charge a place that is trusted."""
         if not failure.proven:
             self._note_forged(failure, time, place)
             return []
         verdicts: list[Verdict] = []
         places = self._offenders.places
-        tried = user or called(failure)[:MAX_NAME]
-        what = what_of(tried) if tried else 0
+        user, what, weight = weighed
         entries = places.look(key, time)
         names = set(entries[1::3])
         is_new = what not in names
@@ -114,9 +110,8 @@ class Customers:
             verdicts = self._suspend(record, failure, time, place, user)
             if not is_new and not is_burst:
                 return verdicts
-        elif failure.kind == CALL_REJECTED and number_factor(tried) == 1.0:
+        elif failure.kind == CALL_REJECTED and number_factor(called(failure)[:MAX_NAME]) == 1.0:
             return verdicts  # a customer who mistyped a number
-        weight = self._weighing.weight(failure)
         if is_new:
             weight *= novelty(len(names))
         units = int(min(weight, MAX_WEIGHT) * UNIT)

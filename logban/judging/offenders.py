@@ -38,7 +38,9 @@ class Offenders:
         self.enough_units = policy.maxretry * UNIT
         self._verdicts = verdicts
 
-    def is_enough(self, key: str, time: float, total: int, before: int, lenience: int = 1) -> bool:
+    def is_enough(
+        self, key: str, time: float, total: float, before: int, lenience: int = 1
+    ) -> bool:
         """Tell whether a place has done enough.
 
         ``total`` is the weight of its failures in the window, ``before`` their number without the
@@ -56,7 +58,7 @@ class Offenders:
             return False
         return self.slow.has_many_names(key)
 
-    def ban(self, key: str, total: int, failure: Failure, time: float) -> Verdict:
+    def ban(self, key: str, total: float, failure: Failure, time: float) -> Verdict:
         """Give the verdict on a place, whose count starts again."""
         slow = self.slow.value(key, time) if key in self.slow.records else 0.0
         if failure.kind == CALL_REJECTED:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from logban.judging.crowds import Crowds
 from logban.judging.customers import Customers
@@ -11,7 +11,7 @@ from logban.judging.entries import UNIT
 from logban.judging.offenders import TOLL_FRAUD, Offenders
 from logban.judging.places import around
 from logban.judging.trust import Trust
-from logban.judging.weighing import MAX_NAME, Weighing
+from logban.judging.weighing import Weighed
 from logban.judging.weights import (
     CALL_REJECTED,
     FREE_TRIES,
@@ -20,10 +20,8 @@ from logban.judging.weights import (
     PREMIUM,
     UNKNOWN_USER,
     WRONG_PASSWORD,
-    called,
     novelty,
     pace,
-    what_of,
 )
 from logban.model import Failure, Verdict
 from logban.policy.scrutiny import Scrutiny, Unit
@@ -37,14 +35,13 @@ class Strangers:
         scrutiny: Scrutiny,
         *,
         trust: Trust,
-        weighing: Weighing,
         weigh: Callable[[str], float],
         offenders: Offenders,
         customers: Customers,
         crowds: Crowds,
     ) -> None:
         """``weigh`` tells how many times a failure counts because of where its address is."""
-        self._weight = weighing.weight
+        self._trust = trust
         self._weigh = weigh
         self._offenders = offenders
         self._places = offenders.places
@@ -55,45 +52,45 @@ class Strangers:
         self._crowds = crowds
         self._protected = crowds.accounts.protected_until
         self._beset = crowds.beset
-        self._trust = trust
         self._always_user_ip = scrutiny.always_user_ip
         self._by_place = Unit.IP in scrutiny.count_by
         self._by_user = Unit.USER in scrutiny.count_by
         self._by_network = Unit.NET in scrutiny.count_by
 
     def charge(
-        self, failure: Failure, time: float, place: str, key: str, user: str
-    ) -> list[Verdict]:
-        """Charge a stranger's place; ``user`` is "" where no account was tried."""
-        verdicts: list[Verdict] = []
-        tried = user or called(failure)[:MAX_NAME]
-        what = what_of(tried) if tried else 0
-        places = self._places
-        entries = places.look(key, time)
+        self, failure: Failure, time: float, place: str, key: str, weighed: Weighed
+    ) -> Sequence[Verdict]:
+        """Charge a stranger's place."""
+        verdicts: Sequence[Verdict] = ()
+        user, what, weight = weighed
+        entries = self._places.look(key, time)
+        whats = entries[1::3]
         if user:
             if self._by_user and failure.kind == WRONG_PASSWORD:
-                if what not in entries[1::3]:
+                if what not in whats:
                     verdicts = self._crowds.charge_account(failure, time, place, user)
                 elif user in self._protected:
                     verdicts = self._crowds.charge_again(failure, time, user)
             if self._always_user_ip:
-                verdicts = verdicts + self._customers.charge_pair(failure, time, place, user)
+                suspended = self._customers.charge_pair(failure, time, place, user)
+                verdicts = [*verdicts, *suspended]
+        elif weight >= PREMIUM and failure.kind == CALL_REJECTED and self._by_place:
+            self._offenders.slow.add(key, time, what, TOLL_FRAUD)
         if not self._by_place:
             return verdicts
-        weight = self._weight(failure)
-        if weight >= PREMIUM and failure.kind == CALL_REJECTED:
-            self._offenders.slow.add(key, time, what, TOLL_FRAUD)
         weight *= self._weigh(failure.address)
-        if entries:
-            weight *= self._modifier(entries, what, time)
+        if whats:
+            weight *= self._modifier(entries, whats, what, time)
         units = int(min(weight, MAX_WEIGHT) * UNIT)
-        places.push_on(entries, key, time, failure, units, what)
-        total = units + int(sum(entries[2::3])) if entries else units
-        if entries and total < self._enough_units and key not in self._slow and not self._beset:
-            return verdicts
-        return verdicts + self._conclude(
-            failure, time, place, key, (total, len(entries) // 3), user
-        )
+        self._places.push_on(entries, key, time, failure, units, what)
+        if whats:
+            total = units + sum(entries[2::3])
+            if total < self._enough_units and key not in self._slow and not self._beset:
+                return verdicts
+        else:
+            total = units
+        concluded = self._conclude(failure, time, place, key, user, total, len(whats))
+        return [*verdicts, *concluded] if verdicts else concluded
 
     def _conclude(
         self,
@@ -101,20 +98,20 @@ class Strangers:
         time: float,
         place: str,
         key: str,
-        done: tuple[int, int],
         user: str,
-    ) -> list[Verdict]:
-        """Say what comes of a failure; ``done`` is the weight of all, and the number before."""
-        total, before = done
+        total: float,
+        before: int,
+    ) -> Sequence[Verdict]:
+        """Say what comes of a failure; ``total`` is what all weigh, ``before`` how many were."""
         if total >= self._enough_units or key in self._slow:
             is_enough = self._offenders.is_enough(key, time, total, before)
             if is_enough or (user and self._is_walk(failure, key, time)):
                 return [self._offenders.ban(key, total, failure, time)]
         if not before:
-            return self._crowds.charge_network(failure, time, place) if self._by_network else []
+            return self._crowds.charge_network(failure, time, place) if self._by_network else ()
         if self._beset and self._beset.get(around(place)[0], time) > time:
             return [self._offenders.ban(key, total, failure, time)]
-        return []
+        return ()
 
     def _is_walk(self, failure: Failure, key: str, time: float) -> bool:
         """Tell whether a place goes through the users at leisure, and is no customer's.
@@ -126,16 +123,19 @@ class Strangers:
             return False
         return self._offenders.walks(key, time)
 
-    def _modifier(self, entries: tuple[float, ...], what: int, time: float) -> float:
-        """Say by what a failure weighs more or less for those before."""
-        whats = entries[1::3]
+    def _modifier(
+        self, entries: tuple[float, ...], whats: tuple[float, ...], what: int, time: float
+    ) -> float:
+        """Say by what a failure weighs more or less for those before, who tried ``whats``."""
         same = whats.count(what)
-        if what and not same:
-            return novelty(len(set(whats)))
         if same < FREE_TRIES:
-            return 1.0
-        times = [at for at, tried in zip(entries[0::3], whats, strict=True) if tried == what]
-        gap = (time - times[-FREE_TRIES]) / FREE_TRIES
+            return novelty(len(set(whats))) if what and not same else 1.0
+        if same == len(whats):
+            third = entries[-3 * FREE_TRIES]
+        else:
+            times = [at for at, tried in zip(entries[0::3], whats, strict=True) if tried == what]
+            third = times[-FREE_TRIES]
+        gap = (time - third) / FREE_TRIES
         if gap < PHONE_PACE:
             return 1.0
         limit = self._limit

@@ -107,8 +107,8 @@ class Trust:
         self.shapes = Shapes()
         self._max_places = max_places
         self._max_users = max_users
-        # In the order of the last success.
-        self._places: dict[str, Place] = {}
+        # In the order of the last success; who asks for each failure looks here.
+        self.places: dict[str, Place] = {}
         self._of_network: dict[str, int] = {}
         # When each user last got in anywhere.
         self._users: dict[str, float] = {}
@@ -117,28 +117,28 @@ class Trust:
         self._failing: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self.places)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self.places)
 
     def get(self, place: str) -> Place | None:
         """Give what is known of a place."""
-        return self._places.get(place)
+        return self.places.get(place)
 
     def is_trusted(self, place: str, time: float) -> bool:
         """Tell whether a place is trusted at a time."""
-        known = self._places.get(place)
+        known = self.places.get(place)
         return known is not None and known.until > time
 
     def trusted(self, time: float) -> int:
         """Count the places that are trusted at a time."""
-        return sum(place.until > time for place in self._places.values())
+        return sum(place.until > time for place in self.places.values())
 
     def stale(self) -> Iterator[tuple[str, str, Pair]]:
         """Give the places and users of telephones that have a wrong password, as far as told of."""
         for name in sorted(self._failing):
-            users = self._places[name].users
+            users = self.places[name].users
             if not any(pair.failed for pair in users.values()):
                 self._failing.discard(name)
             for user, pair in users.items():
@@ -147,18 +147,18 @@ class Trust:
 
     def registered(self, place: str, time: float) -> int:
         """Count the users of a place who have got in lately, and so are registered there."""
-        known = self._places.get(place)
+        known = self.places.get(place)
         if known is None:
             return 0
         return sum(pair.last > time - TRUST_FOR for pair in known.users.values())
 
     def succeed(self, place: str, user: str, time: float, trust: float = TRUST_FOR) -> None:
         """Note that a user got in; his failures there are forgotten, and the place is trusted."""
-        known = self._places.pop(place, None)
+        known = self.places.pop(place, None)
         if known is None:
             known = Place()
             self._enter(place)
-        self._places[place] = known
+        self.places[place] = known
         if time >= known.lost + LOST_FOR:
             known.until = max(known.until, time + trust)
         if user:
@@ -173,14 +173,14 @@ class Trust:
                     del self._users[oldest]
                     self.shapes.remove(oldest)
         self._dirty.add(place)
-        if len(self._places) > self._max_places:
-            for quietest in surplus(self._places, self._max_places):
+        if len(self.places) > self._max_places:
+            for quietest in surplus(self.places, self._max_places):
                 self._leave(quietest)
                 self.dropped += 1
 
     def fail(self, place: str, user: str) -> Pair:
         """Count a failure of a user at a place that is known; give how often he failed there."""
-        known = self._places[place]
+        known = self.places[place]
         pair = self._pair(known, user)
         pair.failed += 1
         self._failing.add(place)
@@ -189,7 +189,7 @@ class Trust:
 
     def lose(self, place: str, time: float) -> None:
         """Trust a place no longer; which users are known there is kept."""
-        known = self._places.get(place)
+        known = self.places.get(place)
         if known is not None:
             known.until = min(known.until, time)
             known.lost = time
@@ -211,7 +211,7 @@ class Trust:
     def tidy(self, now: float) -> None:
         """Forget the places where nobody has got in for as long as users are remembered."""
         old = []
-        for name, place in self._places.items():
+        for name, place in self.places.items():
             if place.last > now - KNOWN_FOR:
                 break
             old.append(name)
@@ -222,9 +222,9 @@ class Trust:
         """Take up what an earlier run wrote down of places, in whatever order they come."""
         for subject, text in stored.items():
             place = Place.from_text(text)
-            if subject.network not in self._places:
+            if subject.network not in self.places:
                 self._enter(subject.network)
-            self._places[subject.network] = place
+            self.places[subject.network] = place
             if any(pair.failed for pair in place.users.values()):
                 self._failing.add(subject.network)
             for user, pair in place.users.items():
@@ -232,13 +232,15 @@ class Trust:
                     if user not in self._users:
                         self.shapes.add(user)
                     self._users[user] = pair.last
-        self._places = dict(sorted(self._places.items(), key=lambda item: item[1].last))
+        in_order = sorted(self.places.items(), key=lambda item: item[1].last)
+        self.places.clear()
+        self.places.update(in_order)
 
     def take_dirty(self) -> dict[Subject, str | None]:
         """Give what has changed since the last call, written down; None for a place now gone."""
         changed: dict[Subject, str | None] = {}
         for name in self._dirty:
-            place = self._places.get(name)
+            place = self.places.get(name)
             changed[subject_of(name)] = None if place is None else place.to_text()
         self._dirty.clear()
         return changed
@@ -258,7 +260,7 @@ class Trust:
         self._of_network[network] = self._of_network.get(network, 0) + 1
 
     def _leave(self, place: str) -> None:
-        del self._places[place]
+        del self.places[place]
         self._failing.discard(place)
         self._dirty.add(place)
         network, _ = around(place)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a jail holds a failure to weigh, by its kind and by what was called or tried."""
+"""What a jail holds a failure to weigh, by its kind and by what was called or tried.
+
+Most of an attack is the same over and over: what a try with a user's name weighs is remembered.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from logban.judging.weights import (
     WRONG_PASSWORD,
     called,
     number_factor,
+    what_of,
 )
 from logban.model import Failure
 from logban.policy.plan import Plan
@@ -23,8 +27,14 @@ from logban.policy.scrutiny import Scrutiny
 MAX_NAME: Final = 128
 """Characters of a user's name, or of a number, that tell it from others."""
 
+MAX_REMEMBERED: Final = 16_384
+"""Tries that are remembered with what they weigh; then all are forgotten."""
+
 CREDENTIALS: Final = frozenset({WRONG_PASSWORD, UNKNOWN_USER, PROBE, "acl"})
 """Kinds of failures in which a user's name is that of an account."""
+
+Weighed = tuple[str, int, float]
+"""The user whose account was tried, "" if it was none; the number of what was tried; the weight."""
 
 
 class Weighing:
@@ -37,6 +47,8 @@ class Weighing:
         self._written = scrutiny.plan
         self._shapes = trust.shapes
         self._factor: Callable[[str], float] = (scrutiny.plan or trust.shapes).factor
+        self._logins: dict[tuple[str, str, str], Weighed] = {}
+        self._changes = trust.shapes.changes
 
     def set_extensions(self, names: frozenset[str]) -> None:
         """Note what extensions Asterisk has, beside those that are written."""
@@ -44,25 +56,39 @@ class Weighing:
         if names:
             plan = (plan or Plan()).with_names(names)
         self._factor = (plan or self._shapes).factor
+        self._logins.clear()
 
-    def is_charged(self, failure: Failure) -> bool:
-        """Tell whether a failure weighs anything."""
-        weightless, rule = self._weightless, failure.rule
-        if rule in weightless:
-            return False
-        return failure.kind not in weightless or rule in self._rules
+    def weigh(self, failure: Failure) -> Weighed | None:
+        """Weigh a failure, whatever was before it; None if it is not charged."""
+        kind, rule = failure.kind, failure.rule
+        user = failure.fields.get("user", "")
+        weighed = self._logins.get((kind, rule, user))
+        if weighed is not None and self._changes == self._shapes.changes:
+            return weighed
+        if rule in self._weightless or (kind in self._weightless and rule not in self._rules):
+            return None
+        name = user[:MAX_NAME]
+        if not name or kind not in CREDENTIALS:
+            number = called(failure)[:MAX_NAME]
+            return ("", what_of(number) if number else 0, self.weight(failure))
+        weighed = (name, what_of(name), self.weight(failure))
+        if name == user:
+            if self._changes != self._shapes.changes or len(self._logins) >= MAX_REMEMBERED:
+                self._logins.clear()
+                self._changes = self._shapes.changes
+            self._logins[kind, rule, user] = weighed
+        return weighed
 
     def weight(self, failure: Failure) -> float:
-        """Give what a failure weighs, whatever was before it."""
-        kind = failure.kind
+        """Give what a failure weighs by its kind, and by what was called or tried."""
         base = self._rules.get(failure.rule) if self._rules else None
         if base is None:
-            base = self._kinds.get(kind, 1.0)
-        if kind == CALL_REJECTED:
+            base = self._kinds.get(failure.kind, 1.0)
+        if failure.kind == CALL_REJECTED:
             number = called(failure)
             if number:
                 base *= number_factor(number[:MAX_NAME])
-        elif kind in CREDENTIALS:
+        elif failure.kind in CREDENTIALS:
             user = failure.fields.get("user")
             if user:
                 base *= self._factor(user[:MAX_NAME])

@@ -161,21 +161,29 @@ class Shapes:
     """The shapes of extensions whose users got in: a plan that nobody had to write down."""
 
     def __init__(self) -> None:
+        self.changes = 0
+        """How often it has changed what somebody's try weighs."""
         self._counts: dict[Shape, int] = {}
         self._users = 0
 
     def add(self, extension: str) -> None:
         """Note one more user."""
         shape = shape_of(extension)
-        self._counts[shape] = self._counts.get(shape, 0) + 1
+        known = self._counts.get(shape, 0)
+        self._counts[shape] = known + 1
         self._users += 1
+        if not known or self._users == LEARNED_FROM:
+            self.changes += 1
 
     def remove(self, extension: str) -> None:
         """Note that a user is known no longer."""
         shape = shape_of(extension)
         self._users -= 1
+        if self._users == LEARNED_FROM - 1:
+            self.changes += 1
         if self._counts[shape] == 1:
             del self._counts[shape]
+            self.changes += 1
         else:
             self._counts[shape] -= 1
 

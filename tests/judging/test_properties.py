@@ -96,7 +96,7 @@ class Bench:
         return verdicts
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(outcomes)
 def test_nobody_exempt_is_ever_banned(events: list[Event]) -> None:
     bench = Bench(len(events))
@@ -106,7 +106,7 @@ def test_nobody_exempt_is_ever_banned(events: list[Event]) -> None:
                 assert bench.book.exempt("pbx", verdict.subject) is None
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(outcomes)
 def test_no_account_is_suspended_where_its_owner_is_registered(events: list[Event]) -> None:
     """Of a user who got in, the account is never suspended everywhere, nor by others' failures."""
@@ -127,7 +127,7 @@ def test_no_account_is_suspended_where_its_owner_is_registered(events: list[Even
             assert Subject(SubjectKind.USER, user=user) not in bench.suspended
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(outcomes, st.integers(1, 5))
 def test_trust_never_outlives_its_end_or_its_cap(events: list[Event], cap: int) -> None:
     bench = Bench(len(events), max_places=cap)
@@ -145,7 +145,7 @@ def test_trust_never_outlives_its_end_or_its_cap(events: list[Event], cap: int) 
             assert len(known.users) <= 2
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(outcomes)
 def test_no_weight_is_negative(events: list[Event]) -> None:
     bench = Bench(len(events))
@@ -169,7 +169,7 @@ def test_no_modifier_is_negative(text: str, names: int, gap: float, limit: int) 
     assert 0 <= pace(gap, limit=limit, findtime=600.0, names=names) <= 1
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(outcomes, st.lists(st.integers(1, 9), max_size=60))
 def test_the_same_log_gives_the_same_events_however_it_is_cut(
     events: list[Event], sizes: list[int]
