@@ -1,37 +1,35 @@
 # SPDX-License-Identifier: MIT
 """What several rules begin with, written once.
 
-``ab|ac`` and ``a(?:b|c)`` are the same if ``a`` can end in one place only: otherwise the second
-form would try ``c`` behind the first end before ``b`` behind the second, and another rule would
-win.  And rules may change places if no text can be matched by both.
+``ab|ac`` and ``a(?:b|c)`` are the same if ``a`` can end in one place only (see ``automaton``):
+otherwise the second form would try ``c`` behind the first end before ``b`` behind the second, and
+another rule would win.  And rules may change places if no text can be matched by both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
 from logban.matching.engine.syntax import (
+    ANY,
     At,
     Atomic,
-    Back,
     Chars,
     Either,
+    Greed,
     Group,
     Look,
     Node,
+    Place,
     Repeat,
     Sequence,
-    walk,
+    first_of,
 )
 
 WIDE: Final = 100
 """Repetitions from which on there are many."""
-
-MAX_POSITIONS: Final = 200
-"""Characters of a beginning that is looked at; a longer one is looked at up to there."""
 
 
 def flat(node: Node) -> tuple[Node, ...]:
@@ -74,12 +72,61 @@ def texts_in(items: Items[Node]) -> set[str]:
 
 def takes_long(items: Items[Node]) -> bool:
     """Tell whether these may be tried in many ways before they fail."""
-    wide = 0
-    for item in items:
-        for each in walk(item):
-            if isinstance(each, Repeat) and (each.most is None or each.most > WIDE):
-                wide += 1
-    return wide > 1
+    return _ways_of(Sequence(tuple(items)), frozenset()) > 1
+
+
+def _ways_of(node: Node, following: frozenset[int]) -> int:  # noqa: PLR0911  # one for each kind
+    """Count the wide repetitions that may have to give back what they took.
+
+    One that can't take what follows has nothing to give; ``following`` is what may come next.
+    """
+    match node:
+        case Sequence():
+            found = 0
+            for item in reversed(node.items):
+                found += _ways_of(item, following)
+                if item.extent.least:
+                    following = first_of(item)
+                else:
+                    following |= first_of(item)
+            return found
+        case Either():
+            return max(_ways_of(branch, following) for branch in node.branches)
+        case Group() | Atomic():
+            return _ways_of(node.body, following)
+        case Look():
+            return _ways_of(node.body, frozenset())
+        case Repeat(body=Chars() as body):
+            return int(_gives_back(node) and not body.chars.isdisjoint(following))
+        case Repeat():
+            return _ways_of(node.body, following | first_of(node.body)) + _gives_back(node)
+        case _:
+            return 0
+
+
+def _gives_back(node: Repeat) -> bool:
+    return node.greed is not Greed.POSSESSIVE and (node.most is None or node.most > WIDE)
+
+
+def without_free_end(items: Items[Node]) -> tuple[Node, ...]:
+    """Leave out what stands at the end and is found in every line: ``.*``, ``.*$``."""
+    kept = list(items)
+    if len(kept) > 1 and kept[-1] == At(Place.END) and _takes_all(kept[-2]):
+        kept.pop()
+    while kept and isinstance(last := kept[-1], Repeat) and not last.least:
+        if not isinstance(last.body, Chars):
+            break
+        kept.pop()
+    return tuple(kept)
+
+
+def _takes_all(node: Node) -> bool:
+    return (
+        isinstance(node, Repeat)
+        and isinstance(node.body, Chars)
+        and (node.least, node.most) == (0, None)
+        and node.body.chars >= ANY.chars
+    )
 
 
 def grouped(texts: Items[str]) -> list[int] | None:
@@ -102,81 +149,3 @@ def shared(one: Items[Node], other: Items[Node]) -> int:
             break
         number += 1
     return number
-
-
-def ends_in_one_place(items: Items[Node]) -> bool:
-    """Tell whether no text that these match is the beginning of another one.
-
-    Counted repetitions count as endless ones, and looks as nothing: what is unambiguous then is so
-    all the more with them.
-    """
-    automaton = _Automaton()
-    nullable, first, last = automaton.read(Sequence(tuple(items)))
-    if automaton.is_unclear or len(automaton.chars) > MAX_POSITIONS:
-        return False
-    if nullable:
-        return not first
-    left = [(one, other) for one in first for other in first]
-    seen = set(left)
-    while left:
-        one, other = left.pop()
-        if automaton.chars[one].isdisjoint(automaton.chars[other]):
-            continue
-        if one in last and automaton.follow[other]:
-            return False
-        for mine in automaton.follow[one]:
-            for yours in automaton.follow[other]:
-                if (mine, yours) not in seen:
-                    seen.add((mine, yours))
-                    left.append((mine, yours))
-    return True
-
-
-@dataclass(slots=True)
-class _Automaton:
-    """Glushkov's automaton: a state for each character of the expression."""
-
-    chars: list[frozenset[int]] = field(default_factory=list)
-    follow: list[set[int]] = field(default_factory=list)
-    is_unclear: bool = False
-
-    def read(self, node: Node) -> tuple[bool, set[int], set[int]]:  # noqa: PLR0911  # one for each kind of node
-        """Add a node; tell whether it may be empty, and what it begins and ends with."""
-        match node:
-            case Chars():
-                self.chars.append(node.chars)
-                self.follow.append(set())
-                here = {len(self.chars) - 1}
-                return False, here, here
-            case Sequence():
-                return self._sequence(node.items)
-            case Either():
-                parts = [self.read(branch) for branch in node.branches]
-                first = set().union(*(part[1] for part in parts))
-                last = set().union(*(part[2] for part in parts))
-                return any(part[0] for part in parts), first, last
-            case Repeat():
-                nullable, first, last = self.read(node.body)
-                if node.most != 1:
-                    for place in last:
-                        self.follow[place] |= first
-                return nullable or not node.least, first, last
-            case Atomic() | Group():
-                return self.read(node.body)
-            case Back():
-                self.is_unclear = True
-                return True, set(), set()
-            case At() | Look():
-                return True, set(), set()
-
-    def _sequence(self, items: Items[Node]) -> tuple[bool, set[int], set[int]]:
-        nullable, first, last = True, set[int](), set[int]()
-        for item in items:
-            may_be_empty, begin, end = self.read(item)
-            for place in last:
-                self.follow[place] |= begin
-            if nullable:
-                first |= begin
-            last = last | end if may_be_empty else end
-            nullable = nullable and may_be_empty
-        return nullable, first, last

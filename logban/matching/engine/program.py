@@ -26,17 +26,19 @@ from typing import Final
 from logban.matching.compiled import HOST_GROUPS, NO_FIELDS
 from logban.matching.compiler import ExpressionError, Reading, expand
 from logban.matching.definition import FilterDefinition, Rule
+from logban.matching.engine.automaton import ends_in_one_place
 from logban.matching.engine.dated import Head
 from logban.matching.engine.factoring import (
-    ends_in_one_place,
     flat,
     grouped,
     literal,
     shared,
     takes_long,
     texts_in,
+    without_free_end,
 )
 from logban.matching.engine.heads import begins_at
+from logban.matching.engine.merging import merged
 from logban.matching.engine.rewrite import COMMON_FROM, UNSET, After, Writer
 from logban.matching.engine.syntax import (
     ANY,
@@ -91,9 +93,12 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A rule ready to be written: its items, the groups that are kept, and their padding."""
+    """A rule ready to be written: its items, the groups that are kept, and their padding.
 
-    number: int
+    It may be several rules that are one (see ``merging``); each leaves its mark by itself then.
+    """
+
+    numbers: tuple[int, ...]
     pace: Pace
     items: tuple[Node, ...]
     kept: dict[int, str]
@@ -273,7 +278,7 @@ class _Composer:
         # Other than the rules it does not see the line's end.
         tree = without(_parsed(opening.begin, Reading()), LF)
         node = begins_at(tree, head.before, _strange_at(head))
-        entry = _Entry(0, Pace.SLOW, flat(node), {}, {}, "")
+        entry = _Entry((), Pace.SLOW, flat(node), {}, {}, "")
         if _references(node):
             raise InexpressibleError("refers to a group")
         Writer().write(entry.items, (), {})
@@ -340,7 +345,7 @@ class _Composer:
             self._entry(number, part, begin, (before, span)) for number, part in enumerate(parts)
         ]
         self._writer.numbers = {}
-        ways += self._ways(_told_apart(_reordered(entries)), fields)
+        ways += self._ways(_told_apart(_reordered(self._merged(entries))), fields)
         self._writer.captures = self._last + 1
         return f"(?|{'|'.join(ways)})"
 
@@ -350,7 +355,7 @@ class _Composer:
         """Prepare a rule for being written."""
         gate = _holding(required_literals(part.rule.expression.text))
         if part.pace is Pace.GATED:
-            return _Entry(number, part.pace, (), {}, {}, gate)
+            return _Entry((number,), part.pace, (), {}, {}, gate)
         try:
             node = begins_at(part.node, *begin)
             kept = _kept(node, set(HOST_GROUPS))
@@ -364,11 +369,11 @@ class _Composer:
                 pads[hosts[0]] = (before - part.before, 0)
                 leading, _ = pads.get(hosts[-1], (0, 0))
                 pads[hosts[-1]] = (leading, span - part.span)
-            entry = _Entry(number, part.pace, flat(node), kept, pads, gate)
+            entry = _Entry((number,), part.pace, without_free_end(flat(node)), kept, pads, gate)
             Writer().write(entry.items, kept, pads)
         except InexpressibleError as error:
             self._gated(part, str(error))
-            return _Entry(number, Pace.GATED, (), {}, {}, gate)
+            return _Entry((number,), Pace.GATED, (), {}, {}, gate)
         return entry
 
     def _ways(self, entries: Items[_Entry], fields: dict[int, Fields], done: int = 0) -> list[str]:
@@ -395,10 +400,14 @@ class _Composer:
     def _way(self, entry: _Entry, done: int, fields: dict[int, Fields]) -> str:
         if entry.pace is Pace.GATED:
             return f"{entry.gate}(*MARK:{SLOW_MARK})"
-        text = self._writer.write(entry.items[done:], entry.kept, entry.pads)
+        rest = entry.items[done:]
         telling = _telling(entry, done)
+        # Behind the text that the rest begins with, which most lines don't have.
+        begin = len(literal(rest)) if telling else 0
+        text = self._writer.write(rest[:begin], entry.kept, entry.pads, After.MORE)
         if telling:
-            text = f"(?=[^\\n]*?{re.escape(telling)}){text}"
+            text += f"(?=[^\\n]*?{re.escape(telling)})"
+        text += self._writer.write(rest[begin:], entry.kept, entry.pads)
         if entry.pace is Pace.SLOW:
             return f"{text}(*MARK:{SLOW_MARK})"
         named: dict[str, list[int]] = {}
@@ -409,10 +418,29 @@ class _Composer:
                 named.setdefault(name, []).extend(numbers)
                 if not group.body.extent.least:
                     self._may_be_empty.update(numbers)
-        fields[entry.number] = Fields(tuple((name, tuple(ns)) for name, ns in named.items()))
-        if self._definition.rules[entry.number].success:
+        found = Fields(tuple((name, tuple(ns)) for name, ns in named.items()))
+        fields.update(dict.fromkeys(entry.numbers, found))
+        if self._definition.rules[entry.numbers[0]].success:
             text += f"{UNSET * (self._last - self._writer.captures)}()"
-        return f"{text}(*MARK:{entry.number})"
+        return text if len(entry.numbers) > 1 else f"{text}(*MARK:{entry.numbers[0]})"
+
+    def _merged(self, entries: Items[_Entry]) -> list[_Entry]:
+        """Make one of rules that differ in one place only."""
+        rules = self._definition.rules
+
+        def are_alike(one: int, other: int) -> bool:
+            mine, yours = entries[one], entries[other]
+            return (
+                mine.pace is yours.pace is Pace.FAST
+                and (mine.kept, mine.pads) == (yours.kept, yours.pads)
+                and rules[one].success == rules[other].success
+            )
+
+        found = merged([entry.items for entry in entries], are_alike)
+        return [
+            replace(entries[each.numbers[0]], numbers=each.numbers, items=each.items)
+            for each in found
+        ]
 
 
 def _run(entries: Items[_Entry], at: int, done: int) -> tuple[int, int]:

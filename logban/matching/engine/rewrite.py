@@ -35,6 +35,7 @@ from logban.matching.engine.syntax import (
     Group,
     InexpressibleError,
     Look,
+    Mark,
     Node,
     Place,
     Repeat,
@@ -110,7 +111,7 @@ class Writer:
             following.append(_what_follows(item, following[-1]))
         return "".join(map(self._write, items, reversed(following)))
 
-    def _write(self, node: Node, after: After) -> str:  # noqa: PLR0911  # one for each kind of node
+    def _write(self, node: Node, after: After) -> str:  # noqa: C901, PLR0911  # one for each kind of node
         match node:
             case Chars():
                 return self._chars(node, after)
@@ -131,6 +132,8 @@ class Writer:
                 return self._group(node, after)
             case Look():
                 return self._look(node)
+            case Mark():
+                return f"(*MARK:{node.name})"
             case Back():
                 if node.number not in self.numbers:
                     raise InexpressibleError("refers to a group that stands farther on")
@@ -150,9 +153,11 @@ class Writer:
             raise InexpressibleError("captures the line's end")
 
     def _repeat(self, node: Repeat, after: After) -> str:
-        least, most, greed = node.least, node.most, node.greed.value
         if not isinstance(node.body, Chars):
             return self._repeat_many(node, after)
+        least, most, greed = node.least, node.most, node.greed.value
+        if most is not None and most >= LONG:
+            most = None  # which is faster
         chars = written(node.body.chars - {LF})
         text = f"{chars}{_times(least, most)}{greed}"
         if LF not in node.body.chars or after is After.MORE:
@@ -180,7 +185,8 @@ class Writer:
     def _may_be_common(self, node: Node, text: str, size: int) -> None:
         """Note a part that may stand in several places, and how to look first if it may match."""
         if node.extent.least == 0:
-            self._guards[text] = f"(?:(?!{written(first_of(node))})|{{}})"
+            # A condition, and no alternatives: these would be tried again where the rest fails.
+            self._guards[text] = f"(?(?={written(first_of(node))}){{}})"
         else:
             self._guards[text] = f"(?={written(first_of(node))}){{}}"
         self._sizes[text] = max(size, len(text))
@@ -199,10 +205,11 @@ class Writer:
         else:
             text = f"(?:{body}){_times(least, most)}{greed}"
         if plain and least == 0 and (most is None or most >= MANY_TIMES):
-            free = _unrolled(node, self)
             if most is None:
-                text = free or text
-            elif free:
+                text = _unrolled(node, self, after) or text
+            elif _is_a_run(node, after):
+                text = _run_first(node, most, text)
+            elif free := _unrolled(node, self, after):
                 # Where the line has no more characters than that there can't be more of them.
                 text = rf"(?(?=[^\n]{{0,{most}}}\n){free}|{text})"
         if plain:
@@ -266,7 +273,7 @@ class Writer:
         return f"(?<{sign}{'|'.join(self._write(form, After.MORE) for form in forms)})"
 
 
-def _unrolled(node: Repeat, writer: Writer) -> str:
+def _unrolled(node: Repeat, writer: Writer, after: After) -> str:
     """Write a repetition without end so that a run of plain characters is one step; "" if not so.
 
     ``(?:(?!x)[cx])*`` is ``[c]*(?:(?!x)[x][c]*)*``, and ``(?:[c]|x)*+`` is ``[c]*+(?:x[c]*+)*+``:
@@ -281,13 +288,38 @@ def _unrolled(node: Repeat, writer: Writer) -> str:
             own = Greed.POSSESSIVE.value if node.greed is Greed.POSSESSIVE else ""
             run, halt = f"{written(running)}*{own}", written(halting)
             return f"(?:{run}(?:{writer.plain(look)}{halt}{run})*{own})"
-        case Either(branches=(Chars() as chars, other)) if node.greed is Greed.POSSESSIVE:
-            if LF in chars.chars or first_of(other) & chars.chars or not other.extent.least:
-                return ""
-            run = f"{written(chars.chars)}*+"
+        case Either(branches=(Chars() as chars, other)) if _is_a_run(node, after):
+            run = f"{written(chars.chars - {LF})}*+"
             return f"(?:{run}(?:{writer.plain(other)}{run})*+)"
         case _:
             return ""
+
+
+def _is_a_run(node: Repeat, after: After) -> bool:
+    """Tell whether a repetition is ``(?:[c]|x)*+``, where x begins with nothing of c."""
+    match node.body:
+        case Either(branches=(Chars() as chars, other)):
+            return (
+                node.greed is Greed.POSSESSIVE
+                and not first_of(other) & chars.chars
+                and other.extent.least > 0
+                and (after is After.MORE or LF not in chars.chars)
+            )
+        case _:
+            return False
+
+
+def _run_first(node: Repeat, most: int, text: str) -> str:
+    """Write a run that is counted so that plain characters, where they are all of it, are one step.
+
+    Behind ``[c]{0,9}+``, where neither c nor x can follow, ``(?:[c]|x){0,9}+`` has ended as well.
+    """
+    match node.body:
+        case Either(branches=(Chars() as chars, other)):
+            run, further = chars.chars - {LF}, (chars.chars | first_of(other)) - {LF}
+            return f"(?>{written(run)}{{0,{most}}}+(?!{written(further)})|{text})"
+        case _:
+            return text
 
 
 def _what_follows(item: Node, after: After) -> After:

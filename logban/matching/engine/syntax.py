@@ -194,12 +194,24 @@ class Back:
         return Extent(0, None, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """No text: what was found is marked by a name."""
+
+    name: str
+
+    @property
+    def extent(self) -> Extent:
+        """Give its extent."""
+        return _NO_EXTENT
+
+
 def _sum(numbers: Items[int | None]) -> int | None:
     given = [each for each in numbers if each is not None]
     return sum(given) if len(given) == len(numbers) else None
 
 
-Node = Chars | At | Sequence | Either | Repeat | Atomic | Group | Look | Back
+Node = Chars | At | Sequence | Either | Repeat | Atomic | Group | Look | Back | Mark
 
 NOTHING: Final = Chars(frozenset())
 EMPTY: Final = Sequence(())
@@ -415,5 +427,5 @@ def _edge(node: Node, direction: int) -> frozenset[int]:
             return _edge(node.body, direction)
         case Back():
             return ASCII
-        case At() | Look():
+        case At() | Look() | Mark():
             return frozenset()

@@ -6,7 +6,6 @@ from __future__ import annotations
 import pytest
 import regex
 
-from logban.matching.engine.factoring import ends_in_one_place, flat
 from logban.matching.engine.heads import begins_at
 from logban.matching.engine.pcre2 import Code, library
 from logban.matching.engine.rewrite import Writer
@@ -66,11 +65,3 @@ def test_a_date_parts_an_expression() -> None:
     assert Writer().write((left,), (1,)) == r"[ 0-9]{0,9}\x5d ([0-9A-Z_a-z]+)"
     with pytest.raises(InexpressibleError):
         begins_at(parse(r"^\[\b\d"), "[", frozenset(b"0123456789"))
-
-
-@pytest.mark.parametrize(
-    ("expression", "so"),
-    [("abc", True), ("a+", False), ("a+b", True), (r"x(?::\d+)?: ", True), ("a|ab", False)],
-)
-def test_where_beginnings_end(expression: str, so: bool) -> None:  # a parameter
-    assert ends_in_one_place(flat(parse(expression))) is so
