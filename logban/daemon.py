@@ -57,6 +57,9 @@ TIDY_EVERY: Final = 60.0
 CATCH_UP_WITHIN: Final = 60.0
 """Seconds after which bans of nobody's are lifted though a log has not been read to its end."""
 
+TURNS_TO_ACTION: Final = 5
+"""Turns of the loop until a change has reached its action's thread; the log is told behind that."""
+
 STEP: Final = 5.0
 """Seconds by which the host's clock has to be set at once for it to be noticed."""
 
@@ -160,6 +163,7 @@ class Daemon:
         self._untold: list[Change] = []
         self._telling: list[Change] = []
         self._announcer = Announcer(world.clock)
+        self._unannounced: list[list[Change]] = []
         self._reloading = asyncio.Lock()
         self._ends_changed = asyncio.Event()
 
@@ -206,6 +210,7 @@ class Daemon:
             await self._exempting.close()
             with suppress(LedgerError):  # said below
                 await self.checkpoints.commit()  # behind it, people are told of the last changes
+            self._announce()
             await self.jails.close()
             await self.checkpoints.close()
 
@@ -349,7 +354,6 @@ class Daemon:
             if change.kind is ChangeKind.NOTICE:
                 self.notices.append(change)
         for name, of_jail in by_jail.items():
-            self._announcer.announce(of_jail)
             if name in self.jails.actions:
                 self.jails.actions[name].submit(of_jail)
                 self._untold += of_jail
@@ -360,8 +364,20 @@ class Daemon:
                     (change.kind, change.ban.subject.kind) for change in of_jail
                 )
         if by_jail:
+            if not self._unannounced:
+                self._announce(TURNS_TO_ACTION)
+            self._unannounced += by_jail.values()
             self._ends_changed.set()
             self.checkpoints.hurry()
+
+    def _announce(self, turns: int = 0) -> None:
+        """Tell the log what was handed on, some turns of the loop from now."""
+        if turns:
+            asyncio.get_running_loop().call_soon(self._announce, turns - 1)
+            return
+        unannounced, self._unannounced = self._unannounced, []
+        for changes in unannounced:
+            self._announcer.announce(changes)
 
     def _tell(self) -> None:
         """Tell of the changes that are in the database by now, or can't be put there.

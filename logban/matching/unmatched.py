@@ -69,8 +69,8 @@ class Unmatched:
             self._second, self._left = now, LOOKED_AT
         if self._left <= 0:
             return
-        end = min(self._left, AT_ONCE, len(block.data))
-        self._left -= end
+        end = block.data.rfind(b"\n", 0, min(self._left, AT_ONCE)) + 1
+        self._left -= max(1, end)
         # What has matched is not searched: in a flood that is nearly everything.
         start = 0
         known = sorted(each - block.offset for each in matched if each >= block.offset)
@@ -82,10 +82,10 @@ class Unmatched:
                 return
 
     def _look_at(self, block: Block, start: int, end: int, now: float) -> None:
-        """Look at some lines of a block; the last one may be cut off."""
-        for begin, behind in suspects(block.data, start, end):
+        """Look at some lines of a block."""
+        for begin, behind in suspects(block.data[start:end]):
             self.count += 1
-            text = block.data[begin : min(behind, begin + MAX_LINE)]
+            text = block.data[start + begin : start + min(behind, begin + MAX_LINE)]
             line = text.decode("utf-8", "replace")
             shape = _NUMBERS.sub("#", line)
             known = self._shapes.pop(shape, None) or Sample(line, block.source, 0, now)

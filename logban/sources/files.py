@@ -250,7 +250,8 @@ class FileSources:
         for path in paths:
             follower = self._followers.get(path)
             if follower is not None:
-                follower.look()
+                if follower.idle:
+                    follower.look()
                 self._make_ready(follower)
                 continue
             # An older file of one that is followed, perhaps.
