@@ -23,13 +23,15 @@ from logban.config.problem import Severity
 from logban.config.settings import Configuration
 from logban.control.server import ControlServer
 from logban.daemon import Daemon, World
-from logban.errors import ConfigurationError, LogbanError, PartlyFailed
+from logban.errors import ConfigurationError, LogbanError, PartlyFailed, TryAgain
 from logban.judging.host_resolver import HostResolver
 from logban.judging.names import SystemResolver
 from logban.judging.own_addresses import read_own_addresses
 from logban.ledger.opening import open_ledger
 from logban.ledger.store import Store
 from logban.matching.engine.saved import ProgramStore
+from logban.running.claim import Claim
+from logban.running.places import places_of
 from logban.running.restoring import restore
 from logban.sdnotify import ServiceManager
 from logban.service.commands import DaemonService
@@ -134,6 +136,12 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     programs = ProgramStore(options.state / PROGRAMS)
     world = World(SystemClock(), SystemResolver(), read_own_addresses, HostResolver(), programs)
     opened = open_ledger(_made(options.state) / DATABASE)
+    claim = Claim()
+    try:
+        _stake(claim, configuration)
+    except TryAgain:
+        opened.store.close()
+        raise
     if opened.notice:
         log.error("%s", opened.notice)
     daemon = Daemon(configuration, opened, world)
@@ -141,7 +149,9 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     manager = ServiceManager.of(os.environ, os.getpid())
     has_begun = asyncio.Event()
     service = DaemonService(
-        daemon, lambda: load(options.config), lambda: _telling_of_reload(manager, has_begun)
+        daemon,
+        lambda: _stake(claim, load(options.config)),
+        lambda: _telling_of_reload(manager, has_begun),
     )
     control = ControlServer(
         options.socket, service, operators=lambda: daemon.configuration.server.operators
@@ -177,7 +187,15 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
         await work
     except asyncio.CancelledError:
         log.info("stopped; bans stay in force until they end")
+    claim.close()
     return os.EX_OK
+
+
+def _stake(claim: Claim, configuration: Configuration) -> Configuration:
+    """Give a configuration if this daemon may do what it says; TryAgain if another one does."""
+    if any(places_of(jail.actions) for jail in configuration.jails.values()):
+        claim.stake()
+    return configuration
 
 
 def _made(directory: Path) -> Path:

@@ -219,3 +219,33 @@ def test_a_second_daemon_is_no_reason_to_put_anything_aside(
         second.wait(lambda: False)
     assert second.close() == 75
     assert list(server.state.glob("*damaged*")) == []
+
+
+def test_a_second_daemon_with_a_state_of_its_own_touches_nothing(
+    network: Network,
+    server: QuickServer,
+    log: LogFile,
+    jail: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    jail(action="nftables")
+    server.start()
+    log.fail(BAD, 5)
+    server.ban_of(BAD)
+    second = QuickServer(server.namespace, tmp_path / "second")
+    bans_there = "[manual]\naction = nftables[name=other]\n"
+    second.write("jails.d/manual.conf", bans_there)
+    assert second.run().code == 75
+    said = second.run().err
+    assert f"another logban (process {server.pid}) keeps bans in this kernel" in said
+    # One that keeps none there may run, and does not come to it by a reload either.
+    second.write("jails.d/manual.conf", "[manual]\naction =\n")
+    second.start()
+    second.write("jails.d/manual.conf", bans_there)
+    refused = second.client("reload")
+    assert refused.code == 75
+    assert "another logban" in refused.err
+    assert not network.arrives(BAD)
+    server.kill()
+    assert second.client("reload").code == 0
+    assert second.close() == 0
