@@ -58,9 +58,10 @@ class ManagerError(OSError):
 def extensions_of(
     host: str, port: int, user: str, secret: str, *, within: float = ANSWERS_WITHIN
 ) -> frozenset[str]:
-    """Give the names of all PJSIP endpoints and chan_sip peers; ManagerError if that fails.
+    """Give the names of all PJSIP endpoints, with what they register as, and of chan_sip peers.
 
-    Blocks for ``within`` seconds at the most.  The secret is not sent: it answers a challenge.
+    ManagerError if that fails.  It blocks for ``within`` seconds at the most.  The secret is not
+    sent: it answers a challenge.
     """
     where = f"{host}:{port}"
     end = time.monotonic() + within
@@ -116,9 +117,7 @@ class Conversation:
                 continue
             event = _bytes(message, b"Event")
             if event == wanted.item:
-                name = _field(message, b"ObjectName")
-                if 0 < len(name) <= MAX_EXTENSION and name.isprintable():
-                    found.add(name)
+                found.update(_names_in(message))
                 if len(found) > MAX_EXTENSIONS:
                     raise ManagerError(f"it has more than {MAX_EXTENSIONS} extensions")
             elif event == wanted.complete:
@@ -178,6 +177,13 @@ class Conversation:
         if left <= 0:
             raise TimeoutError
         return left
+
+
+def _names_in(message: bytes) -> Iterator[str]:
+    """Give by what names an endpoint or peer may be called: its own, and those it registers."""
+    for name in (_field(message, b"ObjectName"), *_field(message, b"Aor").split(",")):
+        if 0 < len(name) <= MAX_EXTENSION and name.isprintable():
+            yield name
 
 
 def _bytes(message: bytes, name: bytes) -> bytes:

@@ -44,6 +44,16 @@ def test_endpoints_and_peers_together_are_the_extensions(made: Made) -> None:
     assert manager.conversations == 1
 
 
+def test_what_an_endpoint_registers_as_is_an_extension_too(made: Made) -> None:
+    manager = made()
+    event = b"Event: EndpointList\r\nOWNObjectName: phone-7001\r\nAor: 7001,7002\r\n\r\n"
+    manager.raw = (
+        b"Response: Success\r\nOWN\r\n" + event + b"Event: EndpointListComplete\r\nOWN\r\n"
+        b"Event: PeerlistComplete\r\nOWN\r\n"
+    )
+    assert ask(manager) == {"phone-7001", "7001", "7002"}
+
+
 @pytest.mark.parametrize(
     ("endpoints", "peers", "found"),
     [
