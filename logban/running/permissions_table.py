@@ -52,7 +52,11 @@ class PermissionsTable:
         self.problem = f"{key} has not been read yet"
         _, group, address = key.split(":", 2)
         self._group = int(group)
-        self._address = RpcAddress.parse(address)
+        self._wrong = ""
+        try:
+            self._address = RpcAddress.parse(address)
+        except ValueError as error:
+            self._wrong = self.problem = f"{key}: {error}"
         self._clock = clock
         self._connect = connect
         self._due = float("-inf")
@@ -72,6 +76,8 @@ class PermissionsTable:
 
     def read(self) -> Listing | None:
         """Ask now; give what the group holds if that is news."""
+        if self._wrong:
+            return None
         try:
             entries, strange = self._entries()
         except LogbanError as error:

@@ -19,7 +19,7 @@ from logban.control.service import Forever, KamailioOrders
 from logban.daemon import Daemon
 from logban.errors import ConfigurationError, UnknownName, UsageError
 from logban.health.watch import Watch
-from logban.judging.exemption_book import is_name
+from logban.judging.exemption_book import is_list, is_name
 from logban.ledger.records import Allowed
 from logban.matching.engine.ladder import best_rung
 from logban.model import Ban, Change, Subject, canonical_network
@@ -348,6 +348,8 @@ class DaemonService:
 
 def _exemptible(entry: str) -> str:
     """Give an entry of the allow list in the form in which it is kept; UsageError if it is none."""
+    if is_list(entry):
+        raise UsageError(f"{entry!r} is a list; write it into ignoreip of a jail, or of [DEFAULT]")
     if not is_name(entry):
         return canonical_network(entry)
     name = entry.rstrip(".").lower()

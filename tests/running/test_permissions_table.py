@@ -148,6 +148,13 @@ def test_without_the_module_it_is_told_what_to_load(tmp_path: Path) -> None:
     assert "held last" not in kept.problem
 
 
+@pytest.mark.parametrize("where", ["http://:5060/RPC", "http://host:port/RPC", "http://[::1/RPC"])
+def test_an_address_that_is_none_is_told_and_stops_nobody(where: str) -> None:
+    kept = PermissionsTable(exempt_or_list(f"permissions:{where}"), FakeClock())
+    assert asyncio.run(kept.refresh()) is None
+    assert kept.problem.startswith(f"permissions:1:{where}: ")
+
+
 def test_it_is_asked_now_and_then_and_at_a_reload(kamailio: Kamailio) -> None:
     clock = FakeClock()
     kept = table(kamailio, clock=clock)

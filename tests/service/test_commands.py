@@ -210,6 +210,8 @@ def test_exemptions(machine: Machine) -> None:
                 "no name",
                 "-",
                 "a..b",
+                "file:/etc/exempt",
+                "permissions:1:/run/k.sock",
                 "1.2.3.256",
                 "x" * 64 + ".test",
                 "a." * 130 + "b",
