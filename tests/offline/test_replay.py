@@ -50,7 +50,7 @@ class Trickle(io.RawIOBase):
 def lines_of(stream: IO[bytes]) -> list[tuple[int, bytes]]:
     """Give every line with its offset."""
     lines = []
-    for block in read_blocks(stream, "x"):
+    for block in read_blocks(stream, "x", offline.BLOCK_SIZE):
         assert block.data.endswith(b"\n")
         assert not block.live
         offset = block.offset

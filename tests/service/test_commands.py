@@ -107,13 +107,15 @@ def test_jails_that_are_not_there(machine: Machine) -> None:
                 ("zzzzzz", "there is no jail 'zzzzzz'$"),
             ):
                 with pytest.raises(UnknownName, match=told):
-                    await service.banned(name, None)
-                with pytest.raises(UnknownName):
                     await service.ban([WHO], name, None, "")
                 with pytest.raises(UnknownName):
-                    await service.unban([WHO], name)
-                with pytest.raises(UnknownName):
                     await service.allow_list(name)
+                if name == "bad":
+                    continue  # its bans of before are in force, and can be seen and lifted
+                with pytest.raises(UnknownName, match=told):
+                    await service.banned(name, None)
+                with pytest.raises(UnknownName):
+                    await service.unban([WHO], name)
 
     once(story)
 
