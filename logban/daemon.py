@@ -456,6 +456,10 @@ class Daemon:
             *([self.numbering.problem] if self.numbering.problem else []),
         ]
 
+    def problem_of_list(self, key: str) -> str:
+        """Say why a list of exemptions that somebody else keeps can't be read; "" if it can."""
+        return self._exempting.problem_of(key)
+
     # The admin's orders
 
     async def order(self, changes: Iterable[Change]) -> None:

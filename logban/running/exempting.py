@@ -78,6 +78,10 @@ class Exempting:
         """What the admin should know of the lists: a sentence each."""
         return [*self._faults, *(kept.problem for kept in self._lists() if kept.problem)]
 
+    def problem_of(self, key: str) -> str:
+        """Say why a list can't be read; "" if it can, or is none of ours."""
+        return next((kept.problem for kept in self._lists() if kept.key == key), "")
+
     async def configure(self, server: ServerSettings) -> None:
         """Go by these settings, and by the jails that the book knows, from now on."""
         wanted = self._book.lists()

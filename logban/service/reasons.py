@@ -80,7 +80,8 @@ class Reasons:
         for jail in daemon.jails.running:
             for each in daemon.exemptions.consult(jail, subject):
                 of_jail = jail if each.is_of_jail else ""
-                found[each.source, of_jail] = _said(each.source, of_jail, each.exemption, "")
+                problem = daemon.problem_of_list(each.source)
+                found[each.source, of_jail] = _said(each.source, of_jail, each.exemption, problem)
         for jail in daemon.jails.running:
             verdict = Verdict(jail, subject, now, None, 0, "")
             for answer in await daemon.deciding.enquiries.answers(verdict):

@@ -49,3 +49,25 @@ def test_failures_of_one_moment_have_each_its_own_weight(
             assert counting.total == 5.5
 
     asyncio.run(story())
+
+
+def test_a_list_that_can_not_be_read_is_no_list_that_says_no(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Machine(tmp_path)
+    monkeypatch.setattr(catalogue, "build", bench.build)
+    monkeypatch.setattr(catalogue, "sweep", bench.sweep)
+    (tmp_path / "exempt").write_text("192.0.2.1\n")
+    lists = f"file:{tmp_path}/exempt file:{tmp_path}/none"
+    bench.jail(ignoreip=f"{lists} permissions:{tmp_path}/none.sock")
+
+    async def story() -> None:
+        async with asyncio.timeout(20), bench.running() as daemon:
+            service = DaemonService(daemon, lambda: load(tmp_path))
+            answer = await service.why(Subject.parse("198.51.100.7"))
+            said = {each.source: each.error for each in answer.consulted}
+            assert said[f"file:{tmp_path}/exempt"] == ""
+            assert "No such file" in said[f"file:{tmp_path}/none"]
+            assert "there is no RPC socket" in said[f"permissions:1:{tmp_path}/none.sock"]
+
+    asyncio.run(story())
