@@ -108,8 +108,13 @@ class Alike:
     def put(self, values: Values, single: Single) -> None:
         """Remember an attempt with values that no other one has."""
         if len(self.recent) + self.further >= HALF:
-            self.before, self.recent, self.further = self.recent, {}, 0
+            self.turn()
         self.recent[values] = single
+
+    def turn(self) -> dict[Values, Same]:
+        """Forget the older half; give the newer one, which is empty."""
+        self.before, self.recent, self.further = self.recent, {}, 0
+        return self.recent
 
     def meet(self, failure: Failure, time: float, shape: Shape, values: Values) -> bool | None:
         """Take in a failure; tell whether it proves what had not been, None if it is new."""

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
-from logban.judging.attempt import SPAN, Alike, Shape, Single, Unlike, Values
+from logban.judging.attempt import HALF, SPAN, Alike, Shape, Single, Unlike, Values
 from logban.model import CanonicalAddress, Failure
 
 MAX_ADDRESSES: Final = 20_000
@@ -71,14 +71,13 @@ class Attempts:
         if len(failure.line) > LONG_LINE:
             values = tuple(map(_shortened, values))
         known = self._recent.get(failure.address)
-        if (
-            type(known) is Alike
-            and known.shape is shape
-            and values not in known.recent
-            and values not in known.before
-        ):
-            known.put(values, (time, failure.rule, failure.source, failure.proven))
-            return False
+        if type(known) is Alike and known.shape is shape:
+            recent = known.recent
+            if values not in recent and values not in known.before:
+                if len(recent) + known.further >= HALF:
+                    recent = known.turn()
+                recent[values] = (time, failure.rule, failure.source, failure.proven)
+                return False
         proves = self._meet(failure, time, shape, values)
         self.proves = bool(proves)
         return proves is not None

@@ -14,19 +14,18 @@ What the place has done is counted by ``offenders``, what comes of it is said by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from logban.judging.crowds import Crowds
 from logban.judging.customers import BURST_WITHIN, Customers
 from logban.judging.offenders import Offenders
 from logban.judging.places import around, key_of, network_of, pair_key, pair_of, place_of
 from logban.judging.policy import Policy
-from logban.judging.probes import Probes
 from logban.judging.strangers import Strangers
 from logban.judging.trust import Trust
 from logban.judging.verdicts import Verdicts
 from logban.judging.weighing import MAX_NAME, Weighing
-from logban.judging.weights import PROBE, what_of
+from logban.judging.weights import what_of
 from logban.model import (
     CanonicalAddress,
     Failure,
@@ -51,8 +50,9 @@ class Charging:
         trust: Trust,
         exempt: Callable[[Subject], object | None],
         in_force: Callable[[Subject], bool],
-        weigh: Callable[[str], float],
+        heavy: Mapping[CanonicalAddress, float],
     ) -> None:
+        """``heavy`` are the addresses whose failures count more or less than once."""
         self.jail = jail
         self.trust = trust
         self.released: list[tuple[Subject, float]] = []
@@ -70,7 +70,7 @@ class Charging:
         self._strangers = Strangers(
             scrutiny,
             trust=trust,
-            weigh=weigh,
+            heavy=heavy,
             offenders=self._offenders,
             customers=self.customers,
             crowds=self.crowds,
@@ -84,17 +84,14 @@ class Charging:
         self._weigh = self._weighing.weigh
         self._known_places = trust.places
         self._charge_stranger = self._strangers.charge
-        self._probes = Probes()
         self._in_force = in_force
         self._ipv6_prefix = policy.ipv6_prefix
         self._scrutiny = scrutiny
 
     def fail(self, failure: Failure, time: float, place: str, key: str) -> Sequence[Verdict]:
         """Charge a failure; ``key`` is what the place is counted under."""
-        weighed = self._weigh(failure)
+        weighed = self._weigh(failure, place)
         if weighed is None:
-            return ()
-        if failure.kind == PROBE and not self._probes.is_other(place, weighed[0]):
             return ()
         known = self._known_places.get(place)
         if known is not None:

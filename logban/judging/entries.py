@@ -15,8 +15,8 @@ _ENTRY: Final = Struct("<dHH")
 
 SIZE: Final = _ENTRY.size
 
-_FLAT: Final = tuple(Struct("<" + "dHH" * number) for number in range(17))
-"""The forms of so many failures: nearly everybody has no more, and one call reads them all."""
+UNPACK: Final = {number * SIZE: Struct("<" + "dHH" * number).unpack for number in range(17)}
+"""What reads a record of so many bytes in one call: nearly everybody has no more failures."""
 
 UNIT: Final = 256
 """The weight 1, as it is kept: sums of whole numbers are exact."""
@@ -29,9 +29,9 @@ _time_at = Struct("<d").unpack_from
 
 def flat(record: bytes) -> tuple[float, ...]:
     """Give time, what was tried and weight of each failure, one behind the other."""
-    number = len(record) // SIZE
-    if number < len(_FLAT):
-        return _FLAT[number].unpack(record)
+    unpack = UNPACK.get(len(record))
+    if unpack is not None:
+        return unpack(record)
     return tuple(value for entry in _ENTRY.iter_unpack(record) for value in entry)
 
 

@@ -78,6 +78,8 @@ class Judge:
         self.jail = jail
         self.counters = JudgeCounters()
         self._verdicts = Verdicts(jail)
+        # How many times failures from an address count, where it is not once.
+        self._heavy: dict[CanonicalAddress, float] = {}
         self.charging: Charging | None = None
         if policy.scrutiny is None:
             self.tracker = Tracker(
@@ -94,7 +96,7 @@ class Judge:
                 trust=Trust() if trust is None else trust,
                 exempt=exempt,
                 in_force=in_force,
-                weigh=weigh,
+                heavy=self._heavy,
             )
             self.tracker = self.charging.places
         self._attempts = Attempts(policy.attempt_fields)
@@ -164,6 +166,9 @@ class Judge:
     def _unexempted(self, failure: Failure, time: float, place: str) -> str | None:
         """Give the key under which a place is counted; None if it is exempt."""
         cleared = self._cleared
+        times = self._weigh(failure.address)
+        if times != 1.0:
+            self._heavy[failure.address] = times
         if place in cleared or self._clears(place):
             cleared[place] = cleared[failure.address] = place
             return place
@@ -181,14 +186,16 @@ class Judge:
     def ask_anew(self) -> None:
         """Ask of everybody anew whether he is exempt: the exemptions have changed."""
         self._cleared = {}
+        self._heavy.clear()
 
     def _cleared_at(self, now: float) -> dict[str, str]:
         """Give the addresses that are known not to be exempt, as of a moment ago, with places.
 
         Whoever has become exempt since then is counted, and not banned: the ledger asks again.
         """
-        if not 0 <= now - self._cleared_since < CLEARED_FOR or len(self._cleared) > MAX_CLEARED:
-            self._cleared = {}
+        known = max(len(self._cleared), len(self._heavy))
+        if not 0 <= now - self._cleared_since < CLEARED_FOR or known > MAX_CLEARED:
+            self.ask_anew()
             self._cleared_since = now
         return self._cleared
 
@@ -310,7 +317,7 @@ class Judge:
 
     def _count(self, failure: Failure, time: float, place: str, key: str) -> list[Verdict]:  # noqa: ARG002  # as Charging.fail
         """Count a failure, and no more: fail2ban's judgement."""
-        units = int(min(self._weigh(failure.address), MAX_WEIGHT) * UNIT)
+        units = int(min(self._heavy.get(failure.address, 1.0), MAX_WEIGHT) * UNIT)
         if self.tracker.add(key, time, failure, units) < self._policy.maxretry * UNIT:
             return []
         taken = self.tracker.take(key)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 from logban.judging.crowds import Crowds
 from logban.judging.customers import Customers
@@ -23,7 +23,7 @@ from logban.judging.weights import (
     novelty,
     pace,
 )
-from logban.model import Failure, Verdict
+from logban.model import CanonicalAddress, Failure, Verdict
 from logban.policy.scrutiny import Scrutiny, Unit
 
 
@@ -35,14 +35,14 @@ class Strangers:
         scrutiny: Scrutiny,
         *,
         trust: Trust,
-        weigh: Callable[[str], float],
+        heavy: Mapping[CanonicalAddress, float],
         offenders: Offenders,
         customers: Customers,
         crowds: Crowds,
     ) -> None:
-        """``weigh`` tells how many times a failure counts because of where its address is."""
+        """``heavy`` are the addresses whose failures count more or less than once."""
         self._trust = trust
-        self._weigh = weigh
+        self._heavy = heavy
         self._offenders = offenders
         self._places = offenders.places
         self._slow = offenders.slow.records
@@ -78,7 +78,8 @@ class Strangers:
             self._offenders.slow.add(key, time, what, TOLL_FRAUD)
         if not self._by_place:
             return verdicts
-        weight *= self._weigh(failure.address)
+        if self._heavy:
+            weight *= self._heavy.get(failure.address, 1.0)
         if whats:
             weight *= self._modifier(entries, whats, what, time)
         units = int(min(weight, MAX_WEIGHT) * UNIT)

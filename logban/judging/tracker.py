@@ -14,11 +14,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
+from logban import nouns
 from logban.judging.entries import (
     SIZE,
     UNIT,
+    UNPACK,
     Entry,
     entries_of,
     first,
@@ -54,7 +56,8 @@ class Tracked:
         return sum(self.weights)
 
 
-class Taken(NamedTuple):
+@nouns.dataclass(frozen=True, slots=True)
+class Taken:
     """What a verdict is based on: when there were failures, in order, and the lines of them."""
 
     times: tuple[float, ...]
@@ -130,8 +133,10 @@ class Tracker:
         record = self._records.get(key)
         if record is None:
             return ()
-        entries = flat(record)
-        oldest = max(time, entries[-3]) - self._findtime
+        unpack = UNPACK.get(len(record))
+        entries = flat(record) if unpack is None else unpack(record)
+        newest = entries[-3]
+        oldest = (newest if newest > time else time) - self._findtime  # noqa: FURB136  # no call
         if entries[0] > oldest:
             return entries
         at = 3
@@ -186,6 +191,11 @@ class Tracker:
                 return
             del self._records[key]
             self._records[key] = record + pack(time, what, weight)
+            self._size += SIZE
+            self._dirty.add(key)
+            if self._has_evidence:
+                self.lines.keep(key, time, failure, what)
+            return
         self._size += SIZE
         self._note(key, time, failure, what)
 

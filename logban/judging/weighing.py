@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from logban.judging.probes import Probes
 from logban.judging.trust import Trust
 from logban.judging.weights import (
     CALL_REJECTED,
@@ -49,6 +50,7 @@ class Weighing:
         self._factor: Callable[[str], float] = (scrutiny.plan or trust.shapes).factor
         self._logins: dict[tuple[str, str, str], Weighed] = {}
         self._changes = trust.shapes.changes
+        self._probes = Probes()
 
     def set_extensions(self, names: frozenset[str]) -> None:
         """Note what extensions Asterisk has, beside those that are written."""
@@ -58,21 +60,23 @@ class Weighing:
         self._factor = (plan or self._shapes).factor
         self._logins.clear()
 
-    def weigh(self, failure: Failure) -> Weighed | None:
+    def weigh(self, failure: Failure, place: str) -> Weighed | None:
         """Weigh a failure, whatever was before it; None if it is not charged."""
-        kind, rule = failure.kind, failure.rule
         user = failure.fields.get("user", "")
-        weighed = self._logins.get((kind, rule, user))
+        weighed = self._logins.get((failure.kind, failure.rule, user))
         if weighed is not None and self._changes == self._shapes.changes:
             return weighed
+        kind, rule = failure.kind, failure.rule
         if rule in self._weightless or (kind in self._weightless and rule not in self._rules):
             return None
         name = user[:MAX_NAME]
+        if kind == PROBE and not self._probes.is_other(place, name):
+            return None
         if not name or kind not in CREDENTIALS:
             number = called(failure)[:MAX_NAME]
             return ("", what_of(number) if number else 0, self.weight(failure))
         weighed = (name, what_of(name), self.weight(failure))
-        if name == user:
+        if name == user and kind != PROBE:
             if self._changes != self._shapes.changes or len(self._logins) >= MAX_REMEMBERED:
                 self._logins.clear()
                 self._changes = self._shapes.changes
