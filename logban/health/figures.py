@@ -18,7 +18,8 @@ class JailFigures:
     ``patterns`` are those of its logs, ``held`` the bans that ``brake`` holds back.  ``active`` are
     its bans in force, ``changes`` what has become of bans; ``protected`` are accounts that are,
     ``capped`` counts what the caps of an hour kept from being banned; ``forgotten`` are subjects
-    whose failures were dropped because too many were followed.  What counts up does so from the
+    whose failures were dropped because too many were followed, ``losses`` all that was dropped at a
+    cap, by what it was.  What counts up does so from the
     daemon's start, or the jail's last change.
     """
 
@@ -39,6 +40,7 @@ class JailFigures:
     capped: int = 0
     tracked: int = 0
     forgotten: int = 0
+    losses: Mapping[str, int] = field(default_factory=dict)
     active: Mapping[SubjectKind, int] = field(default_factory=dict)
     changes: Mapping[tuple[ChangeKind, SubjectKind], int] = field(default_factory=dict)
     actions: tuple[ActionReport, ...] = ()
@@ -51,7 +53,7 @@ class Figures:
     ``mistakes`` are errors of the configuration that concern no jail, ``problems``
     what can't be had of lists and the like that others keep.  ``database`` says why it
     can't be written, "" if it can; ``unwritten`` whether changes wait to be;
-    ``lost`` what became of the one of before, "" if this is it.
+    ``lost`` what became of the one of before, "" if this is it.  ``losses`` are as those of a jail.
     """
 
     version: str
@@ -67,3 +69,4 @@ class Figures:
     database: str = ""
     unwritten: bool = False
     lost: str = ""
+    losses: Mapping[str, int] = field(default_factory=dict)

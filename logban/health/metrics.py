@@ -84,6 +84,14 @@ def _changes(look: Look) -> Iterator[Sample]:
             yield (jail.name, change.value, kind.value), number
 
 
+def _losses(look: Look) -> Iterator[Sample]:
+    for what, number in look.figures.losses.items():
+        yield ("", what), number
+    for jail in look.figures.jails:
+        for what, number in jail.losses.items():
+            yield (jail.name, what), number
+
+
 def _alarms(look: Look) -> Iterator[Sample]:
     for kind in KINDS.values():
         raised = sum(alarm.kind is kind for alarm in look.alarms)
@@ -168,6 +176,10 @@ METRICS: Final = (
     Metric(
         "logban_tracked_dropped", True, _JAIL, "subjects forgotten because there were too many",
         _of_jails(lambda jail: jail.forgotten),
+    ),
+    Metric(
+        "logban_dropped", True, ("jail", "what"),
+        "what was forgotten because there was too much of it, by what it was", _losses,
     ),
     Metric(
         "logban_bans", False, ("jail", "kind"),

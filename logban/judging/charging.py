@@ -147,6 +147,17 @@ class Charging:
             self.crowds.networks.forget(around(subject.network.partition("/")[0])[0])
 
     @property
+    def losses(self) -> dict[str, int]:
+        """How much of each sort was forgotten because there was too much of it."""
+        return {
+            "days": self.slow.dropped,
+            "pairs": self.pairs.dropped,
+            "accounts": self.crowds.accounts.dropped,
+            "networks": self.crowds.networks.dropped,
+            "suspicions": self.customers.dropped + self.crowds.dropped,
+        }
+
+    @property
     def capped(self) -> int:
         """What would have been banned or suspended beyond the caps of an hour."""
         return self.crowds.network_cap.held + self.crowds.pair_cap.held

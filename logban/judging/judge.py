@@ -35,6 +35,9 @@ CLEARED_FOR: Final = 1.0
 
 MAX_CLEARED: Final = 20_000
 
+SUBJECTS: Final = ("subjects", "days", "pairs", "accounts", "networks")
+"""Of what is forgotten where there is too much of it, what is somebody that was counted."""
+
 
 @dataclass(slots=True)
 class JudgeCounters:
@@ -257,15 +260,24 @@ class Judge:
         return [] if self.charging is None else list(explain(self.charging, subject, now))
 
     @property
+    def losses(self) -> dict[str, int]:
+        """How much of each sort was forgotten because there was too much of it."""
+        losses = {
+            "subjects": self.tracker.dropped,
+            "lines": self.tracker.lines.dropped,
+            "attempts": self._attempts.dropped,
+        }
+        if self.charging is not None:
+            losses["lines"] += self.charging.pairs.lines.dropped
+            losses.update(self.charging.losses)
+        return losses
+
+    @property
     def dropped(self) -> int:
-        """How much was forgotten because there was too much of it, of whatever sort."""
-        if self.charging is None:
-            return self.tracker.dropped
-        parts = (
-            self.tracker, self.charging.slow, self.charging.pairs, self.charging.crowds.accounts,
-            self.charging.crowds.networks, self.charging.trust,
-        )  # fmt: skip
-        return sum(each.dropped for each in parts)
+        """How many subjects, of whatever sort, were forgotten because there were too many."""
+        losses = self.losses
+        places = 0 if self.charging is None else self.charging.trust.dropped
+        return places + sum(losses.get(sort, 0) for sort in SUBJECTS)
 
     def clear(self, subject: Subject) -> None:
         """Let a subject's count start again."""

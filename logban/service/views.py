@@ -138,7 +138,11 @@ class Views:
             database=daemon.checkpoints.error,
             unwritten=daemon.ledger.is_dirty,
             lost=daemon.lost,
-        )
+            losses={
+                "places": daemon.trust.dropped, "verdicts": daemon.deciding.pending.dropped,
+                "answers": daemon.deciding.enquiries.dropped,
+            },
+        )  # fmt: skip
 
     def _jail_figures(self, jail: Jail) -> JailFigures:
         counters = jail.counters
@@ -162,6 +166,7 @@ class Views:
             capped=jail.judge.capped,
             tracked=len(jail.judge.tracker),
             forgotten=jail.judge.dropped,
+            losses=jail.judge.losses,
             active=self._daemon.ledger.count(jail.name),
             changes=dict(jail.changes),
             actions=tuple(worker.report() for worker in actions.workers) if actions else (),

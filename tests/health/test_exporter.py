@@ -37,7 +37,11 @@ def read(data: bytes) -> dict[tuple[str, ...], float]:
 
 
 def test_what_prometheus_reads() -> None:
-    values = read(rendered(LOOK))
+    jail = replace(JAIL, losses={"lines": 7})
+    figured = replace(figures(), jails=(jail,), losses={"verdicts": 3})
+    values = read(rendered(replace(LOOK, figures=figured)))
+    assert values["logban_dropped_total", "asterisk", "lines"] == 7
+    assert values["logban_dropped_total", "", "verdicts"] == 3
     assert values["logban_lines_total", "asterisk"] == 100
     assert values["logban_failures_total", "asterisk"] == 10
     assert values["logban_bans", "asterisk", "net"] == 2

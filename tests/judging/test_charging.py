@@ -50,6 +50,7 @@ class Bench:
         scrutiny: Scrutiny | None = None,
         trust: Trust | None = None,
         attempt_fields: tuple[str, ...] = (),
+        max_subjects: int = 100_000,
     ) -> None:
         self.trust = trust or Trust()
         self.book = ExemptionBook()
@@ -58,7 +59,12 @@ class Bench:
         self.judge = Judge(
             "pbx",
             Policy(
-                5, 600.0, 3600.0, attempt_fields=attempt_fields, scrutiny=scrutiny or Scrutiny()
+                5,
+                600.0,
+                3600.0,
+                max_subjects=max_subjects,
+                attempt_fields=attempt_fields,
+                scrutiny=scrutiny or Scrutiny(),
             ),
             exempt=lambda subject: self.book.exempt("pbx", subject),
             floors={},
@@ -526,3 +532,23 @@ def test_an_admin_is_told_where_a_place_stands_and_what_comes_next() -> None:
     assert "one more wrong password would ban it" in bench.judge.explain(ip(OTHER), START + 505)[1]
     user = Subject(SubjectKind.USER, user="201")
     assert any("his own places go on" in each for each in bench.judge.explain(user, START))
+
+
+def test_what_is_dropped_at_a_cap_is_counted_by_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logban.judging.evidence.MAX_LINES_KEPT", 10)
+    monkeypatch.setattr("logban.judging.customers.MAX_FORGED", 3)
+    monkeypatch.setattr("logban.judging.crowds.MAX_BESET", 2)
+    bench = Bench(Scrutiny(net=Limit(2, HOUR, HOUR)), max_subjects=20, attempt_fields=("callid",))
+    assert set(bench.judge.losses.values()) == {0}
+    for n in range(60):
+        bench.take(got_in(n, "201", f"203.0.{n}.10"))
+        bench.take(failed(n, "9", f"203.0.{n}.10", proven=False))
+        bench.all(failed(n, str(n), f"203.0.{n}.{m + 20}") for m in range(4))
+    losses = bench.judge.losses
+    assert losses["subjects"] == 240 - len(bench.judge.tracker)
+    assert all(losses[what] > 0 for what in ("lines", "suspicions"))
+    assert bench.judge.dropped == losses["subjects"]
+    for day in range(2):
+        bench.all(failed(DAY / 2 * (1 + day), "201", f"198.51.{day}.{m}") for m in range(20))
+        bench.judge.tidy(START + DAY / 2 * (1 + day) + HOUR)
+    assert bench.judge.losses["days"] > 0
