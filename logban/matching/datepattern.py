@@ -204,14 +204,16 @@ def date_form(text: str) -> DateForm:
 
 
 @cache
-def default_forms() -> tuple[DateForm, ...]:
-    """Give the default forms compiled: those at a line's beginning, then those anywhere in it."""
-    begin = [
-        text if text.startswith(("^", _LINE_BEGIN_MARK)) else _LINE_BEGIN_MARK + text
-        for text in DEFAULT_FORMS
-    ]
-    anywhere = [text for text in DEFAULT_FORMS if not text.startswith(("^", _LINE_BEGIN_MARK))]
-    return tuple(date_form(text) for text in (*begin, *anywhere))
+def default_form(number: int, *, anywhere: bool) -> DateForm | None:
+    """Give a default form compiled, as it stands at a line's beginning or anywhere in it.
+
+    None if it stands at the beginning only.
+    """
+    text = DEFAULT_FORMS[number]
+    begins_line = text.startswith(("^", _LINE_BEGIN_MARK))
+    if anywhere:
+        return None if begins_line else date_form(text)
+    return date_form(text if begins_line else _LINE_BEGIN_MARK + text)
 
 
 def _written_out(text: str) -> str:

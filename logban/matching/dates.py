@@ -10,7 +10,7 @@ Which format a line has never depends on the lines before it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cached_property
@@ -19,12 +19,13 @@ from typing import Final, Protocol
 import regex
 
 from logban.matching.datepattern import (
+    DEFAULT_FORMS,
     DateForm,
     DatePattern,
     Defaults,
     NoDate,
     compile_date_pattern,
-    default_forms,
+    default_form,
 )
 from logban.zones import abbreviation_offset
 
@@ -97,18 +98,10 @@ class DefaultDates:
     """
 
     def __init__(self, zone: tzinfo | None, where: Defaults = Defaults.ANYWHERE) -> None:
-        self._where = where
+        self._beginnings = _DefaultForms(anywhere=False)
+        is_anywhere = where is Defaults.ANYWHERE
+        self._anywhere = _DefaultForms(anywhere=True) if is_anywhere else ()
         self._times = _Times(zone)
-
-    # Both are compiled when a line comes: the engine has little use for them.
-    @cached_property
-    def _beginnings(self) -> list[re.Pattern[str]]:
-        return _in_re(form for form in default_forms() if form.anchored)
-
-    @cached_property
-    def _anywhere(self) -> list[re.Pattern[str]]:
-        farther_in = default_forms() if self._where is Defaults.ANYWHERE else ()
-        return _in_re(form for form in farther_in if not form.anchored)
 
     def read(self, line: str, now: float) -> Dated:
         """Give the time that the line begins with, or else holds, and the line without it."""
@@ -127,12 +120,26 @@ class DefaultDates:
         return Dated(None, line)
 
 
-def _in_re(forms: Iterable[DateForm]) -> list[re.Pattern[str]]:
-    """Compile our own forms with ``re``: it is faster, and they can't take long."""
-    return [
-        re.compile(form.compiled.pattern, form.compiled.flags & re.IGNORECASE | re.ASCII)
-        for form in forms
-    ]
+class _DefaultForms:
+    """The default forms, each compiled when the ones before it have not been found.
+
+    It is ``re`` that looks for our own forms: it is faster, and they can't take long.
+    """
+
+    def __init__(self, *, anywhere: bool) -> None:
+        self._is_anywhere = anywhere
+        self._next = 0
+        self._compiled: list[re.Pattern[str]] = []
+
+    def __iter__(self) -> Iterator[re.Pattern[str]]:
+        yield from self._compiled
+        while self._next < len(DEFAULT_FORMS):
+            form = default_form(self._next, anywhere=self._is_anywhere)
+            self._next += 1
+            if form is not None:
+                flags = form.compiled.flags & re.IGNORECASE | re.ASCII
+                self._compiled.append(re.compile(form.compiled.pattern, flags))
+                yield self._compiled[-1]
 
 
 class PatternDates:

@@ -26,7 +26,7 @@ _Look = tuple[bytes, _Plan, re.Pattern[bytes] | None]
 SAMPLE_SIZE: Final = 16 * 1024
 """Bytes of a block that tell what is rare in a log."""
 
-SAMPLED: Final = 256 * 1024
+SAMPLED: Final = 64 * 1024
 """Bytes of a block that are looked at for that, at the most."""
 
 SAMPLE_EVERY: Final = 512

@@ -345,19 +345,22 @@ class Matcher:
         """
         return self._gates.asked_first(data)
 
-    def as_seen(self, line: bytes, offset: int, now: float) -> SeenLine:
-        """Give a line as the guard sees it, but for what it says of somebody."""
+    def as_seen(self, line: bytes, place: tuple[int, str], now: float) -> SeenLine:
+        """Give a line as the guard sees it, but for what it says of somebody.
+
+        ``place`` is where it begins, and the thread that it names.
+        """
+        offset, thread = place
         begins = self._begin_gates.of_line(line)
         if begins:
             numbers = [self._begins.start + number for number in begins]
             ends = [quote for quote, gates in self._end_gates.items() if gates.of_line(line)]
             try:
-                text = self._read(line, now)
-                opened, ended = self._quoted(text, numbers, ends)
-                return SeenLine(offset, True, self._thread(text), None, opened, ended)
+                opened, ended = self._quoted(self._undated(line, now), numbers, ends)
+                return SeenLine(offset, True, thread, None, opened, ended)
             except TimeoutError:
                 pass  # the reference skips such a line
-        return SeenLine(offset, headed=True, thread=None, outcome=None)
+        return SeenLine(offset, headed=True, thread=thread, outcome=None)
 
     def _take(
         self, candidate: _Candidate, block: Block, source: Remembered, now: float
@@ -526,12 +529,17 @@ class Matcher:
 
     def _read(self, raw: bytes, now: float) -> _Text:
         """Take a line apart; its content is None where the rules have nothing to see."""
+        text = self._undated(raw, now)
+        # Expressions see the line's end, as in fail2ban: some ask for a blank behind everything.
+        text.prefixed, text.content = self._prefixed(text.bare + "\n")
+        return text
+
+    def _undated(self, raw: bytes, now: float) -> _Text:
+        """Take the date out of a line."""
         line = raw.decode(self._encoding, "replace").removesuffix("\r")
         unpacked = self._json.read(line) if self._json is not None else None
         dated = self._dates.read(line if unpacked is None else unpacked, now)
-        # Expressions see the line's end, as in fail2ban: some ask for a blank behind everything.
-        prefixed, content = self._prefixed(dated.text + "\n")
-        return _Text(dated.time, line, dated.text, prefixed, content, unpacked is not None)
+        return _Text(dated.time, line, dated.text, None, None, unpacked is not None)
 
     def _prefixed(self, text: str) -> tuple[regex.Match[str] | None, str | None]:
         """Give what prefregex finds, and what the rules see; that is None if it finds nothing."""

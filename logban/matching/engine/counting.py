@@ -82,12 +82,12 @@ class Counting:
             if not self._guard.knows_all(threads):
                 self._habit.expects_strangers = True
                 return False
-            self._guard.pass_by(threads, self._last_of(stretch))
+            self._guard.pass_by(threads, self._last_of(stretch, threads[-1]))
         self.tally.failures += len(addresses) - successes
         self.tally.successes += successes
         return True
 
-    def _last_of(self, stretch: Stretch) -> Unread:
+    def _last_of(self, stretch: Stretch, thread: str) -> Unread:
         """Give the last line of a stretch that says something; it is only looked for when read."""
         taken, text = self._taken, stretch.text
 
@@ -100,7 +100,7 @@ class Counting:
             assert found is not None  # noqa: S101  # there was one when all were counted
             line = found[-4].encode("ascii")
             at = text.rfind(b"\n%b\n" % line) + 1
-            return taken.unread(line, stretch.origin(at)).read()
+            return taken.unread(line, stretch.origin(at), thread).read()
 
         return Unread(taken.block.offset + stretch.end + taken.reference.longest_message, read)
 
@@ -171,7 +171,8 @@ class Counting:
         self._count(seen.addresses[run.start : run.stop])
 
     def _unread(self, seen: _Sightings, number: int) -> Unread:
-        return self._taken.unread(seen.lines[number].encode("ascii"), seen.start(number))
+        line, thread = seen.lines[number].encode("ascii"), seen.threads[number]
+        return self._taken.unread(line, seen.start(number), thread)
 
     def _count(self, addresses: Sequence[str]) -> None:
         successes = sum(address[0] == "+" for address in addresses)

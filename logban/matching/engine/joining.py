@@ -164,7 +164,7 @@ def _passed(taken: Taken, run: list[Record]) -> list[Outcome]:
 
 
 def _unread(taken: Taken, record: Record) -> Unread:
-    return taken.unread(taken.block.data[record.start : record.end], record.start)
+    return taken.unread(taken.block.data[record.start : record.end], record.start, record.thread)
 
 
 def make_engine(

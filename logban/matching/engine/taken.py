@@ -36,8 +36,11 @@ class Reference(Protocol):
         """
         ...
 
-    def as_seen(self, line: bytes, offset: int, now: float) -> SeenLine:
-        """Give a line as the guard sees it, but for what it says of somebody."""
+    def as_seen(self, line: bytes, place: tuple[int, str], now: float) -> SeenLine:
+        """Give a line as the guard sees it, but for what it says of somebody.
+
+        ``place`` is where it begins, and the thread that it names.
+        """
         ...
 
 
@@ -62,10 +65,10 @@ class Taken:
         """Have the reference take a line."""
         return self.reference.match_line(self.block, self.source, start, end, self.now)
 
-    def unread(self, line: bytes, start: int) -> Unread:
+    def unread(self, line: bytes, start: int, thread: str) -> Unread:
         """Give a line for the guard to read if it has to; ``start`` is where it begins."""
         offset = self.block.offset + start
-        read = partial(self.reference.as_seen, line, offset, self.now)
+        read = partial(self.reference.as_seen, line, (offset, thread), self.now)
         return Unread(offset + self.reference.longest_message, read)
 
     def rest(self, start: int) -> list[Outcome]:
