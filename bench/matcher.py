@@ -5,7 +5,8 @@
 All programs read the same generated logs, each with its own filter; the figure is the user CPU time
 of the whole process, the median of several runs, less that of the same command on an empty file.
 Ratios of one run on one machine are what counts.  fail2ban-regex reads a part of a large log, and
-its time is scaled up.
+its time is scaled up.  A log ten times as long, at the smallest share of attacks, shows how far
+logban is from a program that only looks for words, by the clock, and how much memory it takes.
 
     bench/matcher.py                     1,000,000 lines at 1 %, 50 % and 100 % attack
     bench/matcher.py --lines 100000 --shares 0.01
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -71,16 +71,35 @@ def for_sshd() -> list[Program]:
     return found
 
 
-def user_seconds(program: Program, log: Path) -> float:
-    """Run a program and give the user CPU time that it and its children took."""
+@dataclass(frozen=True)
+class Cost:
+    """What a run took: seconds of user CPU time and by the clock, and megabytes at the most."""
+
+    user: float
+    wall: float
+    memory: float
+
+
+def cost_of(program: Program, log: Path) -> Cost:
+    """Run a program and give what it took."""
     command = [str(log) if word == "LOG" else word for word in program.command]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    with log.open("rb") as stream:
+    with log.open("rb") as stream, tempfile.TemporaryFile() as said:
         stdin = stream if program.reads_stdin else subprocess.DEVNULL
-        done = subprocess.run(command, stdin=stdin, capture_output=True, check=False)
-    if done.returncode not in {0, 1}:  # 1: nothing matched, as on the empty file
-        sys.exit(f"{command[0]} ended with {done.returncode}: {done.stderr.decode()[-500:]}")
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+        started = time.perf_counter()
+        running = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=said)
+        _, status, usage = os.wait4(running.pid, 0)
+        wall = time.perf_counter() - started
+        running.returncode = os.waitstatus_to_exitcode(status)
+        if running.returncode not in {0, 1}:  # 1: nothing matched, as on the empty file
+            said.seek(0)
+            text = said.read()[-500:].decode(errors="replace")
+            sys.exit(f"{command[0]} ended with {running.returncode}: {text}")
+    return Cost(usage.ru_utime, wall, usage.ru_maxrss / 1024)
+
+
+def user_seconds(program: Program, log: Path) -> float:
+    """Run a program and give the user CPU time that it took."""
+    return cost_of(program, log).user
 
 
 def measured(program: Program, log: Path, lines: int, runs: int) -> float:
@@ -113,9 +132,28 @@ def compare(programs: list[Program], options: argparse.Namespace, *, sshd: bool)
             }
         for name, seconds in times.items():
             print(
-                f"{'':<9} {share:>6.0%}  {name:<16} {seconds:>8.2f} "
+                f"{'':<9} {share:>6.0%}  {name:<16} {seconds:>8.3f} "
                 f"{options.lines / seconds:>12,.0f}  {seconds / times['logban']:.2f}"
             )
+
+
+def read_at_length(options: argparse.Namespace) -> None:
+    """Print what a log ten times as long takes by the clock, and of memory."""
+    print(
+        f"{10 * options.lines:,} lines, {min(options.shares):.0%} attack: seconds by the clock, MB"
+    )
+    with tempfile.TemporaryDirectory(prefix="logban-bench-") as folder:
+        part, log = Path(folder) / "part", Path(folder) / "log"
+        make = [sys.executable, str(HERE / "genlog.py"), "--lines", str(options.lines)]
+        subprocess.run([*make, "--attack", str(min(options.shares)), "-o", str(part)], check=True)
+        with log.open("wb") as out:
+            for _ in range(10):
+                out.write(part.read_bytes())
+        for program in for_asterisk():
+            if program.most_lines >= 10 * options.lines:
+                costs = [cost_of(program, log) for _ in range(options.runs)]
+                wall = statistics.median(cost.wall for cost in costs)
+                print(f"{program.name:<16} {wall:8.2f} {max(cost.memory for cost in costs):6.0f}")
 
 
 def main() -> int:
@@ -131,12 +169,13 @@ def main() -> int:
     os.environ["TZ"] = "UTC"
     print(f"{options.lines:,} lines, user CPU, median of {options.runs}, start-up left out\n")
     empty = Path(os.devnull)
-    started = time.perf_counter()
-    user_seconds(logban("asterisk"), empty)
-    print(f"filter test asterisk on an empty file: {time.perf_counter() - started:.2f} s, wall\n")
+    starts = [cost_of(logban("asterisk"), empty).wall for _ in range(options.runs + 1)]
+    print(f"filter test asterisk on an empty file: {statistics.median(starts[1:]):.2f} s, wall\n")
     compare(for_asterisk(), options, sshd=False)
     print()
     compare(for_sshd(), options, sshd=True)
+    print()
+    read_at_length(options)
     return 0
 
 

@@ -15,9 +15,12 @@ ROOT = Path(__file__).parent.parent
 def test_the_matcher_benchmark_runs() -> None:
     command = [sys.executable, str(ROOT / "bench" / "matcher.py"), "--smoke", "--shares", "0.5"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    names = [line[18:34].strip() for line in printed.splitlines() if "%" in line]
+    table, long = printed.split("50,000 lines")
+    names = [line[18:34].strip() for line in table.splitlines() if "%" in line]
     asterisk = ["logban", "fail2ban-regex", "rg -c, words", "grep -c, words"]
     assert names == [*asterisk, *["logban", "sshguard parser"] * 2]
+    rows = [line[:16].strip() for line in long.splitlines()[1:]]
+    assert rows == [name for name in asterisk if name != "fail2ban-regex" or "fail2ban" in long]
 
 
 def test_the_soak_runs() -> None:

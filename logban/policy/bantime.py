@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from enum import Enum
@@ -99,7 +98,9 @@ def luck_of(subject: str, time: float) -> float:
 
     A log that is read again after a crash, or by ``replay``, has to lead to the same bans.
     """
-    digest = hashlib.blake2b(f"{subject} {time!r}".encode("utf-8", "replace"), digest_size=6)
+    from hashlib import blake2b  # noqa: PLC0415  # the client has no use for it, and waits for it
+
+    digest = blake2b(f"{subject} {time!r}".encode("utf-8", "replace"), digest_size=6)
     return int.from_bytes(digest.digest(), "big") / 2**48
 
 
