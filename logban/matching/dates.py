@@ -10,11 +10,12 @@ Which format a line has never depends on the lines before it.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from functools import cached_property
-from typing import Final, Protocol
+from itertools import chain
+from typing import Final, Generic, Protocol, TypeVar
 
 import regex
 
@@ -28,6 +29,8 @@ from logban.matching.datepattern import (
     default_form,
 )
 from logban.zones import abbreviation_offset
+
+T = TypeVar("T")
 
 _DAY: Final = 86400.0
 _CACHED_DATES: Final = 4096
@@ -98,9 +101,9 @@ class DefaultDates:
     """
 
     def __init__(self, zone: tzinfo | None, where: Defaults = Defaults.ANYWHERE) -> None:
-        self._beginnings = _DefaultForms(anywhere=False)
-        is_anywhere = where is Defaults.ANYWHERE
-        self._anywhere = _DefaultForms(anywhere=True) if is_anywhere else ()
+        self._beginnings = _AsNeeded(_default_forms(anywhere=False))
+        farther_in = _default_forms(anywhere=True) if where is Defaults.ANYWHERE else iter(())
+        self._anywhere = _AsNeeded(farther_in)
         self._times = _Times(zone)
 
     def read(self, line: str, now: float) -> Dated:
@@ -120,26 +123,31 @@ class DefaultDates:
         return Dated(None, line)
 
 
-class _DefaultForms:
-    """The default forms, each compiled when the ones before it have not been found.
+def _default_forms(*, anywhere: bool) -> Iterator[re.Pattern[str]]:
+    """Compile our own forms with ``re``: it is faster, and they can't take long."""
+    for number in range(len(DEFAULT_FORMS)):
+        form = default_form(number, anywhere=anywhere)
+        if form is not None:
+            flags = form.compiled.flags & re.IGNORECASE | re.ASCII
+            yield re.compile(form.compiled.pattern, flags)
 
-    It is ``re`` that looks for our own forms: it is faster, and they can't take long.
+
+class _AsNeeded(Generic[T]):
+    """What an iterator gives, made when it is first asked for, and kept.
+
+    The first form of a log's dates is the right one most of the time, and to compile all of them
+    takes longer than to read a short log.
     """
 
-    def __init__(self, *, anywhere: bool) -> None:
-        self._is_anywhere = anywhere
-        self._next = 0
-        self._compiled: list[re.Pattern[str]] = []
+    def __init__(self, source: Iterator[T]) -> None:
+        self._source = source
+        self._kept: list[T] = []
 
-    def __iter__(self) -> Iterator[re.Pattern[str]]:
-        yield from self._compiled
-        while self._next < len(DEFAULT_FORMS):
-            form = default_form(self._next, anywhere=self._is_anywhere)
-            self._next += 1
-            if form is not None:
-                flags = form.compiled.flags & re.IGNORECASE | re.ASCII
-                self._compiled.append(re.compile(form.compiled.pattern, flags))
-                yield self._compiled[-1]
+    def __iter__(self) -> Iterator[T]:
+        yield from self._kept
+        for each in self._source:
+            self._kept.append(each)
+            yield each
 
 
 class PatternDates:
@@ -157,8 +165,7 @@ class PatternDates:
         timeout: float,
     ) -> None:
         self._first = first
-        self._others = others
-        self._zone = zone
+        self.steps = _AsNeeded(_steps(first, others, zone))
         self._times = _Times(zone)
         self._timeout = timeout
 
@@ -166,19 +173,6 @@ class PatternDates:
     def begins_with_defaults(self) -> bool:
         """Tell whether the default forms are tried before all others."""
         return isinstance(self._first, Defaults)
-
-    @cached_property
-    def steps(self) -> Sequence[DateForm | DefaultDates | NoDate]:
-        """What is tried, in this order; ExpressionError if it can't be compiled."""
-        steps: list[DateForm | DefaultDates | NoDate] = []
-        for pattern in (self._first, *map(compile_date_pattern, self._others)):
-            if isinstance(pattern, Defaults):
-                steps.append(DefaultDates(self._zone, pattern))
-            elif isinstance(pattern, DatePattern):
-                steps.extend(pattern.forms)
-            else:
-                steps.append(pattern)
-        return steps
 
     def read(self, line: str, now: float) -> Dated:
         """Give the time and the line without it; TimeoutError if a pattern takes too long.
@@ -216,6 +210,19 @@ class PatternDates:
         return impossible or Dated(None, line)
 
 
+def _steps(
+    first: DatePattern | Defaults | NoDate, others: Sequence[str], zone: tzinfo | None
+) -> Iterator[DateForm | DefaultDates | NoDate]:
+    """Give what is tried, in this order; ExpressionError if it can't be compiled."""
+    for pattern in chain((first,), map(compile_date_pattern, others)):
+        if isinstance(pattern, Defaults):
+            yield DefaultDates(zone, pattern)
+        elif isinstance(pattern, DatePattern):
+            yield from pattern.forms
+        else:
+            yield pattern
+
+
 def tries_defaults_first(reader: DateReader) -> bool:
     """Tell whether a date of the default forms at a line's beginning is read as just that."""
     return isinstance(reader, DefaultDates) or (
@@ -241,7 +248,7 @@ def date_reader(
     begin = compile_date_pattern(first)
     reader = PatternDates(begin, others, zone, timeout)
     if not are_known:
-        _ = reader.steps  # which compiles them
+        deque(reader.steps, maxlen=0)  # which compiles them
     return NoDates() if begin is NoDate.NONE else reader
 
 

@@ -18,8 +18,8 @@ from logban.matching.suspects import suspects
 from logban.model import Block, Failure, Outcome
 from logban.sources.offline import open_log, read_blocks
 
-COUNTED_AT_A_TIME: Final = 1024 * 1024
-"""Bytes that are counted at a time: of noise so little is left that more would not be noticed."""
+COUNTED_AT_A_TIME: Final = 2 * 1024 * 1024
+"""Bytes that are counted at a time: what is done once a block is much for the little it holds."""
 
 Progress = Callable[[int], None]
 """Told of the bytes that have just been read."""

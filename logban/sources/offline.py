@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -16,6 +18,9 @@ from logban.model import Block, Position
 
 BLOCK_SIZE: Final = 256 * 1024
 """Bytes read at a time: what fits a processor's second-level cache."""
+
+PEEKED: Final = 4096
+"""Bytes at a block's end in which the end of a line is looked for."""
 
 MAX_LINE: Final = 1024 * 1024
 """Bytes of a line that are kept; what is beyond them is dropped, up to its end."""
@@ -55,7 +60,8 @@ def read_blocks(stream: IO[bytes], name: str, size: int = BLOCK_SIZE) -> Iterato
             rest, dropped, read = b"", 0, read[first + 1 :]
         end = read.rfind(b"\n") + 1
         if end:
-            data = b"".join((rest, memoryview(read)[:end]))  # copied once
+            is_whole = end == len(read) and not rest
+            data = read if is_whole else b"".join((rest, memoryview(read)[:end]))
             yield Block(name, data, offset, live=False, position=_nowhere(name))
             offset += len(data)
             rest = b""
@@ -66,10 +72,21 @@ def read_blocks(stream: IO[bytes], name: str, size: int = BLOCK_SIZE) -> Iterato
 
 def _read(stream: IO[bytes], name: str, size: int) -> bytes:
     try:
-        return stream.read(size)
+        return stream.read(_up_to_a_line(stream, size))
     except (OSError, EOFError, zlib.error) as error:  # a directory, a broken gzip file
         reason = error.strerror if isinstance(error, OSError) else None
         raise UsageError(f"{name}: {reason or error}") from error
+
+
+def _up_to_a_line(stream: IO[bytes], size: int) -> int:
+    """Give how many bytes to read so that they end where a line does, if that can be told.
+
+    Those need not be copied, which takes as long as to read them.
+    """
+    if size <= PEEKED or not isinstance(stream, BufferedReader) or not stream.seekable():
+        return size
+    end = os.pread(stream.fileno(), PEEKED, stream.tell() + size - PEEKED)
+    return size - PEEKED + end.rfind(b"\n") + 1 if b"\n" in end else size
 
 
 def _nowhere(name: str) -> Position:
