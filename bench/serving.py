@@ -306,7 +306,7 @@ def catch_up(size: Size) -> None:
         log = folder / "full"
         log.touch()
         with logban(folder, {"asterisk": "asterisk"}, log) as server:
-            text = generate(folder / "log", 100_000, 0.05, 5_000).encode()
+            text = generate(folder / "log", 100_000, 0.01, 1_000).encode()
             big = folder / "big"
             with big.open("wb") as file:
                 while file.tell() < size.catch_up:

@@ -44,9 +44,15 @@ DATABASE = "logban.sqlite3"
 PROGRAMS = "programs"
 """What lies in the directory of the state: the ledger; what was made of filters."""
 
-_COLLECT_AT: Final = (10_000, 10, 100)
-"""When garbage is collected: at so many new objects that stay, and each tenth and hundredth time
-with those of the times before."""
+_COLLECT_AT: Final = (10_000, 2, 500)
+"""When garbage is collected: at so many new objects that stay, every second time with those of the
+time before, as more take too long at a time, and every five hundredth time with all of them."""
+
+SWITCH_EVERY: Final = 0.0005
+"""Seconds that another thread may keep the interpreter when the loop that decides wants to go on.
+
+By Python's default it is ten times as long, and the loop waits for that at every turn while the
+database's thread writes: an answer to an admin, or a ban, takes some ten turns."""
 
 STATUS_EVERY: Final = 10.0
 """Seconds between two looks at whether the service manager's line is still true."""
@@ -133,6 +139,7 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     for problem in configuration.problems():
         log.warning("%s", problem)
     gc.disable()  # what a start takes up stays
+    sys.setswitchinterval(SWITCH_EVERY)
     programs = ProgramStore(options.state / PROGRAMS)
     world = World(SystemClock(), SystemResolver(), read_own_addresses, HostResolver(), programs)
     opened = open_ledger(_made(options.state) / DATABASE)

@@ -54,6 +54,8 @@ class Checkpoints:
         self._committing = asyncio.Lock()
         self._urgent = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "ledger")
+        self._counting: asyncio.Future[int] | None = None
+        self._count: int | None = None
 
     def hurry(self) -> None:
         """Let the next commit come soon."""
@@ -97,6 +99,17 @@ class Checkpoints:
     async def in_database(self, work: Callable[..., T], *arguments: object) -> T:
         """Do something with the database in its thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    async def count(self) -> int:
+        """Give the number of bans in the database; as it was, while something is committed."""
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.ensure_future(self.in_database(self.store.count))
+        counting = self._counting
+        if self._count is None or not self._committing.locked():
+            await asyncio.wait((counting,))
+        if counting.done():
+            self._count = counting.result()
+        return self._count or 0
 
     def evidence(self, ban: Ban) -> tuple[Evidence, ...]:
         """Read the lines behind a ban back, for a thread that is not the loop's: it blocks."""

@@ -62,8 +62,7 @@ class DaemonService:
     async def status(self) -> payloads.Status:
         """Tell how everything is."""
         daemon = self._daemon
-        store = daemon.checkpoints.store
-        history = await daemon.checkpoints.in_database(store.count)
+        history = await daemon.checkpoints.count()
         jails = [self._views.jail(jail) for jail in daemon.jails.running.values()]
         jails += [self._views.failed_jail(name) for name in daemon.configuration.failed]
         warnings = [

@@ -34,6 +34,8 @@ _TELL_EVERY = 5.0
 # Seconds of its own time that the loop may spend on a block, and the bytes it has at the least.
 _LONG = 0.006
 _SMALLEST = 8 * 1024
+# What the first ones have: nobody knows yet how long they take.
+_FIRST = 32 * 1024
 # After so many seconds spent on blocks the loop turns so often for everybody else's sake: an answer
 # to an admin takes some ten turns.
 _SHIFT = 0.005
@@ -66,7 +68,7 @@ class FileSources:
     ) -> None:
         self._clock = clock
         self._is_old = is_old
-        self._limit = BLOCK
+        self._limit = _FIRST
         self._book = PositionBook(positions)
         self._watcher = Watcher(self._wake, mounts=mounts)
         self._followed: dict[str, _Followed] = {}

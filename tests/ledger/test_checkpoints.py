@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""Nobody waits for the database who need not."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+from logban.ledger.checkpoints import Checkpoints
+from logban.ledger.records import BanRow, Checkpoint
+from logban.ledger.store import Store
+from logban.model import Ban, Subject
+from logban.testing import FakeClock
+
+NOW = 1_795_168_800.0
+
+
+class Slow(Store):
+    """A database that is busy until it is told to go on."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.go = threading.Event()
+        self.begun = threading.Event()
+
+    def commit(self, checkpoint: Checkpoint) -> None:
+        self.begun.set()
+        assert self.go.wait(5)
+        super().commit(checkpoint)
+
+
+def ban(last: int) -> Checkpoint:
+    who = Subject.parse(f"198.51.100.{last}")
+    return Checkpoint(bans=(BanRow(Ban("pbx", who, NOW, NOW + 60)),))
+
+
+def test_the_number_of_bans_is_the_last_one_known_while_something_is_committed(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        store = Slow(tmp_path / "db")
+        store.go.set()
+        checkpoints = Checkpoints(store, FakeClock(NOW), Checkpoint)
+        checkpoints.add(ban(1))
+        await checkpoints.commit()
+        assert await checkpoints.count() == 1
+        store.go.clear()
+        store.begun.clear()
+        checkpoints.add(ban(2))
+        committing = asyncio.create_task(checkpoints.commit())
+        await asyncio.to_thread(store.begun.wait, 5)
+        async with asyncio.timeout(5):
+            assert [await checkpoints.count() for _ in range(3)] == [1, 1, 1]
+        store.go.set()
+        await committing
+        assert await checkpoints.count() == 2
+        assert await checkpoints.count() == 2
+        await checkpoints.close()
+
+    asyncio.run(story())
