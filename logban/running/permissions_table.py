@@ -35,6 +35,9 @@ PREFIX: Final = "permissions:"
 READ_EVERY: Final = 30.0
 """Seconds between two looks at the table."""
 
+AGAIN_AFTER: Final = 5.0
+"""Seconds after which a Kamailio that gave no answer is asked again: it may start after us."""
+
 MAX_ENTRIES: Final = 200_000
 
 _OWN: Final = "logban/"  # what the tags of our own bans begin with
@@ -72,7 +75,10 @@ class PermissionsTable:
         if self._clock.steady() < self._due:
             return None
         self._due = self._clock.steady() + READ_EVERY
-        return await asyncio.to_thread(self.read)
+        listing = await asyncio.to_thread(self.read)
+        if self.problem:
+            self._due = min(self._due, self._clock.steady() + AGAIN_AFTER)
+        return listing
 
     def read(self) -> Listing | None:
         """Ask now; give what the group holds if that is news."""

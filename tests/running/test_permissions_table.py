@@ -172,6 +172,18 @@ def test_it_is_asked_now_and_then_and_at_a_reload(kamailio: Kamailio) -> None:
         assert await kept.refresh() is None
         kept.hurry()
         assert await kept.refresh() is not None
+        # While it is away it is asked again sooner, for it may come back any moment.
+        kamailio.kill()
+        clock.advance(30)
+        assert await kept.refresh() is None
+        assert kept.problem
+        kamailio.start()
+        clock.advance(4)
+        await kept.refresh()
+        assert kept.problem
+        clock.advance(1)
+        await kept.refresh()
+        assert kept.problem == ""
 
     asyncio.run(story())
 
