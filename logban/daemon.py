@@ -239,6 +239,7 @@ class Daemon:
         gone = [key for key in self._stored.tracked if key[0] not in {*known, EVERY_JAIL}]
         self.checkpoints.add(Checkpoint(tracked=dict.fromkeys(gone)))
         self.deciding.restore(self._stored.pending, known)
+        self.jails.filters.take_up(self._stored.notes, now)
         if self.configuration.errors:
             return  # a file that is not followed may hold the jail of any of these
         orphans = [
@@ -441,6 +442,7 @@ class Daemon:
             },
             pending=self.deciding.pending.take_dirty(),
             names=self.exemptions.take_dirty(),
+            notes=self.jails.filters.take_notes(),
             positions=self.sources.take_changed(),
             retired=self.sources.take_retired(),
         )

@@ -364,11 +364,32 @@ def test_what_earlier_jails_left_is_swept(bench: Machine, caplog: pytest.LogCapt
             bench.swept.clear()
             async with bench.running():
                 await until(lambda: len(bench.swept) == 2)
+        bench.sweep_fault = None
         bench.swept.clear()
         bench.jail("broken", maxretry="many")
         async with bench.running():
             bench.fail()
             await until(lambda: bench.enforcer("pbx nftables").in_force)
+            await until(lambda: len(bench.swept) == 2)
+        bench.swept.clear()
+        # From now on it can't run, and what it calls its own is known from when it did.
+        bench.jail("broken", action="nftables[name=OWN]")
+        async with bench.running():
+            await until(lambda: len(bench.swept) == 2)
+        bench.swept.clear()
+        bench.jail("broken", maxretry="many")
+        async with bench.running():
+            await until(lambda: len(bench.swept) == 2)
+        assert bench.swept == [("iptables", {"pbx"}), ("nftables", {"PBX", "OWN"})]
+        bench.swept.clear()
+        # It has bans, and nobody knows where: a database of before that was noted.
+        store = bench.store()
+        ban = Ban("broken", WHO, bench.clock.now(), None)
+        store.commit(Checkpoint(bans=(BanRow(ban),), notes={("broken", "places"): None}))
+        store.close()
+        async with bench.running():
+            bench.fail(OTHER)
+            await until(lambda: len(bench.enforcer("pbx nftables").in_force) > 1)
         assert bench.swept == []
 
     once(story)

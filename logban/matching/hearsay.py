@@ -8,7 +8,7 @@ of the same moment.  If that is the same, the line is right.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Final
 
 from logban.model import Failure, Outcome
@@ -34,6 +34,15 @@ class Hearsay:
     def is_waiting(self) -> bool:
         """Tell whether anything waits."""
         return bool(self._waiting)
+
+    @property
+    def waiting(self) -> Mapping[str, Failure]:
+        """Give what waits, by its thread."""
+        return self._waiting
+
+    def take_up(self, waiting: Mapping[str, Failure]) -> None:
+        """Go on with what waited when an earlier process ended."""
+        self._waiting.update(waiting)
 
     @property
     def threads(self) -> Container[str]:

@@ -52,6 +52,7 @@ from logban.matching.engine.saved import ProgramStore
 from logban.matching.engine.taken import Taken
 from logban.matching.gates import Gates, LiteralSets
 from logban.matching.json_text import JsonReader
+from logban.matching.keeping import keep, take_up
 from logban.matching.known import KnownExpressions, Needed
 from logban.matching.literals import required_literals
 from logban.matching.multiline import BufferedLine, LineBuffer, time_of
@@ -452,6 +453,15 @@ class Matcher:
     def is_open(self) -> bool:
         """Say whether there may be anything to flush."""
         return any(source.guard.is_open for source in self._sources.values())
+
+    def keep(self, source: str) -> str:
+        """Write down what is not over in a source; "" if there is nothing."""
+        return keep(self._sources[source]) if source in self._sources else ""
+
+    def take_up(self, source: str, text: str, now: float) -> None:
+        """Go on with what an earlier process wrote down; ValueError where it can't be used."""
+        quotes = [compiled.quote for compiled in self._quotes]
+        take_up(self._remembered(source), text, quotes, now)
 
     @property
     def is_holding(self) -> bool:

@@ -29,6 +29,15 @@ class LineBuffer:
         self._size = size
         self._lines: list[BufferedLine] = []
 
+    @property
+    def lines(self) -> Sequence[BufferedLine]:
+        """Give them, the oldest first."""
+        return self._lines
+
+    def take_up(self, lines: Sequence[BufferedLine]) -> None:
+        """Go on with those that an earlier process had read last."""
+        self._lines = list(lines)
+
     def add(self, line: BufferedLine) -> str:
         """Take a line in; give the text in which expressions are searched."""
         self._lines = [*self._lines, line][-self._size :]

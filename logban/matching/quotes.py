@@ -29,10 +29,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from logban.matching.definition import Quote
+from logban.matching.messages import Held, Messages, Window
 from logban.matching.threads import Threads
 from logban.model import Outcome, Success
 
@@ -83,40 +84,15 @@ class Unread:
     read: Callable[[], SeenLine]
 
 
-@dataclass(slots=True, eq=False)
-class _Window:
-    """What may be one message; those of one kind, address and thread are kept as one.
-
-    ``is_whole`` says that the message would be whole if its first line were all of it.
-    """
-
-    quote: Quote
-    address: str | None
-    thread: str | None
-    until: int = 0
-    is_whole: bool = True
-    cuts: deque[int] = field(default_factory=deque)
-
-
-@dataclass(slots=True, eq=False)
-class _Held:
-    """A failure held back: by which windows, and until where each of them reached then."""
-
-    outcome: Outcome
-    thread: str | None
-    windows: dict[_Window, int]
-    needs_thread: bool = False
-
-
 class QuoteGuard:
     """Decides which failures and successes of one source are believed."""
 
     def __init__(self) -> None:
         self.doubtful = 0
-        self._windows: dict[tuple[str, str | None, str | None], _Window] = {}
+        self._windows: dict[tuple[str, str | None, str | None], Window] = {}
         self._unread: Unread | None = None
         self._threads = Threads()
-        self._held: deque[_Held] = deque()
+        self._held: deque[Held] = deque()
         self._twice: dict[str, None] = {}
         # Nothing changes by mere progress before this offset.
         self._due = 0
@@ -133,6 +109,20 @@ class QuoteGuard:
     def is_holding(self) -> bool:
         """Say whether something is held back."""
         return bool(self._held)
+
+    def messages(self) -> Messages:
+        """Give what may not be over."""
+        end = self._offset + len(self._data)
+        self._recall(end)
+        return Messages(end, tuple(self._windows.values()), tuple(self._held))
+
+    def take_up(self, messages: Messages, now: float) -> None:
+        """Go on with what was not over when an earlier process ended, as if heard of just now."""
+        self._data, self._offset, self._seen_at = b"", messages.end, now
+        for window in messages.windows:
+            self._windows[window.quote.name, window.address, window.thread] = window
+        self._held.extend(messages.held)
+        self._set_due()
 
     def knows_all(self, threads: Iterable[str]) -> bool:
         """Say whether all of some threads have been seen outside of all windows."""
@@ -211,8 +201,8 @@ class QuoteGuard:
         """Give the outcomes that this line makes believable, in their order."""
         trusted, believed = self._reached(line)
         held = line.outcome is not None and any(opened.quote.late for opened in line.opened)
-        doubted: dict[_Window, int] = {}
-        strange: list[_Window] = []
+        doubted: dict[Window, int] = {}
+        strange: list[Window] = []
         if self._windows and not trusted:
             strange = self._strange(line)
             self._note_end(line, strange)
@@ -235,7 +225,7 @@ class QuoteGuard:
         ):
             self.doubtful += 1
         elif doubted:
-            self._hold(_Held(line.outcome, line.thread, doubted))
+            self._hold(Held(line.outcome, line.thread, doubted))
         else:
             believed.append(line.outcome)
         return believed
@@ -281,10 +271,10 @@ class QuoteGuard:
             return False
         return all(window.is_whole for window in self._windows.values())
 
-    def _strange(self, line: SeenLine) -> list[_Window]:
+    def _strange(self, line: SeenLine) -> list[Window]:
         """Give the windows in which a line, whose thread is not known, may be the peer's."""
 
-        def is_near(window: _Window) -> bool:
+        def is_near(window: Window) -> bool:
             reach = window.quote.neighbours
             if not (reach and line.thread):
                 return False
@@ -300,7 +290,7 @@ class QuoteGuard:
             or (line.thread != window.thread and not is_near(window))
         ]
 
-    def _note_end(self, line: SeenLine, strange: Iterable[_Window]) -> None:
+    def _note_end(self, line: SeenLine, strange: Iterable[Window]) -> None:
         """Give up what stands in a message that may have its end in this line."""
         ended = [window for window in strange if window.quote.name in line.ends]
         if ended:
@@ -320,18 +310,18 @@ class QuoteGuard:
         self._give_up([held for held in self._held if held.outcome.line == outcome.line])
         return True
 
-    def _hold(self, held: _Held) -> None:
+    def _hold(self, held: Held) -> None:
         if len(self._held) >= MAX_HELD:
             self._give_up([self._held[0]])
         self._held.append(held)
         self._due = min(self._due, *held.windows.values())
 
-    def _open(self, opened: Opened, line: SeenLine) -> _Window:
+    def _open(self, opened: Opened, line: SeenLine) -> Window:
         key = (opened.quote.name, opened.address, line.thread)
         due = self._due if self.is_open else None
         window = self._windows.get(key)
         if window is None:
-            window = self._windows[key] = _Window(opened.quote, opened.address, line.thread)
+            window = self._windows[key] = Window(opened.quote, opened.address, line.thread)
         window.until = line.start + opened.quote.size * (2 if opened.quote.twice else 1)
         window.is_whole &= opened.quote.name in line.ends and not opened.quote.twice
         if opened.quote.cut:
@@ -351,7 +341,7 @@ class QuoteGuard:
         self._check_cuts(position)
         return self._close(lambda _, until: position is None or until <= position)
 
-    def _close(self, is_over: Callable[[_Window, int], bool]) -> list[Outcome]:
+    def _close(self, is_over: Callable[[Window, int], bool]) -> list[Outcome]:
         for key, window in list(self._windows.items()):
             if is_over(window, window.until):
                 del self._windows[key]
@@ -367,10 +357,13 @@ class QuoteGuard:
         believed = self._release(free)
         if not any(window.quote.twice for window in self._windows.values()):
             self._twice.clear()
+        self._set_due()
+        return believed
+
+    def _set_due(self) -> None:
         untils = [window.until for window in self._windows.values()]
         untils += [until for held in self._held for until in held.windows.values()]
         self._due = min(untils, default=0)
-        return believed
 
     def _check_cuts(self, position: int | None) -> None:
         """Give up what stands in a message that was cut just behind a line break of the peer's.
@@ -390,7 +383,7 @@ class QuoteGuard:
                         if held.windows.get(window, 0) >= cut and held.outcome.offset < cut
                     )
 
-    def _release(self, those: Iterable[_Held]) -> list[Outcome]:
+    def _release(self, those: Iterable[Held]) -> list[Outcome]:
         free = set(those)
         if not free:
             return []
@@ -398,5 +391,5 @@ class QuoteGuard:
         self._held = deque(held for held in self._held if held not in free)
         return believed
 
-    def _give_up(self, those: Iterable[_Held]) -> None:
+    def _give_up(self, those: Iterable[Held]) -> None:
         self.doubtful += len(self._release(those))

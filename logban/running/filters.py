@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -31,6 +31,9 @@ SAMPLE: Final = 64 * 1024
 
 SAMPLE_EVERY: Final = 256 * 1024 * 1024
 """Bytes after which that is chosen anew: logs change."""
+
+ABOUT: Final = "not over in "
+"""What a note in the database is about, before a source's path."""
 
 _NOWHERE: Final = Origin("", 0)
 
@@ -91,6 +94,7 @@ class Filters:
         self._users: dict[Matcher, int] = {}
         self._logs: dict[str, _Log] = {}
         self._unfit: set[Matcher] = set()
+        self._noted: dict[tuple[str, str], str] = {}
         self._is_regrouped = True
         self._lacking = asyncio.Event()
 
@@ -166,6 +170,37 @@ class Filters:
                     found.append(Found(jail, own))
         return found
 
+    def take_notes(self) -> dict[tuple[str, str], str | None]:
+        """Give what is not over in the logs and has changed since this was last asked, for a jail.
+
+        A matcher of several jails is written down for the first of them; None: it is over.
+        """
+        now = {
+            (_users_of(matcher, followed)[0].name, ABOUT + source): text
+            for source, followed in self._known().items()
+            for matcher in followed.matchers
+            if (text := matcher.keep(source))
+        }
+        before, self._noted = self._noted, now
+        changed = {key: text for key, text in now.items() if before.get(key) != text}
+        return changed | dict.fromkeys(before.keys() - now.keys())
+
+    def take_up(self, notes: Mapping[tuple[str, str], str], now: float) -> None:
+        """Go on where an earlier process was in the midst of something."""
+        for (name, about), text in notes.items():
+            if not about.startswith(ABOUT):
+                continue
+            self._noted[name, about] = text  # so that it is taken back when it is over
+            source = about.removeprefix(ABOUT)
+            for jail in self._following(source):
+                if jail.name == name and jail.matcher is not None:
+                    if source not in self._logs:
+                        self._add(source)
+                    try:
+                        jail.matcher.take_up(source, text, now)
+                    except ValueError as error:
+                        log.warning("[%s] what was held back of %r: %s", name, source, error)
+
     def unmatched(self, jail: Jail) -> Unmatched:
         """Give what no rule knows of the lines of a jail's logs."""
         logs = self._known().values()
@@ -232,6 +267,12 @@ class Filters:
 def _jails_of(matcher: Matcher, logs: Iterable[_Log]) -> list[Jail]:
     jails = (jail for each in logs for jail in each.jails)
     return [jail for jail in dict.fromkeys(jails) if jail.matcher is matcher]
+
+
+def _users_of(matcher: Matcher, followed: _Log) -> list[Jail]:
+    """Give the jails that read a log by a matcher, by name."""
+    users = [jail for jail in followed.jails if jail.matcher is matcher]
+    return sorted(users, key=lambda jail: jail.name)
 
 
 def _make_engine(matcher: Matcher) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import socket
 import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
+
+import pytest
 
 from logban.actions import nft_reading as reading
 from logban.actions.faults import Missing
@@ -25,6 +28,10 @@ from logban.testing.namespaces import Network
 
 KILLS = 100
 LONGEST = 1.2  # times what a start takes until all is in force
+OTHER = "198.51.100.250"
+FILTERS = Path(__file__).parents[2] / "filters.d"
+ROUNDS = 10
+PACKET = "pjproject: \t        sip_endpoint.c Error processing packet from 198.51.100.7:5060: x"
 COUNTED = [f"192.0.2.{number}" for number in range(100, 150)]
 
 
@@ -141,6 +148,13 @@ def unban_one(server: QuickServer, kernel: Kernel, lifted: dict[str, str]) -> No
     lifted[address] = "done"
 
 
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[LogFile]:
+    made = LogFile(tmp_path / "full")
+    yield made
+    made.close()
+
+
 def test_kill_at_any_instant(
     network: Network,
     server: QuickServer,
@@ -209,6 +223,58 @@ def test_kill_at_any_instant(
     assert kernel.gaps == []
 
 
+def test_a_failure_that_is_held_back_outlasts_the_daemon(
+    server: QuickServer, jail: Callable[..., None], log: LogFile, figures: list[str], factor: int
+) -> None:
+    """A peer's packet is dumped into the log: what follows may be of it, or the program's own."""
+    shutil.copytree(FILTERS, server.config / "filters.d", dirs_exist_ok=True)
+    jail("counting", filter="asterisk", maxretry="1000000", maxmatches="1", judging="plain",
+         action="")  # fmt: skip
+    server.start()
+    log.fail(OTHER, 10)  # so that the threads of this log tell something
+    held = Counter[str]()
+    for number in range(ROUNDS * factor):
+        address, thread = attacker(number), str(30_000 + number)
+        log.write(asterisk_line(PACKET, level="NOTICE[19675]"))
+        log.write(wrong_password(address).replace("19675", thread))
+        read_all(server, log)
+        # What is ordered by hand is in the database when the answer comes, and all else with it.
+        server.ask("allow-add", entry="192.0.2.1", note="")
+        held[address] += 1
+        if number % 3:
+            server.kill()
+        else:
+            server.stop()
+        assert address in noted(server.state / "logban.sqlite3")
+        server.start()
+        log.write(asterisk_line("pbx.c: " + "x" * 1000, level="VERBOSE[1]") * 80)
+        log.write(wrong_password(OTHER).replace("19675", thread))
+    read_all(server, log)
+    # In each round a packet, the line behind it, and one of the same thread when it is over.
+    server.wait(lambda: server.jail("counting")["failures"] == 10 + 3 * len(held))
+    server.stop()
+    found = counts(server.state / "logban.sqlite3", held)
+    figures.append(
+        f"held back at a kill or stop: {held.total()} failures in as many kills and stops, "
+        f"{found.total()} counted, {(held - found).total()} lost, {(found - held).total()} doubled"
+    )
+    assert found == held
+
+
+def noted(path: Path) -> str:
+    """Give what is not over in the log, as the database has it."""
+    database = sqlite3.connect(path)
+    try:
+        return str(database.execute("SELECT state FROM notes").fetchall())
+    finally:
+        database.close()
+
+
+def read_all(server: QuickServer, log: LogFile) -> None:
+    size = log.path.stat().st_size
+    server.wait(lambda: server.ask("status")["sources"][0]["offset"] == size)  # type: ignore[index]  # JSON
+
+
 def kernel_of(network: Network) -> set[str]:
     """Give who is in the kernel's set now."""
     with network.host.enter():
@@ -220,7 +286,7 @@ def kernel_of(network: Network) -> set[str]:
     return {socket.inet_ntoa(key) for key in keys}
 
 
-def counts(path: Path) -> Counter[str]:
+def counts(path: Path, of: Iterable[str] = COUNTED) -> Counter[str]:
     """Give the failures that count, by address, as the database has them; it must be whole."""
     database = sqlite3.connect(path)
     try:
@@ -229,4 +295,4 @@ def counts(path: Path) -> Counter[str]:
         found = {str(network): len(json.loads(state)[0]) for network, state in rows}
     finally:
         database.close()
-    return Counter({address: found.get(address, 0) for address in COUNTED})
+    return Counter({address: found.get(address, 0) for address in of})
