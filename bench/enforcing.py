@@ -35,12 +35,11 @@ from logban.errors import LogbanError
 from logban.testing.namespaces import Namespace
 from logban.testing.running import RunningServer
 
-FILTER: Final = (
-    "[Definition]\nfailregex = ^ sshd\\[\\d+\\]: Failed password for \\S+ from <HOST> port \\d+$\n"
-)
+FILTER: Final = Path(__file__).parent.parent / "filters.d" / "sshd.conf"
 JAIL: Final = """[{name}]
 enabled = true
-filter = guessing
+filter = sshd
+judging = plain
 logpath = {log}
 maxretry = {maxretry}
 findtime = 10m
@@ -49,9 +48,9 @@ action = nftables
 max_bans_per_minute = 0
 """
 NOISE: Final = (
-    "sshd[811]: Accepted publickey for deploy from 192.0.2.10 port 50122",
-    "systemd[1]: Started Session 88 of user deploy.",
-    "kernel: eth0: link is up, 1000 Mbit/s, full duplex",
+    "pbx sshd[811]: Accepted publickey for deploy from 192.0.2.10 port 50122 ssh2",
+    "pbx systemd[1]: Started Session 88 of user deploy.",
+    "pbx kernel: eth0: link is up, 1000 Mbit/s, full duplex",
 )
 NOISE_RATE: Final = 25_000
 _NEW_ELEMENT: Final = (10 << 8 | 12).to_bytes(2, sys.byteorder)  # NFT_MSG_NEWSETELEM
@@ -99,10 +98,11 @@ class Watch:
         return int(fields[11]) / _TICKS, int(fields[12]) / _TICKS
 
 
-def line(address: str, pid: int = 1) -> str:
-    """Write a line of now in which an address fails."""
+def line(address: str, number: int = 0) -> str:
+    """Write a line of now in which an address fails, in a connection of its own."""
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-    return f"{now} sshd[{pid}]: Failed password for root from {address} port 40022\n"
+    port = 40_000 + number
+    return f"{now} pbx sshd[811]: Failed password for root from {address} port {port} ssh2\n"
 
 
 def address(number: int, net: int = 0) -> str:
@@ -208,11 +208,11 @@ def single(server: RunningServer, log: Path, count: int, net: int) -> list[float
     with told(server.namespace) as hearing, log.open("a") as file:
         for number in range(count):
             who = address(number, net)
-            for _ in range(4):
-                file.write(line(who))
+            for nth in range(4):
+                file.write(line(who, nth))
             file.flush()
             time.sleep(0.03)  # the four are read, and the daemon waits
-            last, key = line(who), socket.inet_aton(who)
+            last, key = line(who, 4), socket.inet_aton(who)
             began = time.monotonic()
             file.write(last)
             file.flush()
@@ -280,7 +280,7 @@ def measure(directory: Path, size: Size) -> None:
     server = RunningServer(namespace, directory)
     try:
         logs = {name: directory / f"{name}.log" for name in ("many", "single")}
-        server.write("filters.d/guessing.conf", FILTER)
+        server.write("filters.d/sshd.conf", FILTER.read_text())
         for (name, log), maxretry in zip(logs.items(), (1, 5), strict=True):
             log.touch()
             text = JAIL.format(name=name, log=log, maxretry=maxretry)

@@ -91,6 +91,11 @@ def place_of(spec: ActionSpec) -> Place | None:
     return Place(spec.type_name, cast("str", spec.parameters["name"]) or spec.jail)
 
 
+def asks_for_captures(spec: ActionSpec) -> bool:
+    """Tell whether an action may ask a ban what was captured from the last line behind it."""
+    return spec.type_name == COMMAND.name
+
+
 def target_of(spec: ActionSpec) -> Place | None:
     """Tell where a jail's bans are by this action; None where that is nowhere in particular."""
     kind, _ = find(spec.type_name)

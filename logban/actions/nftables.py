@@ -125,10 +125,17 @@ class Nftables:
         for prefix in self._prefixes:
             word = script.set_of(self._name, prefix)
             now = self._clock.now()
-            family = _FAMILY[prefix.version]
-            for key, left in reading.elements(kernel, word):
-                address = socket.inet_ntop(family, key)
-                found[subject_of(prefix, address)] = None if left is None else now + left
+            family, text = _FAMILY[prefix.version], socket.inet_ntop
+            elements = reading.elements(kernel, word)
+            if prefix.version == 4 and prefix.is_whole:  # nearly all, and in one spelling
+                found |= {
+                    Subject(SubjectKind.IP, text(family, key)): None if left is None else now + left
+                    for key, left in elements
+                }
+                continue
+            for key, left in elements:
+                subject = subject_of(prefix, text(family, key))
+                found[subject] = None if left is None else now + left
         return found
 
     def news(self) -> int | None:

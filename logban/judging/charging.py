@@ -56,7 +56,7 @@ class Charging:
         self.jail = jail
         self.trust = trust
         self.released: list[tuple[Subject, float]] = []
-        self._verdicts = Verdicts(jail)
+        self._verdicts = Verdicts(jail, keeps_captures=policy.keeps_captures)
         self._weighing = Weighing(scrutiny, trust)
         self._offenders = Offenders(policy, scrutiny, self._verdicts)
         self.customers = Customers(

@@ -190,6 +190,8 @@ class ExemptionBook:
     def exempt(self, jail: str, subject: Subject) -> Exemption | None:
         """Give the reason why a jail must not ban a subject, if there is one."""
         network = subject.network
+        if subject.kind is SubjectKind.IP and self.clears(jail, network):
+            return None
         if network not in self._cleared.get(jail, ()) and subject.kind is not SubjectKind.USER:
             found = self._kept(jail, network)
             if found is not None:

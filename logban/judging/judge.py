@@ -80,7 +80,7 @@ class Judge:
         """
         self.jail = jail
         self.counters = JudgeCounters()
-        self._verdicts = Verdicts(jail)
+        self._verdicts = Verdicts(jail, keeps_captures=policy.keeps_captures)
         # How many times failures from an address count, where it is not once.
         self._heavy: dict[CanonicalAddress, float] = {}
         self.charging: Charging | None = None

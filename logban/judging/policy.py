@@ -15,7 +15,8 @@ class Policy:
     ``max_evidence`` lines are kept of a subject, ``max_subjects`` subjects are followed at once.
     ``attempt_fields`` are the captures that tell the lines of one attempt from those of another;
     without any, every line is an attempt.  Without a ``scrutiny`` failures are counted and no
-    more, as fail2ban does.
+    more, as fail2ban does.  ``keeps_captures`` where an action asks a ban for those of its last
+    failure: of a hundred thousand bans they are a third of the memory.
     """
 
     maxretry: int
@@ -26,6 +27,7 @@ class Policy:
     max_subjects: int = 100_000
     attempt_fields: tuple[str, ...] = ()
     scrutiny: Scrutiny | None = None
+    keeps_captures: bool = True
 
     @property
     def limit(self) -> Limit:

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 from logban.judging.evidence import shortened
 from logban.judging.tracker import Taken
-from logban.model import Evidence, Failure, Notice, Subject, Verdict
+from logban.model import NO_FIELDS, Evidence, Failure, Notice, Subject, Verdict
 from logban.policy.scrutiny import Limit
 
 
 class Verdicts:
     """Makes the verdicts of a jail, and collects its notices."""
 
-    def __init__(self, jail: str) -> None:
+    def __init__(self, jail: str, *, keeps_captures: bool = True) -> None:
         self.jail = jail
+        self._keeps_captures = keeps_captures
         self.notices: list[Notice] = []
 
     def on(self, subject: Subject, limit: Limit, taken: Taken, failure: Failure) -> Verdict:
@@ -30,7 +31,7 @@ class Verdicts:
             len(taken.times),
             failure.rule,
             tuple(taken.evidence),
-            failure.captures(),
+            failure.captures() if self._keeps_captures else NO_FIELDS,
         )
 
     def on_many(

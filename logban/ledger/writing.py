@@ -13,7 +13,7 @@ from typing import Final
 
 from logban.ledger.records import MAX_EVIDENCE, BanRow, Checkpoint
 from logban.ledger.rows import BAN_COLUMNS, ORIGIN_WORDS, WORDS, key_of, storable
-from logban.model import Ban, Evidence, Position, Subject
+from logban.model import Ban, Position, Subject
 
 _NEW_BAN: Final = (
     f"INSERT INTO bans (id, {BAN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # columns are a constant
@@ -122,9 +122,9 @@ def _add_bans(database: sqlite3.Connection, rows: Sequence[BanRow]) -> bool:
     database.executemany(
         _NEW_EVIDENCE,
         [
-            (number, time, rule, line, source)
+            (number, item.time, item.rule, storable(item.line), storable(item.source))
             for number, row in enumerate(rows, last + 1)
-            for time, rule, line, source in _evidence(row.ban.evidence[-MAX_EVIDENCE:])
+            for item in row.ban.evidence[-MAX_EVIDENCE:]
         ],
     )
     return True
@@ -136,7 +136,11 @@ def _update_bans(database: sqlite3.Connection, rows: Sequence[BanRow]) -> None:
     spoken = [row.ban for row in rows if row.ban.evidence]
     database.executemany(
         _EVIDENCE_WRITTEN,
-        [(*each, *_asked(ban)) for ban in spoken for each in _evidence(ban.evidence)],
+        [
+            (item.time, item.rule, storable(item.line), storable(item.source), *_asked(ban))
+            for ban in spoken
+            for item in ban.evidence
+        ],
     )
     # Whoever is banned for ever and does not stop must not fill the disk.
     database.executemany(_EVIDENCE_CUT, [_asked(ban) for ban in spoken])
@@ -146,17 +150,13 @@ def _columns(rows: Iterable[BanRow]) -> list[tuple[object, ...]]:
     return [
         (
             ban.jail, WORDS[kind], network, storable(user) if user else "", ban.time, ban.until,
-            ban.failures, ban.rule, ORIGIN_WORDS[ban.origin], storable(ban.reason), row.ended,
-            row.ended_by, ban.offence,
+            ban.failures, ban.rule, ORIGIN_WORDS[ban.origin],
+            storable(ban.reason) if ban.reason else "", row.ended, row.ended_by, ban.offence,
         )
         for row in rows
         for ban in (row.ban,)
         for kind, network, user in (ban.subject,)
     ]  # fmt: skip
-
-
-def _evidence(lines: Iterable[Evidence]) -> list[tuple[float, str, str, str]]:
-    return [(item.time, item.rule, storable(item.line), storable(item.source)) for item in lines]
 
 
 def _asked(ban: Ban) -> tuple[str, str, str, str, float]:

@@ -177,6 +177,7 @@ def _policy(settings: JailSettings, max_tracked: int) -> Policy:
         max_subjects=max_tracked,
         attempt_fields=settings.filter.attempt if settings.filter else (),
         scrutiny=_scrutiny(settings),
+        keeps_captures=any(catalogue.asks_for_captures(spec) for spec in settings.actions),
     )
 
 
