@@ -180,10 +180,10 @@ class Daemon:
             self._number(self.configuration)
             self._restore()
             self._stored = Stored()  # all of it has been taken up
+            self.jails.start(self._adopt if self._is_lost else None)
             # From now on it is known which files were there, whatever becomes of them and of us.
             with suppress(LedgerError):  # said when it is tried again
                 await self.checkpoints.commit()
-            self.jails.start(self._adopt if self._is_lost else None)
         try:
             if ready is not None:
                 await ready()

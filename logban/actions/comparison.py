@@ -60,6 +60,9 @@ def compare(
     jail: str, wanted: Mapping[Subject, Ban], found: Mapping[Subject, float | None], now: float
 ) -> Difference:
     """Compare the bans that should be in force with the ends that were found; None is for ever."""
+    if not found:
+        missing = (ban for ban in wanted.values() if ban.until is None or ban.until > now)
+        return Difference(absent=tuple(missing))
     absent, changed = [], []
     for subject, ban in wanted.items():
         end = found.get(subject, _NOWHERE)

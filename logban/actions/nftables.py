@@ -114,12 +114,7 @@ class Nftables:
         the sets hold can be relied on.
         """
         _, kernel, _ = self._opened()
-        chain = script.chain_of(self._name)
-        if reading.shape(kernel, chain) != self._shape:
-            raise Missing(
-                f"chain {chain} in table {script.TABLE} is not as it was made: somebody else "
-                "has changed it"
-            )
+        self._check_shape(kernel)
         # The sets are there, then: the kernel keeps those that a rule names.
         found: dict[Subject, float | None] = {}
         for prefix in self._prefixes:
@@ -143,8 +138,24 @@ class Nftables:
         return None if self._monitor is None else self._monitor.fileno()
 
     def hear(self) -> bool:
-        """Tell whether others have changed what is held here since this was last asked."""
-        return self._monitor is not None and self._monitor.hear()
+        """Tell whether others have changed what is held here since this was last asked.
+
+        Missing if the chain is not as it was: that can be told in no time.
+        """
+        if self._monitor is None or not self._monitor.hear():
+            return False
+        _, kernel, _ = self._opened()
+        self._check_shape(kernel)
+        return True
+
+    def _check_shape(self, kernel: Requests) -> None:
+        """Look whether chain and rules are as they were made; Missing if not."""
+        chain = script.chain_of(self._name)
+        if reading.shape(kernel, chain) != self._shape:
+            raise Missing(
+                f"chain {chain} in table {script.TABLE} is not as it was made: somebody else "
+                "has changed it"
+            )
 
     def close(self) -> None:
         """Free the library's context; the bans stay in force."""

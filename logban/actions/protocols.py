@@ -69,7 +69,10 @@ class Telling(Protocol):
         ...
 
     def hear(self) -> bool:
-        """Take in what was told; tell whether what is held here may have been changed."""
+        """Take in what was told; tell whether what is held here may have been changed.
+
+        Missing where it is known to be gone.
+        """
         ...
 
 

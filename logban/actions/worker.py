@@ -47,7 +47,8 @@ RECONCILE_EVERY: Final = 60.0
 REST: Final = 4.0
 LEAST_REST: Final = 0.2
 """What follows a comparison that somebody else's change led to: so many times as long as it took,
-and at least so many seconds, before another change leads to the next one."""
+and at least so many seconds, before another change leads to the next one.  Where all is gone no
+comparison has to rest; but what has taken some time to be made anew is not made so for as long."""
 
 T = TypeVar("T")
 Adopt = Callable[[Sequence[Ban]], None]
@@ -85,6 +86,7 @@ class EnforcerWorker(Worker):
         self._adopt: Adopt | None = None
         self._is_settling = False
         self._rested_at = 0.0
+        self._mend_after = 0.0
         self._has_heard = False
         self._compared = asyncio.Event()
         self._idle = asyncio.Event()
@@ -229,7 +231,11 @@ class EnforcerWorker(Worker):
         is_prepared = False
         while True:
             try:
+                begun, is_mending = self._clock.steady(), self._is_lost
                 await self._reconcile(prepare=not is_prepared)
+                if is_mending:
+                    ended = self._clock.steady()
+                    self._mend_after = ended + max(LEAST_REST, ended - begun)
                 is_prepared = True
                 self.ready.set()
                 await self._follow()
@@ -240,6 +246,9 @@ class EnforcerWorker(Worker):
                     log.warning("[%s] action %s: %s", self.spec.jail, self.spec.written, error)
                     self._is_lost = True
                     self._held.clear()
+                    rest = self._mend_after - self._clock.steady()
+                    if rest > 0:
+                        await self._clock.sleep(rest)
                 is_prepared = False
             except Exception as error:  # noqa: BLE001  # a supervisor: logs, counts, starts over
                 await self._clock.sleep(self._failed(error))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from socket import inet_aton
 from typing import Final
 
 from logban.judging.exemption_lists import Listing
@@ -208,23 +207,14 @@ class ExemptionBook:
         if self._checks or self._listings:
             yield from (each for each in subjects if self.exempt(jail, each) is not None)
             return
-        tables = [self._hand_networks, self._jail_networks.get(jail, Exemptions())]
-        if jail not in self._heedless_of_self:
-            tables.append(self._own_networks)
-        by_shift: dict[int, set[int]] = {}
-        for table in tables:
-            for prefix, bases in table.of_version(4):
-                by_shift.setdefault(32 - prefix, set()).update(bases)
-        shifts = list(by_shift.items())
-        for subject in subjects:
-            if subject.kind is SubjectKind.IP and ":" not in subject.network:
-                value = int.from_bytes(inet_aton(subject.network))
-                for shift, networks in shifts:
-                    if value >> shift in networks:
-                        yield subject
-                        break
-            elif subject.kind is not SubjectKind.USER and self._kept(jail, subject.network):
-                yield subject
+        octets = self._octets_of(jail)
+        for kind, network, user in subjects:
+            if kind is SubjectKind.IP and ":" not in network:
+                is_exempt = network.partition(".")[0] in octets and self._kept(jail, network)
+            else:
+                is_exempt = kind is not SubjectKind.USER and self._kept(jail, network)
+            if is_exempt:
+                yield Subject(kind, network, user)
 
     def clears(self, jail: str, address: str) -> bool:
         """Tell at once, where that can be told, that an address is not exempt."""

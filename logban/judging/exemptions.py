@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ipaddress
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from socket import inet_aton
@@ -47,12 +46,6 @@ class Exemptions:
         if parsed.version == 4:
             octet = int(parsed.network_address) >> 24
             self.octets.update(map(str, range(octet, octet + (1 << max(0, 8 - parsed.prefixlen)))))
-
-    def of_version(self, version: int) -> Iterator[tuple[int, Iterable[int]]]:
-        """Give the networks of an IP version by their prefix length, each as its leading bits."""
-        for (each, prefix), bases in self._networks.items():
-            if each == version:
-                yield prefix, bases
 
     def find(self, network: str) -> Exemption | None:
         """Give the exemption that any part of an address or network falls under, if any does.

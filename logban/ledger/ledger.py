@@ -13,6 +13,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -77,7 +78,9 @@ class Ledger:
         self.escalation.restore(stored.offences)
         for ban in stored.active:
             self._active.setdefault(ban.jail, {})[ban.subject] = ban
-        self._counts.update((ban.jail, ban.subject.kind) for ban in stored.active)
+        for jail, bans in self._active.items():
+            for kind, number in Counter(map(itemgetter(0), bans)).items():
+                self._counts[(jail, kind)] = number
         self._forget_past_ends()
         return self.expire(now)
 

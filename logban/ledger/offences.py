@@ -56,6 +56,9 @@ class Offences:
         self._last[offence.subject] = offence
         self._all.append(offence)
         self._count += 1
+        self._forget_surplus()
+
+    def _forget_surplus(self) -> None:
         while self._count > self._limit:
             self._remove(self._all.popleft())
         if len(self._all) > 2 * self._count + _SPARE:
@@ -109,9 +112,15 @@ class Offences:
             self._remove(each)
 
     def restore(self, offences: Iterable[Offence]) -> None:
-        """Take up what an earlier run has stored, in its order."""
+        """Take up what an earlier run has stored, in its order; it may be a hundred thousand."""
+        last, all_of_them = self._last, self._all
+        before = len(all_of_them)
         for offence in offences:
-            self.add(offence)
+            offence.earlier = last.get(offence.subject)
+            last[offence.subject] = offence
+            all_of_them.append(offence)
+        self._count += len(all_of_them) - before
+        self._forget_surplus()
 
     def _remove(self, offence: Offence) -> None:
         """Forget an offence; it goes out of the order of all when its turn comes."""

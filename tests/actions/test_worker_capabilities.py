@@ -194,9 +194,10 @@ class Told(FakeEnforcer):
         return self.reader
 
     def hear(self) -> bool:
-        self._called("hear")
         os.read(self.reader, 100)
-        return self.heard.pop(0)
+        heard = self.heard.pop(0)
+        self._called("hear")
+        return heard
 
     def fill(self, bans: Sequence[Ban]) -> None:
         self._called("fill")
@@ -227,6 +228,34 @@ def test_what_others_take_away_is_back_as_soon_as_it_is_told(told_of: Told) -> N
             await told.until(lambda: ADDRESS in told_of.in_force)
             await told.until(lambda: told.worker.report().drift == 1)
             assert told_of.calls[-3:] == ["hear", "read", "fill"]
+
+    run(story)
+
+
+def test_what_is_gone_is_made_anew_at_once_though_others_change_it_all_the_time(
+    told_of: Told,
+) -> None:
+    async def story() -> None:
+        async with working(told_of) as told:
+            told.ban(ADDRESS)
+            await told.until(lambda: told.worker.holds(ADDRESS))
+            await told.pass_time(1)
+            for _ in range(5):
+                told_of.tell(is_of_others=True)
+                await told.until(lambda: not told_of.heard)
+            told_of.in_force.clear()
+            told_of.fail("hear", Missing("gone"))
+            told_of.tell(is_of_others=True)
+            await told.until(lambda: ADDRESS in told_of.in_force)  # no time goes by
+            assert told_of.calls.count("prepare") == 2
+            assert told.worker.report().drift == 1
+            told_of.in_force.clear()
+            told_of.fail("hear", Missing("gone"))
+            told_of.tell(is_of_others=True)
+            await told.until(lambda: not told_of.heard)
+            assert told_of.calls.count("prepare") == 2, "it was made a moment ago"
+            await told.pass_time(1)
+            await told.until(lambda: ADDRESS in told_of.in_force)
 
     run(story)
 
