@@ -174,4 +174,6 @@ def _written(item: Struct) -> str:
     name, address, mask = item.get("domain_name"), item.get("ip"), item.get("mask")
     if isinstance(name, str):
         return name
-    return f"{address}/{mask}" if isinstance(mask, int) else str(address)
+    if not isinstance(address, str):
+        return "?"  # which nobody takes for a name
+    return f"{address}/{mask}" if isinstance(mask, int) else address

@@ -6,13 +6,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from logban.actions import catalogue
-from logban.actions.kamailio.rpc import Method, call
+from logban.actions.kamailio.rpc import Answer, Call, Method, Struct, Value, call
 from logban.actions.kamailio.transports import open_rpc
 from logban.config import parsers
 from logban.config.parsers import exempt_or_list
@@ -153,6 +153,48 @@ def test_an_address_that_is_none_is_told_and_stops_nobody(where: str) -> None:
     kept = PermissionsTable(exempt_or_list(f"permissions:{where}"), FakeClock())
     assert asyncio.run(kept.refresh()) is None
     assert kept.problem.startswith(f"permissions:1:{where}: ")
+
+
+class Odd:
+    """A Kamailio that answers as none does."""
+
+    where = "/odd"
+
+    def __init__(self, answer: Value) -> None:
+        self._answer = answer
+
+    def call_many(self, calls: Sequence[Call]) -> list[Answer]:
+        return [self._answer for _ in calls]
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def group(number: Value, *pairs: tuple[str, Value]) -> Struct:
+    return Struct((("group", number), ("item", Struct(pairs))))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("no list", "answered permissions.addressDump with 'no list'"),
+        ([1], "answered permissions.addressDump with [1]"),
+        ([group(1)], "has ?, which is no address"),
+        ([group(1, ("ip", None))], "has ?, which is no address"),
+        ([group(1, ("ip", 7), ("mask", 8))], "has ?, which is no address"),
+        ([group(1, ("ip", "192.0.2.1"), ("mask", 77))], "has 192.0.2.1/77, which is no address"),
+        ([group(1, ("domain_name", "a\x1b[2Jb"))], "has a\\x1b[2Jb, which is no address"),
+        ([group("1", ("ip", "192.0.2.1"))], ""),  # of no group of ours
+        ([Struct((("item", Struct((("ip", "192.0.2.1"),))),))], ""),
+        (Struct(()), ""),
+    ],
+)
+def test_what_is_no_table_exempts_nobody(answer: Value, said: str) -> None:
+    kept = PermissionsTable("permissions:1:/odd", FakeClock(), lambda _: Odd(answer))
+    listing = kept.read()
+    assert said in kept.problem
+    assert bool(said) == bool(kept.problem)
+    assert listing is None or (len(listing.networks), listing.names) == (0, {})
 
 
 def test_it_is_asked_now_and_then_and_at_a_reload(kamailio: Kamailio) -> None:

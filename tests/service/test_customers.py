@@ -181,3 +181,23 @@ def test_what_a_network_has_done_counts_over_a_restart_and_a_reload(bench: Machi
 
     run(bench, before)
     run(bench, after)
+
+
+def test_the_days_window_goes_on_over_a_restart(bench: Machine) -> None:
+    bench.jail(maxretry="5", findtime="60", logtimezone="UTC", **{"slow.maxretry": "6"})
+    who = "198.51.100.7"
+
+    async def three(daemon: Daemon, _: DaemonService) -> None:
+        for number in range(1, 4):
+            say(bench, "refused 201", who)
+            await until(lambda: daemon.jails.running["pbx"].judge.counters.counted == number)  # noqa: B023  # awaited here
+            bench.clock.advance(61)
+
+    async def three_more(daemon: Daemon, service: DaemonService) -> None:
+        await three(daemon, service)
+        await until(lambda: list(daemon.ledger.active()))
+        (ban,) = daemon.ledger.active()
+        assert (str(ban.subject), ban.until) == (who, ban.time + 86400.0)
+
+    run(bench, three)
+    run(bench, three_more)
