@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import zlib
 from struct import Struct
-from typing import Final
+from typing import Final, TypeVar
 
-from logban.judging.surplus import surplus
+from logban.judging.surplus import shed
 
 MAX_ACCOUNTS: Final = 20_000
+
+V = TypeVar("V")
 
 _HASH: Final = Struct("<I")
 _SIZE: Final = _HASH.size
@@ -135,11 +137,10 @@ class Accounts:
         self._dirty.clear()
         return changed
 
-    def _shed(self, table: dict[str, bytes] | dict[str, float]) -> None:
-        for quietest in surplus(table, self._max_accounts):
-            del table[quietest]
-            self._dirty.add(quietest)
-            self.dropped += 1
+    def _shed(self, table: dict[str, V]) -> None:
+        gone = shed(table, self._max_accounts)
+        self._dirty.update(gone)
+        self.dropped += len(gone)
 
 
 def _seconds(time: float) -> int:

@@ -60,7 +60,6 @@ class Attempts:
 
     def is_repeat(self, failure: Failure, time: float) -> bool:
         """Tell whether a failure is of an attempt that was seen already, and remember it."""
-        self.proves = False
         if not self._telling:
             return False
         fields = failure.fields

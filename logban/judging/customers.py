@@ -99,7 +99,7 @@ class Customers:
             return []
         verdicts: list[Verdict] = []
         places = self._offenders.places
-        user, what, weight = weighed
+        user, what, weight, _ = weighed
         entries = places.look(key, time)
         names = set(entries[1::3])
         is_new = what not in names

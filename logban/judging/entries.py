@@ -15,6 +15,9 @@ _ENTRY: Final = Struct("<dHH")
 
 SIZE: Final = _ENTRY.size
 
+ENTRY_SHARE: Final = SIZE // 3
+"""Bytes of a record for each value that is read of it."""
+
 UNPACK: Final = {number * SIZE: Struct("<" + "dHH" * number).unpack for number in range(17)}
 """What reads a record of so many bytes in one call: nearly everybody has no more failures."""
 

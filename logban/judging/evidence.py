@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final
 
 from logban.judging.weights import what_of
-from logban.model import Evidence, Failure
+from logban.model import Evidence
 
 MAX_LINE_KEPT: Final = 1000
 """Characters of a line that are kept as evidence."""
@@ -46,12 +46,8 @@ class KeptLines:
     def __len__(self) -> int:
         return self._number
 
-    def keep(self, key: str, time: float, failure: Failure, what: int) -> None:
-        """Keep a failure's line."""
-        line = failure.line
-        if len(line) > MAX_LINE_KEPT:
-            line = line[:MAX_LINE_KEPT]
-        item = (time, failure.rule, line, failure.source, what)
+    def keep(self, key: str, item: Kept) -> None:
+        """Keep a line."""
         kept = self._of.get(key)
         if kept is None:
             self._of[key] = [item]

@@ -135,8 +135,10 @@ class Judge:
             if time is None or time <= oldest:
                 self.counters.old += 1
                 continue
-            place = key = place_of_cleared(outcome.address)
-            if place is None or key is None:
+            key = place_of_cleared(outcome.address)
+            if key is not None:
+                place = key
+            else:
                 place = self._place_of(outcome.address)
                 key = self._unexempted(outcome, time, place)
                 if key is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from logban.judging.surplus import surplus
+from logban.judging.surplus import shed
 
 MAX_NETWORKS: Final = 20_000
 
@@ -50,10 +50,9 @@ class Networks:
         known.places |= 1 << part
         self._dirty.add(network)
         if len(self._networks) > self._max_networks:
-            for quietest in surplus(self._networks, self._max_networks):
-                del self._networks[quietest]
-                self._dirty.add(quietest)
-                self.dropped += 1
+            gone = shed(self._networks, self._max_networks)
+            self._dirty.update(gone)
+            self.dropped += len(gone)
         return (known.places | known.before).bit_count()
 
     def forget(self, network: str) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from logban.judging.crowds import Crowds
 from logban.judging.customers import Customers
@@ -19,12 +20,13 @@ from logban.judging.weights import (
     PHONE_PACE,
     PREMIUM,
     UNKNOWN_USER,
-    WRONG_PASSWORD,
     novelty,
     pace,
 )
 from logban.model import CanonicalAddress, Failure, Verdict
 from logban.policy.scrutiny import Scrutiny, Unit
+
+MAX_UNITS: Final = int(MAX_WEIGHT) * UNIT
 
 
 class Strangers:
@@ -42,9 +44,11 @@ class Strangers:
     ) -> None:
         """``heavy`` are the addresses whose failures count more or less than once."""
         self._trust = trust
+        self._owners = trust.users
         self._heavy = heavy
         self._offenders = offenders
-        self._places = offenders.places
+        self._look = offenders.places.look
+        self._push_on = offenders.places.push_on
         self._slow = offenders.slow.records
         self._limit = offenders.limit
         self._enough_units = offenders.enough_units
@@ -55,6 +59,7 @@ class Strangers:
         self._always_user_ip = scrutiny.always_user_ip
         self._by_place = Unit.IP in scrutiny.count_by
         self._by_user = Unit.USER in scrutiny.count_by
+        self._is_unusual = self._always_user_ip or not self._by_place
         self._by_network = Unit.NET in scrutiny.count_by
 
     def charge(
@@ -62,28 +67,27 @@ class Strangers:
     ) -> Sequence[Verdict]:
         """Charge a stranger's place."""
         verdicts: Sequence[Verdict] = ()
-        user, what, weight = weighed
-        entries = self._places.look(key, time)
+        user, what, weight, is_guess = weighed
+        entries = self._look(key, time)
         whats = entries[1::3]
-        if user:
-            if self._by_user and failure.kind == WRONG_PASSWORD:
-                if what not in whats:
-                    verdicts = self._crowds.charge_account(failure, time, place, user)
-                elif user in self._protected:
-                    verdicts = self._crowds.charge_again(failure, time, user)
-            if self._always_user_ip:
-                suspended = self._customers.charge_pair(failure, time, place, user)
-                verdicts = [*verdicts, *suspended]
-        elif weight >= PREMIUM and failure.kind == CALL_REJECTED and self._by_place:
-            self._offenders.slow.add(key, time, what, TOLL_FRAUD)
-        if not self._by_place:
-            return verdicts
+        same = whats.count(what)
+        if is_guess and self._by_user:
+            if not same:
+                verdicts = self._crowds.charge_account(failure, time, place, user)
+            elif user in self._protected and user in self._owners:
+                verdicts = self._crowds.charge_again(failure, time, user)
+        if self._is_unusual or not user:
+            verdicts = [*verdicts, *self._charge_beside(failure, time, place, key, weighed)]
+            if not self._by_place:
+                return verdicts
         if self._heavy:
             weight *= self._heavy.get(failure.address, 1.0)
-        if whats:
-            weight *= self._modifier(entries, whats, what, time)
-        units = int(min(weight, MAX_WEIGHT) * UNIT)
-        self._places.push_on(entries, key, time, failure, units, what)
+        if same >= FREE_TRIES:
+            weight *= self._pace(entries, whats, what, time)
+        elif whats and what and not same:
+            weight *= novelty(len(set(whats)))
+        units = int(weight * UNIT) if weight < MAX_WEIGHT else MAX_UNITS
+        self._push_on(entries, key, time, failure, units, what)
         if whats:
             total = units + sum(entries[2::3])
             if total < self._enough_units and key not in self._slow and not self._beset:
@@ -92,6 +96,18 @@ class Strangers:
             total = units
         concluded = self._conclude(failure, time, place, key, user, total, len(whats))
         return [*verdicts, *concluded] if verdicts else concluded
+
+    def _charge_beside(
+        self, failure: Failure, time: float, place: str, key: str, weighed: Weighed
+    ) -> Sequence[Verdict]:
+        """Charge a user wherever he is, where a jail asks for that, and the day for a call."""
+        user, what, weight, _ = weighed
+        if user:
+            if self._always_user_ip:
+                return self._customers.charge_pair(failure, time, place, user)
+        elif weight >= PREMIUM and failure.kind == CALL_REJECTED and self._by_place:
+            self._offenders.slow.add(key, time, what, TOLL_FRAUD)
+        return ()
 
     def _conclude(
         self,
@@ -124,14 +140,11 @@ class Strangers:
             return False
         return self._offenders.walks(key, time)
 
-    def _modifier(
+    def _pace(
         self, entries: tuple[float, ...], whats: tuple[float, ...], what: int, time: float
     ) -> float:
-        """Say by what a failure weighs more or less for those before, who tried ``whats``."""
-        same = whats.count(what)
-        if same < FREE_TRIES:
-            return novelty(len(set(whats))) if what and not same else 1.0
-        if same == len(whats):
+        """Say what a further try with the same name weighs, by how long the last ones took."""
+        if whats.count(what) == len(whats):
             third = entries[-3 * FREE_TRIES]
         else:
             times = [at for at, tried in zip(entries[0::3], whats, strict=True) if tried == what]

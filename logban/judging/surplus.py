@@ -8,6 +8,15 @@ from itertools import islice
 from typing import TypeVar
 
 K = TypeVar("K")
+V = TypeVar("V")
+
+
+def shed(table: dict[K, V], most: int) -> list[K]:
+    """Take the surplus of a table away; give whose it was."""
+    gone = surplus(table, most)
+    for key in gone:
+        del table[key]
+    return gone
 
 
 def surplus(table: Collection[K], most: int) -> list[K]:

@@ -18,6 +18,7 @@ from typing import Final
 
 from logban import nouns
 from logban.judging.entries import (
+    ENTRY_SHARE,
     SIZE,
     UNIT,
     UNPACK,
@@ -29,7 +30,7 @@ from logban.judging.entries import (
     pack,
     record_of,
 )
-from logban.judging.evidence import KeptLines
+from logban.judging.evidence import MAX_LINE_KEPT, KeptLines
 from logban.judging.slow import SlowCounts
 from logban.judging.surplus import surplus
 from logban.model import Evidence, Failure
@@ -135,11 +136,10 @@ class Tracker:
             return ()
         unpack = UNPACK.get(len(record))
         entries = flat(record) if unpack is None else unpack(record)
-        newest = entries[-3]
-        oldest = (newest if newest > time else time) - self._findtime  # noqa: FURB136  # no call
-        if entries[0] > oldest:
+        if entries[0] > time - self._findtime and entries[-3] <= time:
             return entries
-        at = 3
+        oldest = max(time, entries[-3]) - self._findtime
+        at = 0
         while at < len(entries) and entries[at] <= oldest:
             at += 3
         return entries[at:]
@@ -178,24 +178,17 @@ class Tracker:
         what: int,
     ) -> None:
         """Count a failure on top of those that ``look`` gave for it a moment ago."""
-        if not entries:
-            if key in self._records:
-                self.push(key, time, failure, weight, what)
-                return
-            self._records[key] = pack(time, what, weight)
-        else:
-            record = self._records[key]
-            size = len(record)
-            if size != len(entries) // 3 * SIZE or size >= self._max_size or time < entries[-3]:
-                self.push(key, time, failure, weight, what)
-                return
-            del self._records[key]
-            self._records[key] = record + pack(time, what, weight)
-            self._size += SIZE
-            self._dirty.add(key)
-            if self._has_evidence:
-                self.lines.keep(key, time, failure, what)
+        records = self._records
+        record = records.get(key, b"")
+        if len(record) != len(entries) * ENTRY_SHARE or len(record) >= self._max_size:
+            self.push(key, time, failure, weight, what)
             return
+        if entries:
+            if time < entries[-3]:
+                self.push(key, time, failure, weight, what)
+                return
+            del records[key]
+        records[key] = record + pack(time, what, weight)
         self._size += SIZE
         self._note(key, time, failure, what)
 
@@ -332,7 +325,10 @@ class Tracker:
         """See to what else a failure that was counted needs."""
         self._dirty.add(key)
         if self._has_evidence:
-            self.lines.keep(key, time, failure, what)
+            line = failure.line
+            if len(line) > MAX_LINE_KEPT:
+                line = line[:MAX_LINE_KEPT]
+            self.lines.keep(key, (time, failure.rule, line, failure.source, what))
         if len(self._records) > self._max_subjects:
             self._sort()
             for quietest in surplus(self._records, self._max_subjects):

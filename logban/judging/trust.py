@@ -110,8 +110,8 @@ class Trust:
         # In the order of the last success; who asks for each failure looks here.
         self.places: dict[str, Place] = {}
         self._of_network: dict[str, int] = {}
-        # When each user last got in anywhere.
-        self._users: dict[str, float] = {}
+        # When each user last got in anywhere; who asks for each failure looks here.
+        self.users: dict[str, float] = {}
         self._dirty: set[str] = set()
         # Where somebody has failed since he got in; of fifty thousand places they are few.
         self._failing: set[str] = set()
@@ -165,12 +165,12 @@ class Trust:
             pair = self._pair(known, user)
             pair.last = max(pair.last, time)
             pair.failed, pair.told = 0, False
-            if self._users.pop(user, None) is None:
+            if self.users.pop(user, None) is None:
                 self.shapes.add(user)
-            self._users[user] = time
-            if len(self._users) > self._max_places:
-                for oldest in surplus(self._users, self._max_places):
-                    del self._users[oldest]
+            self.users[user] = time
+            if len(self.users) > self._max_places:
+                for oldest in surplus(self.users, self._max_places):
+                    del self.users[oldest]
                     self.shapes.remove(oldest)
         self._dirty.add(place)
         if len(self.places) > self._max_places:
@@ -197,12 +197,12 @@ class Trust:
 
     def is_owned(self, user: str, time: float) -> bool:
         """Tell whether a user has got in anywhere within memory: he has places of his own."""
-        return self._users.get(user, _NEVER) > time - KNOWN_FOR
+        return self.users.get(user, _NEVER) > time - KNOWN_FOR
 
     @property
     def sees_users(self) -> bool:
         """Whether any user has been seen to get in: then it means something that one was not."""
-        return bool(self._users)
+        return bool(self.users)
 
     def is_inside(self, network: str) -> bool:
         """Tell whether a place that is known lies within a network, given by its key."""
@@ -228,10 +228,10 @@ class Trust:
             if any(pair.failed for pair in place.users.values()):
                 self._failing.add(subject.network)
             for user, pair in place.users.items():
-                if pair.last > self._users.get(user, _NEVER):
-                    if user not in self._users:
+                if pair.last > self.users.get(user, _NEVER):
+                    if user not in self.users:
                         self.shapes.add(user)
-                    self._users[user] = pair.last
+                    self.users[user] = pair.last
         in_order = sorted(self.places.items(), key=lambda item: item[1].last)
         self.places.clear()
         self.places.update(in_order)

@@ -34,8 +34,9 @@ MAX_REMEMBERED: Final = 16_384
 CREDENTIALS: Final = frozenset({WRONG_PASSWORD, UNKNOWN_USER, PROBE, "acl"})
 """Kinds of failures in which a user's name is that of an account."""
 
-Weighed = tuple[str, int, float]
-"""The user whose account was tried, "" if it was none; the number of what was tried; the weight."""
+Weighed = tuple[str, int, float, bool]
+"""The user whose account was tried, "" if it was none; the number of what was tried; the weight;
+whether that was a password for an account."""
 
 
 class Weighing:
@@ -74,8 +75,8 @@ class Weighing:
             return None
         if not name or kind not in CREDENTIALS:
             number = called(failure)[:MAX_NAME]
-            return ("", what_of(number) if number else 0, self.weight(failure))
-        weighed = (name, what_of(name), self.weight(failure))
+            return ("", what_of(number) if number else 0, self.weight(failure), False)
+        weighed = (name, what_of(name), self.weight(failure), kind == WRONG_PASSWORD)
         if name == user and kind != PROBE:
             if self._changes != self._shapes.changes or len(self._logins) >= MAX_REMEMBERED:
                 self._logins.clear()
