@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from logban.client.main import cli
 from logban.config import load
+from logban.judging import exemption_redis
 from logban.model import ChangeKind
 from logban.offline.replay import Replay
 from logban.testing.asterisk_manager import AsteriskManager
@@ -94,7 +95,8 @@ def test_a_database_that_is_not_there_is_told_of(folder: Path) -> None:
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
+def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
+    monkeypatch.setattr(exemption_redis, "ANSWERS_WITHIN", 20.0)
     made = RedisServer(tmp_path / "r")
     made.start()
     yield made
