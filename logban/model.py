@@ -251,16 +251,26 @@ Outcome = Failure | Success
 
 @nouns.dataclass(frozen=True, slots=True)
 class Evidence:
-    """One counted failure as it is kept with the ban: when, by which rule, the line, its source."""
+    """One counted failure as it is kept with the ban: when, by which rule, the line, its source.
+
+    ``weight`` is what it counted; a plain wrong password is 1.
+    """
 
     time: float
     rule: str
     line: str
     source: str
+    weight: float = 1.0
 
     def to_json(self) -> dict[str, object]:
         """Give the form that scripts see."""
-        return {"time": self.time, "rule": self.rule, "line": self.line, "source": self.source}
+        return {
+            "time": self.time,
+            "rule": self.rule,
+            "weight": self.weight,
+            "line": self.line,
+            "source": self.source,
+        }
 
 
 @nouns.dataclass(frozen=True, slots=True)

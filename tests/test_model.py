@@ -145,7 +145,7 @@ def test_what_is_left_of_a_ban() -> None:
 def test_small_things() -> None:
     assert str(Origin("jails.d/a.conf", 7)) == "jails.d/a.conf:7"
     assert Evidence(1.5, "r", "l", "s").to_json() == {
-        "time": 1.5, "rule": "r", "line": "l", "source": "s",
+        "time": 1.5, "rule": "r", "weight": 1.0, "line": "l", "source": "s",
     }  # fmt: skip
 
 

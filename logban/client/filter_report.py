@@ -140,7 +140,7 @@ class PersonReport:
             say()
             say(
                 Cell(
-                    f"{count(self._missed, 'line')} that look like an attack matched no rule",
+                    f"{count(self._missed, 'line')} matched no rule and looked like an attack",
                     bold=True,
                 )
             )

@@ -101,15 +101,14 @@ def _show_counting(counting: Counting) -> None:
         f"jail {counting.jail} counts {len(counting.failures)} of ",
         f"{count(counting.maxretry, 'failure')} within {format_duration(counting.findtime)}:",
     )
-    _show_evidence(counting.failures, counting.weights)
+    _show_evidence(counting.failures)
 
 
-def _show_evidence(evidence: Sequence[Evidence], weights: Sequence[float] = ()) -> None:
+def _show_evidence(evidence: Sequence[Evidence]) -> None:
     # That each weighs 1 goes without saying.
-    tell = set(weights) - {1.0}
-    all_weights = (*weights, *[1.0] * len(evidence))
-    for item, weight in zip(evidence, all_weights, strict=False):
-        weighs = f"  weighs {weight:.3g}" if tell else ""
+    tell = any(item.weight != 1.0 for item in evidence)
+    for item in evidence:
+        weighs = f"  weighs {item.weight:.3g}" if tell else ""
         say("  ", moment(item.time), "  ", Cell(item.rule, bold=True), "  ", item.source, weighs)
         say("    ", item.line)
 

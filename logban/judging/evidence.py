@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
+from logban.judging.entries import UNIT, Entry
 from logban.judging.weights import what_of
 from logban.model import Evidence
 
@@ -60,13 +61,24 @@ class KeptLines:
         if self._number > MAX_LINES_KEPT:
             self._shed()
 
-    def give(self, key: str, oldest: float) -> list[Evidence]:
-        """Give the lines of a subject that are not older than this."""
-        return [
-            Evidence(time, rule, line, source)
-            for time, rule, line, source, _ in self._of.get(key, ())
-            if time >= oldest
-        ]
+    def give(self, key: str, entries: Sequence[Entry]) -> list[Evidence]:
+        """Give the lines of a subject's failures, with what those weigh."""
+        lines = self._of.get(key)
+        if not lines or not entries:
+            return []
+        oldest = entries[0][0]
+        weights: dict[tuple[float, int], list[int]] = {}
+        for time, what, units in entries:
+            weights.setdefault((time, what), []).append(units)
+        given = []
+        # The last lines are kept, so the last weights are theirs.
+        for time, rule, line, source, what in reversed(lines):
+            if time >= oldest:
+                units_left = weights.get((time, what))
+                units = units_left.pop() if units_left else UNIT
+                given.append(Evidence(time, rule, line, source, units / UNIT))
+        given.reverse()
+        return given
 
     def forget(self, key: str) -> None:
         """Keep no lines of a subject any longer."""

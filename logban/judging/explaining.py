@@ -55,7 +55,7 @@ def _of_place(charging: Charging, place: str, now: float) -> Iterator[str]:
             f"window {slow + len(tracked.times):.4g} of {charging.slow_limit.maxretry}"
         )
     left = limit - total
-    what = "would ban it" if left <= 1 else f"would leave {left - 1:.4g}"
+    what = "would ban it" if left <= 1 else f"would leave {left - 1:.4g} to a ban"
     whose = "of a user who is not known there " if trust is not None and trust.users else ""
     yield f"jail {charging.jail}: one more wrong password {whose}{what}"
     if "/" not in place or ":" in place:

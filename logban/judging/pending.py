@@ -34,7 +34,9 @@ class Waiting:
     def to_text(self) -> str:
         """Write it down for :meth:`from_text`."""
         verdict = self.verdict
-        lines = [[item.time, item.rule, item.line, item.source] for item in verdict.evidence]
+        lines = [
+            [item.time, item.rule, item.line, item.source, item.weight] for item in verdict.evidence
+        ]
         return json.dumps(
             {
                 "since": self.since,

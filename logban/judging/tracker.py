@@ -125,7 +125,7 @@ class Tracker:
         return Tracked(
             [time for time, _, _ in entries],
             [weight / UNIT for _, _, weight in entries],
-            self.lines.give(key, entries[0][0] if entries else float("inf")),
+            self.lines.give(key, entries),
             value,
         )
 
@@ -194,8 +194,8 @@ class Tracker:
 
     def take(self, key: str) -> Taken:
         """Give what a subject did, whose count starts again."""
-        times = flat(self._records.get(key, b""))[0::3]
-        taken = Taken(times, self.lines.give(key, times[0] if times else float("inf")))
+        entries = entries_of(self._records.get(key, b""))
+        taken = Taken(tuple(each[0] for each in entries), self.lines.give(key, entries))
         self.clear(key)
         return taken
 

@@ -84,6 +84,7 @@ _STEPS: Final = (
     ALTER TABLE bans ADD COLUMN offence INTEGER NOT NULL DEFAULT 0;
     UPDATE bans SET offence = 1 WHERE origin = 'jail' AND ended_by NOT IN ('hand', 'exempt');
     """,
+    "ALTER TABLE evidence ADD COLUMN weight REAL NOT NULL DEFAULT 1;",
 )
 """What leads from each version of the schema to the next, from none to the first."""
 
@@ -298,7 +299,7 @@ class Store:
         return tuple(offence for _, offence in offences[-MAX_OFFENCES:])
 
     def _evidence(self, ban: int) -> Iterator[Evidence]:
-        query = "SELECT time, rule, line, source FROM evidence WHERE ban = ? ORDER BY rowid"
+        query = "SELECT time, rule, line, source, weight FROM evidence WHERE ban = ? ORDER BY rowid"
         return (Evidence(*row) for row in self._query(query, (ban,)))
 
     def _query(self, sql: str, values: Iterable[object] = ()) -> list[tuple]:  # type: ignore[type-arg]  # rows are as wide as their query

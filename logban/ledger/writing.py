@@ -18,7 +18,7 @@ from logban.model import Ban, Position, Subject
 _NEW_BAN: Final = (
     f"INSERT INTO bans (id, {BAN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # columns are a constant
 )
-_NEW_EVIDENCE: Final = "INSERT INTO evidence VALUES (?, ?, ?, ?, ?)"
+_NEW_EVIDENCE: Final = "INSERT INTO evidence VALUES (?, ?, ?, ?, ?, ?)"
 
 _BAN_WRITTEN: Final = (
     f"INSERT INTO bans ({BAN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # columns are a constant
@@ -30,7 +30,7 @@ _BAN_WRITTEN: Final = (
 _BAN_ASKED: Final = "jail = ? AND kind = ? AND network = ? AND user = ? AND time = ?"
 
 _EVIDENCE_WRITTEN: Final = (
-    f"INSERT INTO evidence SELECT id, ?, ?, ?, ? FROM bans WHERE {_BAN_ASKED}"  # noqa: S608  # a constant
+    f"INSERT INTO evidence SELECT id, ?, ?, ?, ?, ? FROM bans WHERE {_BAN_ASKED}"  # noqa: S608  # a constant
 )
 
 _EVIDENCE_CUT: Final = (
@@ -122,7 +122,14 @@ def _add_bans(database: sqlite3.Connection, rows: Sequence[BanRow]) -> bool:
     database.executemany(
         _NEW_EVIDENCE,
         [
-            (number, item.time, item.rule, storable(item.line), storable(item.source))
+            (
+                number,
+                item.time,
+                item.rule,
+                storable(item.line),
+                storable(item.source),
+                item.weight,
+            )
             for number, row in enumerate(rows, last + 1)
             for item in row.ban.evidence[-MAX_EVIDENCE:]
         ],
@@ -137,7 +144,14 @@ def _update_bans(database: sqlite3.Connection, rows: Sequence[BanRow]) -> None:
     database.executemany(
         _EVIDENCE_WRITTEN,
         [
-            (item.time, item.rule, storable(item.line), storable(item.source), *_asked(ban))
+            (
+                item.time,
+                item.rule,
+                storable(item.line),
+                storable(item.source),
+                item.weight,
+                *_asked(ban),
+            )
             for ban in spoken
             for item in ban.evidence
         ],

@@ -115,7 +115,7 @@ def test_a_person_is_shown_the_lines(run: Run, log: str) -> None:
     ]
     assert shown[5].startswith("1 failure in 5 lines")
     usual = run("mine", log).stdout
-    assert "1 line that look like an attack matched no rule" in usual
+    assert "1 line matched no rule and looked like an attack" in usual
     assert "fine" not in usual
 
 

@@ -96,6 +96,9 @@ def test_a_stranger(
     (ban,) = cast("list[Answer]", answer.json["banned"])
     evidence = cast("list[Answer]", ban["evidence"])
     assert [each["rule"] for each in evidence] == ["probe", "password", "probe"]
+    # What is told of a ban comes from the ledger, weights included.
+    assert [each["weight"] for each in evidence] == [1.75, 1.5, 1.75]
+    assert f"probe {tmp_path}/full weighs 1.75 " in why(SCANNER, "is banned in jail pbx")
     # The fourth came to somebody who was banned by then, and begins a new count.
     assert json.dumps(answer.json["failures"])
 

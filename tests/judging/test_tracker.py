@@ -135,6 +135,16 @@ def test_the_last_lines_are_kept_and_no_more(cap: int) -> None:
     assert [item.line for item in enough.evidence] == (lines[-cap:] if cap else [])
 
 
+def test_each_line_has_the_weight_of_its_own_failure() -> None:
+    tracker = Tracker(findtime=100.0, max_evidence=4, max_subjects=9)
+    for time, weight in ((1.0, 1.5), (5.0, 0.25), (5.0, 3.0), (4.0, 2.0), (6.0, 1.0)):
+        name = f"{time}/{weight}"
+        what = what_of(name) if time != 5.0 else 7
+        tracker.add("s", time, failure(time, name), int(weight * UNIT), what)
+    lines = {item.line: item.weight for item in tracker.take("s").evidence}
+    assert lines == {"5.0/0.25": 0.25, "5.0/3.0": 3.0, "4.0/2.0": 2.0, "6.0/1.0": 1.0}
+
+
 def test_evidence_is_only_of_what_was_counted() -> None:
     real = Counter(findtime=10.0, maxretry=2, max_evidence=5)
     real.add(who(1), failure(0, "long ago"))

@@ -344,6 +344,7 @@ def test_the_ledger_of_an_earlier_version_is_taken_over(path: Path) -> None:
     store.close()
     with sqlite3.connect(path) as database:
         database.execute("ALTER TABLE bans DROP COLUMN offence")
+        database.execute("ALTER TABLE evidence DROP COLUMN weight")
         database.execute("PRAGMA user_version = 1")
     database.close()
     again = Store(path)

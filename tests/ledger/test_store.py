@@ -127,6 +127,16 @@ def test_history_is_the_newest_first_and_old_history_goes(store: Store) -> None:
     assert store.count() == 1
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+def test_what_a_line_weighed_is_kept(store: Store, *, is_new: bool) -> None:
+    for number, (line, weight) in enumerate((("a", 1.75), ("b", 0.25))):
+        spoken = (Evidence(NOW, "rule", line, "/log", weight),)
+        laid = Ban("jail", SOMEBODY, NOW, NOW + 600, 5, "rule", spoken)
+        store.commit(Checkpoint(bans=(BanRow(laid, is_new=is_new and not number),)))
+    (past,) = store.history(SOMEBODY, 9)
+    assert [(item.line, item.weight) for item in past.ban.evidence] == [("a", 1.75), ("b", 0.25)]
+
+
 def test_evidence_of_one_ban_is_capped_however_often_it_is_stored(store: Store) -> None:
     other = ban(NETWORK, NOW, "kept")
     store.commit(Checkpoint(bans=(BanRow(other),)))
