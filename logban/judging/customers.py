@@ -102,7 +102,8 @@ class Customers:
         user, what, weight, _ = weighed
         entries = places.look(key, time)
         names = set(entries[1::3])
-        is_new = what not in names
+        # Who fails all day with one name is a telephone that was never in.
+        is_new = what not in names and not self._offenders.slow.has_tried(key, what)
         if user:
             self._note(failure, time, place, user)
             record = self._count(failure, time, place, user)
@@ -116,7 +117,8 @@ class Customers:
             weight *= novelty(len(names))
         units = int(min(weight, MAX_WEIGHT) * UNIT)
         total = places.add(key, time, failure, units, what)
-        if self._offenders.is_enough(key, time, total, len(entries) // 3, LENIENCE):
+        is_enough = self._offenders.is_enough(key, time, total, len(entries) // 3, LENIENCE)
+        if is_enough or (user and self._offenders.walks(key, time, LENIENCE)):
             self._trust.lose(place, time)
             verdicts.append(self._offenders.ban(key, total, failure, time))
         return verdicts

@@ -11,7 +11,8 @@ from logban.judging.policy import Policy
 from logban.judging.slow import SlowCounts
 from logban.judging.tracker import Taken, Tracker
 from logban.judging.verdicts import Verdicts
-from logban.judging.weights import CALL_REJECTED
+from logban.judging.weighing import MAX_NAME
+from logban.judging.weights import CALL_REJECTED, PREMIUM, called, number_factor
 from logban.model import Failure, Verdict
 from logban.policy.scrutiny import Limit, Scrutiny
 
@@ -52,16 +53,16 @@ class Offenders:
             return False
         return self.slow.value(key, time) + before + 1 >= self.slow_limit.maxretry
 
-    def walks(self, key: str, time: float) -> bool:
+    def walks(self, key: str, time: float, lenience: int = 1) -> bool:
         """Tell whether a place goes through many names at leisure."""
-        if self.slow.value(key, time) * WALK < self.slow_limit.maxretry:
+        if self.slow.value(key, time) * WALK < self.slow_limit.maxretry * lenience:
             return False
         return self.slow.has_many_names(key)
 
     def ban(self, key: str, total: float, failure: Failure, time: float) -> Verdict:
         """Give the verdict on a place, whose count starts again."""
         slow = self.slow.value(key, time) if key in self.slow.records else 0.0
-        if failure.kind == CALL_REJECTED:
+        if failure.kind == CALL_REJECTED and number_factor(called(failure)[:MAX_NAME]) >= PREMIUM:
             slow /= 2.0 + TOLL_FRAUD
         limit = self.limit
         taken = self.places.take(key)

@@ -74,6 +74,11 @@ class SlowCounts:
         last, value, _ = _RECORD.unpack(record)
         return float(value * math.exp(min(0.0, last - time) / self._findtime))
 
+    def has_tried(self, key: str, what: int) -> bool:
+        """Tell whether a subject has tried a name, or one that looks like it here."""
+        record = self.records.get(key)
+        return record is not None and bool(_RECORD.unpack(record)[2] & 1 << (what & 63))
+
     def has_many_names(self, key: str) -> bool:
         """Tell whether a subject has tried many names."""
         record = self.records.get(key)

@@ -303,23 +303,23 @@ class Tracker:
             newest = time
         else:
             record = record_of(sorted([*entries_of(record), entry]))
-        oldest, earliest = newest - self._findtime, first(record)
-        if earliest <= oldest:
-            return self._cut(key, record, oldest)
-        if len(record) > self._max_size:
-            return self._cut(key, record, earliest)
-        return record
+        oldest = newest - self._findtime
+        if first(record) <= oldest:
+            record = self._cut(key, record, oldest)
+        too_much = len(record) - self._max_size
+        return self._shed(key, record, too_much) if too_much > 0 else record
 
     def _cut(self, key: str, record: bytes, oldest: float) -> bytes:
         """Give a record without the failures up to a time, which go to the slow counts."""
-        end = 0
-        for time, what, _ in entries_of(record):
-            if time > oldest:
-                break
-            end += SIZE
-            if self._slow is not None:
+        old = sum(each[0] <= oldest for each in entries_of(record))
+        return self._shed(key, record, old * SIZE)
+
+    def _shed(self, key: str, record: bytes, size: int) -> bytes:
+        """Give a record without the first failures, which go to the slow counts."""
+        if self._slow is not None:
+            for time, what, _ in entries_of(record[:size]):
                 self._slow.add(key, time, what)
-        return record[end:]
+        return record[size:]
 
     def _note(self, key: str, time: float, failure: Failure, what: int) -> None:
         """See to what else a failure that was counted needs."""

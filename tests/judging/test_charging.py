@@ -369,6 +369,34 @@ def test_where_the_log_tells_who_gets_in_wrong_passwords_of_many_are_a_scan_as_w
     assert [each.subject for each in bench.all(slips)][:1] == [ip(OTHER)]
 
 
+@pytest.mark.parametrize("every", [MINUTE, 3 * MINUTE, 11 * MINUTE])
+def test_a_phone_that_was_never_in_is_told_of_and_its_office_stays_up(every: float) -> None:
+    bench = Bench()
+    done = []
+    for number in range(int(4 * DAY / every)):
+        if number % int(HOUR / every) == 0:
+            bench.take(got_in(number * every, "201"))
+        done += bench.take(failed(number * every + 1, "299", OFFICE))
+    assert done == []
+    assert len(bench.judge.take_notices()) in range(1, 6)
+
+
+def test_who_goes_through_the_users_from_a_trusted_place_is_banned_within_the_day() -> None:
+    bench = Bench()
+    done = []
+    for number in range(100):
+        bench.take(got_in(number * 20 * MINUTE, "201"))
+        done += bench.take(failed(number * 20 * MINUTE + 1, str(300 + number), OFFICE))
+    assert done[0].subject == ip(OFFICE)
+    assert done[0].time < START + DAY
+
+
+def test_a_guest_who_calls_one_extension_all_day_is_told_with_the_number_of_his_calls() -> None:
+    calls = (failed(n * MINUTE, "", kind="call-rejected", number="700") for n in range(300))
+    (first, *_) = Bench().all(calls)
+    assert first.failures >= 100
+
+
 def test_a_scan_at_leisure_is_let_alone_where_the_day_s_window_is_off() -> None:
     bench = Bench(Scrutiny(slow=Limit(1_000_000, DAY, DAY)))
     tries = (failed(n * 20 * MINUTE, str(n), kind="unknown-user") for n in range(300))

@@ -224,6 +224,18 @@ def test_a_subject_has_no_more_failures_than_are_kept() -> None:
     assert totals == [1, 2, 3, 3, 3, 3]
 
 
+def test_of_too_many_failures_of_one_moment_the_last_are_kept() -> None:
+    """A log that tells no fractions of seconds has hundreds of a moment, in an attack."""
+    slow = SlowCounts(findtime=1000.0, max_subjects=9)
+    tracker = Tracker(findtime=10.0, max_evidence=2, max_subjects=9, max_entries=3, slow=slow)
+    for _ in range(5):
+        assert tracker.add("s", 1.0, failure(1.0)) > 0
+    assert tracker.failures == 3
+    assert slow.value("s", 1.0) == 2.5
+    tracker.forget_older(1.0)
+    assert tracker.failures == 0
+
+
 def test_what_leaves_the_window_goes_to_the_slow_counts() -> None:
     slow = SlowCounts(findtime=1000.0, max_subjects=9)
     real = Tracker(findtime=10.0, max_evidence=5, max_subjects=9, slow=slow)
