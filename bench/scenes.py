@@ -28,6 +28,7 @@ from scenes import SCENES, Scene  # noqa: E402  # found by the line above
 CLIENT = Path(sys.executable).with_name("logban-client")
 FILTER = "/etc/fail2ban/filter.d/asterisk.conf"
 ENVIRONMENT = {**os.environ, "TZ": "UTC"}
+MARKS = ("failed", "rejected", "Error", "Invalid")
 
 # jail.conf of fail2ban 1.0.2: [DEFAULT] findtime and bantime, [asterisk] maxretry.
 COUNTING = """
@@ -132,12 +133,12 @@ def told(scene: Scene, bans: Bans, began: dict[str, float]) -> str:
 
 
 def beginnings(scene: Scene) -> dict[str, float]:
-    """Give when each address that is to be banned first shows in the log."""
+    """Give when each address that is to be banned first fails, as the log has it."""
     found: dict[str, float] = {}
     for time, line in scene.write().lines():
         for address in scene.expected.banned:
             start = address.partition("/")[0].removesuffix("0") if "/" in address else address
-            if start in line:
+            if start in line and any(mark in line for mark in MARKS):
                 found.setdefault(address, time)
     return found
 
