@@ -13,11 +13,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Final
 
 from logban.clock import Clock
@@ -35,11 +33,11 @@ from logban.ledger.ledger import Ledger
 from logban.ledger.opening import Opened
 from logban.ledger.records import Allowed, Checkpoint, Stored
 from logban.matching.engine.saved import ProgramStore
-from logban.model import Ban, Block, Change, ChangeKind, Subject, Verdict
-from logban.running.announcing import Announcer
+from logban.model import Ban, Block, Change, Subject, Verdict
 from logban.running.deciding import Deciding
 from logban.running.exempting import Exempting
 from logban.running.filters import Found
+from logban.running.handing import Handing
 from logban.running.jail import Jail
 from logban.running.jails import Jails
 from logban.running.naming import Naming
@@ -57,24 +55,14 @@ TIDY_EVERY: Final = 60.0
 CATCH_UP_WITHIN: Final = 60.0
 """Seconds after which bans of nobody's are lifted though a log has not been read to its end."""
 
-TURNS_TO_ACTION: Final = 5
-"""Turns of the loop until a change has reached its action's thread; the log is told behind that."""
-
 STEP: Final = 5.0
 """Seconds by which the host's clock has to be set at once for it to be noticed."""
-
-SETTLE_WITHIN: Final = 2.0
-"""Seconds that an order by hand waits at the most for the actions to carry it out."""
 
 EVERY_JAIL: Final = ""
 """In the place of a jail's name, in the database: what all jails know together."""
 
 KEEP_HISTORY: Final = 90 * 86400.0
 """Seconds for which bans that are over stay in the database."""
-
-
-NOTICES_KEPT: Final = 50
-"""Notices that ``status`` can show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +90,7 @@ class Daemon:
         self.lost = opened.notice if opened.is_lost else ""
         """What became of the database of before, "" if it is in use."""
         self._is_lost = opened.is_lost
+        self._ends_changed = asyncio.Event()
         self.sources = FileSources(
             clock=world.clock,
             positions=self._stored.positions,
@@ -146,26 +135,18 @@ class Daemon:
                 self._stored.notes, lambda notes: self.checkpoints.add(Checkpoint(notes=notes))
             ),
         )
+        self.handing = Handing(self.jails, self.checkpoints, world.clock, self._ends_changed)
         self.naming = Naming(
             world.host_resolver or world.resolver,
             world.clock,
             jail=self.jails.running.get,
             decide=self._decide,
         )
-        self.notices: deque[Change] = deque(maxlen=NOTICES_KEPT)
-        """The last things that somebody was told of, the oldest first."""
         self.numbering = Numbering(
             world.clock, lambda: (jail.judge for jail in self.jails.running.values())
         )
-        self._is_catching_up = True
         self._ahead = world.clock.now() - world.clock.steady()
-        # Changes of which those who tell are to be told, before and while they are committed.
-        self._untold: list[Change] = []
-        self._telling: list[Change] = []
-        self._announcer = Announcer(world.clock)
-        self._unannounced: list[list[Change]] = []
         self._reloading = asyncio.Lock()
-        self._ends_changed = asyncio.Event()
 
     @property
     def configuration(self) -> Configuration:
@@ -210,7 +191,7 @@ class Daemon:
             await self._exempting.close()
             with suppress(LedgerError):  # said below
                 await self.checkpoints.commit()  # behind it, people are told of the last changes
-            self._announce()
+            self.handing.announce()
             await self.jails.close()
             await self.checkpoints.close()
 
@@ -262,7 +243,7 @@ class Daemon:
         while self.sources.is_catching_up and self.clock.steady() < give_up:
             await self.clock.sleep(RESCAN_EVERY)
         await self.clock.sleep(2 * RESCAN_EVERY)  # for lines that a filter has held back
-        self._is_catching_up = False
+        self.handing.is_catching_up = False
         self.jails.catch_up()
 
     def _adopt(self, bans: Iterable[Ban]) -> None:
@@ -348,47 +329,12 @@ class Daemon:
             self._hear(each.jail)
 
     def _submit(self, changes: Iterable[Change]) -> None:
-        """Hand changes of the ledger on to the actions of their jails."""
-        by_jail: dict[str, list[Change]] = {}
-        for change in changes:
-            by_jail.setdefault(change.ban.jail, []).append(change)
-            if change.kind is ChangeKind.NOTICE:
-                self.notices.append(change)
-        for name, of_jail in by_jail.items():
-            if name in self.jails.actions:
-                self.jails.actions[name].submit(of_jail)
-                self._untold += of_jail
-            elif lifted := [each.ban for each in of_jail if each.kind is ChangeKind.LIFT]:
-                self.jails.take_out(name, lifted)
-            if name in self.jails.running:
-                self.jails.running[name].changes.update(
-                    (change.kind, change.ban.subject.kind) for change in of_jail
-                )
-        if by_jail:
-            if not self._unannounced:
-                self._announce(TURNS_TO_ACTION)
-            self._unannounced += by_jail.values()
-            self._ends_changed.set()
-            self.checkpoints.hurry()
-
-    def _announce(self, turns: int = 0) -> None:
-        """Tell the log what was handed on, some turns of the loop from now."""
-        if turns:
-            asyncio.get_running_loop().call_soon(self._announce, turns - 1)
-            return
-        unannounced, self._unannounced = self._unannounced, []
-        for changes in unannounced:
-            self._announcer.announce(changes)
+        """Hand changes on; the parts that are made first can't know the one that does it yet."""
+        self.handing.submit(changes)
 
     def _tell(self) -> None:
-        """Tell of the changes that are in the database by now, or can't be put there.
-
-        Not before: after a crash they would be decided, and told of, a second time.
-        """
-        telling, self._telling = self._telling, []
-        for jail, changes in groupby(telling, key=lambda change: change.ban.jail):
-            if jail in self.jails.actions:
-                self.jails.actions[jail].tell(changes)
+        """Let people be told: an attempt to write to the database is over."""
+        self.handing.tell()
 
     async def _end_bans(self) -> None:
         """End each ban, and each exemption by hand, when its time is up."""
@@ -428,8 +374,7 @@ class Daemon:
 
     def _changed(self) -> Checkpoint:
         """Give all that has changed since the last call, for one transaction."""
-        self._telling += self._untold
-        self._untold = []
+        self.handing.begin_commit()
         return replace(
             self.ledger.checkpoint(),
             tracked={
@@ -463,50 +408,6 @@ class Daemon:
         return self._exempting.problem_of(key)
 
     # The admin's orders
-
-    async def order(self, changes: Iterable[Change]) -> None:
-        """Carry out what an admin ordered.
-
-        Return when it is in the database and in force, but do not wait long for an action that
-        does not get on.
-        """
-        taken = list(changes)
-        self._submit(taken)
-        await self._settled({change.ban.jail for change in taken})
-
-    async def _settled(self, jails: Iterable[str]) -> None:
-        """Return when all is in the database and in force in these jails, or after a while."""
-        await self.checkpoints.commit()
-        concerned = set(self.jails.actions)
-        if not self._is_catching_up:  # until then a ban may be in force that the ledger hasn't yet
-            concerned &= set(jails)
-        settled = [self.jails.actions[name].settled() for name in concerned]
-        settled.append(self.jails.taken_out())
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*settled), SETTLE_WITHIN)
-
-    async def adopt(self, changes: Iterable[Change]) -> None:
-        """Put bans in force that another program had laid, and tell nobody of them."""
-        by_jail: dict[str, list[Change]] = {}
-        for change in changes:
-            by_jail.setdefault(change.ban.jail, []).append(change)
-        for name, of_jail in by_jail.items():
-            self.jails.actions[name].submit(of_jail)
-            log.info("[%s] %d bans are taken over from another program", name, len(of_jail))
-        self._ends_changed.set()
-        await self._settled(by_jail)
-
-    async def pardon(self, subjects: Sequence[Subject], jail: str | None) -> None:
-        """Let the places where bans are kept end what others have against these; not for long."""
-        workers = [
-            worker
-            for name, actions in self.jails.actions.items()
-            for worker in actions.enforcers()
-            if jail in (None, name)
-        ]
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SETTLE_WITHIN):
-                await asyncio.gather(*(worker.pardon(subjects) for worker in workers))
 
     def forgive(self, subject: Subject, now: float, *, jail: str | None, by: str) -> list[Change]:
         """Lift a subject's bans and let its count start again; the caller hands the changes on."""

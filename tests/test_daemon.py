@@ -23,6 +23,7 @@ from logban.judging.entries import UNIT
 from logban.ledger.records import Allowed, BanRow, Checkpoint
 from logban.ledger.store import Store
 from logban.model import Ban, ChangeKind, Subject
+from logban.running import handing
 from logban.supervision import supervise
 from logban.testing.machine import BAD, NOW, OTHER, Machine, until
 
@@ -398,7 +399,7 @@ def test_what_earlier_jails_left_is_swept(bench: Machine, caplog: pytest.LogCapt
 
 
 def test_an_order_does_not_wait_for_ever(bench: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(daemon_module, "SETTLE_WITHIN", 0.05)
+    monkeypatch.setattr(handing, "SETTLE_WITHIN", 0.05)
 
     async def story() -> None:
         bench.jail()
@@ -406,7 +407,7 @@ def test_an_order_does_not_wait_for_ever(bench: Machine, monkeypatch: pytest.Mon
             await until(lambda: bench.enforcer().calls)
             bench.enforcer().gate.clear()
             change = daemon.ledger.ban("pbx", WHO, seconds=None, reason="", now=NOW)
-            await daemon.order([change])
+            await daemon.handing.order([change])
             assert not bench.enforcer().in_force
             bench.enforcer().gate.set()
             await until(lambda: bench.enforcer().in_force == {WHO: None})
@@ -550,7 +551,7 @@ def test_who_is_lifted_by_hand_meanwhile_is_out_at_once(bench: Machine) -> None:
             enforcer.in_force = {WHO: NOW + 60}
             await until(lambda: "read" in enforcer.calls)
             assert daemon.forgive(WHO, NOW, jail=None, by="hand") == []
-            await daemon.order([])
+            await daemon.handing.order([])
             assert enforcer.in_force == {}
 
     once(story)

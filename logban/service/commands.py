@@ -181,7 +181,7 @@ class DaemonService:
                 )
             except UsageError as error:
                 refused.append(payloads.RefusedBan(subject, str(error)))
-        await daemon.order(placed)
+        await daemon.handing.order(placed)
         views = tuple(self._views.ban(change.ban, now) for change in placed)
         return payloads.Placed(now, views, tuple(refused))
 
@@ -200,7 +200,7 @@ class DaemonService:
                 continue
             if change is not None:
                 taken.append(change)
-        await daemon.adopt(taken)
+        await daemon.handing.adopt(taken)
         known = len(bans) - len(taken) - len(refused)
         return payloads.Adopted(len(taken), known, tuple(refused))
 
@@ -220,9 +220,9 @@ class DaemonService:
         forgiven |= {counted_as(asked, prefix) for asked in missing for prefix in prefixes(daemon)}
         for subject in forgiven:
             lifted += daemon.forgive(subject, now, jail=jail, by="hand")
-        await daemon.order(lifted)
+        await daemon.handing.order(lifted)
         if subjects is not None:
-            await daemon.pardon(subjects, jail)
+            await daemon.handing.pardon(subjects, jail)
         return payloads.Lifted(
             tuple(self._views.ban(change.ban, now) for change in lifted), tuple(missing)
         )

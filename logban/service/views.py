@@ -109,7 +109,7 @@ class Views:
 
     def notices(self) -> Iterable[payloads.NoticeView]:
         """Show what somebody was told of, the newest first."""
-        for change in reversed(self._daemon.notices):
+        for change in reversed(self._daemon.handing.notices):
             ban = change.ban
             yield payloads.NoticeView(ban.jail, ban.subject, change.time, ban.reason, ban.failures)
 
