@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-KEPT: Final = 64
+KEPT: Final = 256
 """Files that are kept; the oldest are removed."""
 
 
