@@ -83,10 +83,15 @@ class Cost:
 def cost_of(program: Program, log: Path) -> Cost:
     """Run a program and give what it took."""
     command = [str(log) if word == "LOG" else word for word in program.command]
-    with log.open("rb") as stream, tempfile.TemporaryFile() as said:
+    with (
+        log.open("rb") as stream,
+        tempfile.TemporaryFile() as said,
+        tempfile.TemporaryFile() as out,
+    ):
         stdin = stream if program.reads_stdin else subprocess.DEVNULL
         started = time.perf_counter()
-        running = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=said)
+        # Not to /dev/null: what is said there nobody counts, so grep ends at the first line.
+        running = subprocess.Popen(command, stdin=stdin, stdout=out, stderr=said)
         _, status, usage = os.wait4(running.pid, 0)
         wall = time.perf_counter() - started
         running.returncode = os.waitstatus_to_exitcode(status)
@@ -148,7 +153,8 @@ def read_at_length(options: argparse.Namespace) -> None:
         subprocess.run([*make, "--attack", str(min(options.shares)), "-o", str(part)], check=True)
         with log.open("wb") as out:
             for _ in range(10):
-                out.write(part.read_bytes())
+                with part.open("rb") as source:
+                    shutil.copyfileobj(source, out)  # what we hold counts as the programs' memory
         for program in for_asterisk():
             if program.most_lines >= 10 * options.lines:
                 costs = [cost_of(program, log) for _ in range(options.runs)]

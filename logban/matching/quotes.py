@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from logban.matching.definition import Quote
 from logban.matching.messages import Held, Messages, Window
@@ -73,8 +73,7 @@ class SeenLine:
     ends: Collection[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(NamedTuple):
     """A line of the program's own of which nobody has looked yet whether it begins a message.
 
     What it may begin reaches no farther than ``until``; ``read`` looks.
@@ -127,6 +126,10 @@ class QuoteGuard:
     def knows_all(self, threads: Iterable[str]) -> bool:
         """Say whether all of some threads have been seen outside of all windows."""
         return self._threads.has_all(threads)
+
+    def unknown_of(self, threads: Iterable[str]) -> set[str]:
+        """Give those of some threads that have not been seen outside of all windows."""
+        return self._threads.unknown_of(threads)
 
     def may_forget(self, new: int) -> bool:
         """Say whether so many new threads could make others be forgotten."""

@@ -48,6 +48,10 @@ class Threads:
         """Tell whether all of these are known."""
         return self._known.keys() >= set(threads)
 
+    def unknown_of(self, threads: Iterable[str]) -> set[str]:
+        """Give those of some threads that are not known."""
+        return set(threads).difference(self._known)
+
     def have_no_room_for(self, new: int) -> bool:
         """Tell whether threads would have to be forgotten for so many new ones."""
         return len(self._known) + new > MAX_THREADS

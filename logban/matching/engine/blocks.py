@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from logban.matching.captures import encoded_groups, join, joined_groups, read_encoded
@@ -27,7 +28,9 @@ _SET: Final = "="
 _MARKER: Final = MARKER.decode()
 _FIRST: Final = 4
 _NUMBER: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4: Final = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}){{3}}", re.ASCII)
+_DOTTED: Final = rf"{_NUMBER}(?:\.{_NUMBER}){{3}}"
+_IPV4: Final = re.compile(_DOTTED, re.ASCII)
+_ALL_IPV4: Final = re.compile(rf"\+?{_DOTTED}(?:\n\+?{_DOTTED})*+", re.ASCII)
 
 
 class Record(NamedTuple):
@@ -40,6 +43,18 @@ class Record(NamedTuple):
     end: int
     thread: str
     outcome: Outcome | None
+
+
+class Sightings(NamedTuple):
+    """What is seen of records: a point in the line of each, its thread, its address.
+
+    An address stands behind a ``+`` if it is that of a success; it is "" where the reference has to
+    look.
+    """
+
+    points: list[int]
+    threads: list[str]
+    addresses: list[str]
 
 
 # From what was found of a line, the line, its place and the clock to what it says.
@@ -100,22 +115,14 @@ class BlockEngine:
             records.append(Record(start, start + end - begin, columns[1], outcome))
         return records
 
-    def sightings(self, text: bytes) -> list[str] | None:
-        """Give the line, the thread and the address of each record, one behind the other.
-
-        An address stands behind a ``+`` if it is that of a success; it is "" where the reference
-        has to look.  None if PCRE2 gives up.
-        """
-        found = self._found(text, self._sighting)
-        if found is None:
+    def sightings(self, text: bytes) -> Sightings | None:
+        """Give what is seen of each record; None if PCRE2 gives up."""
+        try:
+            raw = self._code.inserted(text, self._sighting)
+        except Pcre2Error:
             return None
-        lines = text.decode("ascii")
-        sightings = []
-        for (begin, end), columns in found:
-            sightings.append(lines[begin:end])
-            sightings += columns
-        sightings.append("")
-        return sightings
+        parts = raw.decode("ascii").split(_MARKER)
+        return Sightings(list(accumulate(map(len, parts[:-1:3]))), parts[1::3], parts[2::3])
 
     def tally(self, text: bytes) -> tuple[list[str], list[str], int] | None:
         """Give the threads and the addresses of all records, and the number of successes.
@@ -128,23 +135,26 @@ class BlockEngine:
             return None
         found = raw.decode("ascii").split("\n")
         addresses = found[1::2]
-        if not self._addresses.keys() >= set(addresses) and not self._are_known(addresses):
+        if self.odd_among(addresses):
             return None
         successes = raw.count(b"\n+") if self._has_successes else 0
         return found[:-1:2], addresses, successes
 
-    def is_known(self, address: str) -> bool:
-        """Tell whether an address, as it stands in sightings, is one."""
-        return address in self._addresses or self._are_known([address])
+    def odd_among(self, addresses: Iterable[str]) -> set[str]:
+        """Give those of the addresses, as they stand in sightings, that are none."""
+        new = set(addresses).difference(self._addresses)
+        if not new or _ALL_IPV4.fullmatch("\n".join(new)) is None:
+            return {each for each in new if not self._is_address(each)}
+        if len(self._addresses) + len(new) > MAX_KNOWN:
+            self._addresses.clear()
+        self._addresses.update((each, CanonicalAddress(each.removeprefix("+"))) for each in new)
+        return set()
 
-    def _are_known(self, addresses: Iterable[str]) -> bool:
-        for each in set(addresses):
-            if each in self._addresses:
-                continue
-            if not each or self._address(each.removeprefix("+")) is None:
-                return False
-            self._addresses[each] = self._addresses[each.removeprefix("+")]
-        return True
+    def _is_address(self, sighted: str) -> bool:
+        address = self._address(sighted.removeprefix("+")) if sighted else None
+        if address is not None:
+            self._addresses[sighted] = address
+        return address is not None
 
     def _found(self, text: bytes, template: bytes) -> Iterator[_Found] | None:
         try:
@@ -274,11 +284,3 @@ def _brief(program: Program) -> bytes:
 def _address_in(program: Program) -> str:
     sign = f"${{{program.success}:++:}}" if program.success else ""
     return f"{sign}{_all_of(program.address)}"
-
-
-def next_line(data: bytes, line: bytes, start: int) -> int:
-    """Give where the next line of that text begins."""
-    at = data.find(line + b"\n", start)
-    while at > start and data[at - 1] != 0x0A:
-        at = data.find(line + b"\n", at + 1)
-    return at

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from logban.matching.engine.blocks import BlockEngine, next_line
+from logban.matching.engine.blocks import BlockEngine, Sightings
 from logban.matching.engine.stretches import Stretch
 from logban.matching.engine.taken import Taken
 from logban.matching.quotes import SeenLine, Unread
@@ -68,7 +69,7 @@ class Counting:
         if not self._habit.expects_strangers and self._count_all(stretch):
             return stretch.end
         found = self._blocks.sightings(stretch.text)
-        return None if found is None else self._count_each(_Sightings(stretch, found))
+        return None if found is None else self._count_each(_Seen(stretch, found))
 
     def _count_all(self, stretch: Stretch) -> bool:
         """Count a stretch at once, if all lines that say something are the program's own."""
@@ -92,87 +93,87 @@ class Counting:
         taken, text = self._taken, stretch.text
 
         def read() -> SeenLine:
-            found: list[str] | None = None
+            found: Sightings | None = None
             for at in (text.rfind(b"\n", 0, max(len(text) - TAIL, 0)) + 1, 0):
                 found = self._blocks.sightings(text[at:])
-                if found is not None and len(found) > 1:
+                if found is not None and found.points:
                     break
             assert found is not None  # noqa: S101  # there was one when all were counted
-            line = found[-4].encode("ascii")
-            at = text.rfind(b"\n%b\n" % line) + 1
-            return taken.unread(line, stretch.origin(at), thread).read()
+            start, line = _line_at(text, at + found.points[-1])
+            return taken.seen(line, stretch.origin(start), thread)
 
-        return Unread(taken.block.offset + stretch.end + taken.reference.longest_message, read)
+        return Unread(taken.offset_behind(stretch.end), read)
 
-    def _count_each(self, seen: _Sightings) -> int:
+    def _count_each(self, seen: _Seen) -> int:
         """Count what is in a stretch; give up to where that was done."""
-        threads, addresses = seen.threads, seen.addresses
-        run = 0  # where the lines begin that are not counted yet, all of them the program's own
+        threads, addresses, guard = seen.threads, seen.addresses, self._guard
+        odd = self._blocks.odd_among(addresses)
+        left = self._unsure(seen, odd)
+        self._habit.expects_strangers = bool(left)
         # As threads come to be known the later of these turn out to be as good as the others; but
         # where threads may be forgotten, or waited for, every line has to be looked at.
-        left = self._unsure(threads, addresses)
-        self._habit.expects_strangers = bool(left)
-        is_careful = self._is_guarded and self._guard.may_forget(len(left))
+        is_careful = self._is_guarded and guard.may_forget(len(left))
         if is_careful:
             left = list(range(len(addresses)))
         left.reverse()
+        run = 0  # where the lines begin that are not counted yet, all of them the program's own
         while left:
             number = left.pop()
-            thread, address = threads[number], addresses[number]
-            is_sure = self._blocks.is_known(address)
+            thread, is_sure = threads[number], addresses[number] not in odd
             if is_sure and (not self._is_guarded or self._is_own(thread)):
                 continue
-            self._count_run(seen, range(run, number))
+            self._count_run(seen, run, number)
             run = number + 1
-            start = seen.start(number)
-            if is_sure and self._is_believed(thread, start):
-                self._guard.welcome(thread, self._unread(seen, number))
-                self._count([address])
+            if is_sure and self._is_believed(thread, seen, number):
+                guard.welcome(thread, self._unread(seen, number))
+                self._count(addresses[number : number + 1])
                 continue
-            end = start + len(seen.lines[number])
-            self.add(self._taken.line(start, end))
+            start, line = seen.line(number)
+            self.add(self._taken.line(start, start + len(line)))
             if self._taken.is_holding():
-                return end + 1
+                return start + len(line) + 1
             if not is_careful and self._taken.source.hearsay.is_waiting:
                 is_careful = True
                 left = list(range(len(addresses) - 1, number, -1))
-        self._count_run(seen, range(run, len(addresses)))
+        self._count_run(seen, run, len(addresses))
         return seen.end
 
-    def _unsure(self, threads: Sequence[str], addresses: Sequence[str]) -> list[int]:
+    def _unsure(self, seen: _Seen, odd: set[str]) -> list[int]:
         """Give the numbers of the records that are to be looked at one by one, as things stand."""
-        odd = {address for address in set(addresses) if not self._blocks.is_known(address)}
         new: set[str] = set()
         if self._is_guarded:
-            new = {thread for thread in set(threads) if not self._is_own(thread)}
-        if not odd and not new:
-            return []
-        return [
-            number
-            for number, (thread, address) in enumerate(zip(threads, addresses, strict=True))
-            if thread in new or address in odd
-        ]
+            new = self._guard.unknown_of(seen.threads)
+            if self._taken.source.hearsay.is_waiting:
+                new.update(thread for thread in seen.threads if thread in self._waiting)
+        if not odd:
+            return [n for n, thread in enumerate(seen.threads) if thread in new] if new else []
+        both = enumerate(zip(seen.threads, seen.addresses, strict=True))
+        return [n for n, (thread, address) in both if thread in new or address in odd]
 
     def _is_own(self, thread: str) -> bool:
         return self._guard.knows(thread) and thread not in self._waiting
 
-    def _is_believed(self, thread: str, start: int) -> bool:
+    def _is_believed(self, thread: str, seen: _Seen, number: int) -> bool:
         """Tell whether the line of a thread that is not known is believed all the same."""
         if not self._is_guarded or not thread or thread in self._waiting:
             return False
-        return self._guard.is_clear_at(self._taken.block.offset + start)
+        return self._guard.is_clear_at(self._taken.block.offset + seen.line(number)[0])
 
-    def _count_run(self, seen: _Sightings, run: range) -> None:
+    def _count_run(self, seen: _Seen, begin: int, end: int) -> None:
         """Count lines that are the program's own."""
-        if not run:
+        if begin == end:
             return
         if self._is_guarded:
-            self._guard.pass_by(seen.threads[run.start : run.stop], self._unread(seen, run[-1]))
-        self._count(seen.addresses[run.start : run.stop])
+            self._guard.pass_by(seen.threads[begin:end], self._unread(seen, end - 1))
+        self._count(seen.addresses[begin:end])
 
-    def _unread(self, seen: _Sightings, number: int) -> Unread:
-        line, thread = seen.lines[number].encode("ascii"), seen.threads[number]
-        return self._taken.unread(line, seen.start(number), thread)
+    def _unread(self, seen: _Seen, number: int) -> Unread:
+        start, _ = seen.line(number)
+        return Unread(self._taken.offset_behind(start), partial(self._read, seen, number))
+
+    def _read(self, seen: _Seen, number: int) -> SeenLine:
+        start, line = seen.line(number)
+        return self._taken.seen(line, start, seen.threads[number])
 
     def _count(self, addresses: Sequence[str]) -> None:
         successes = sum(address[0] == "+" for address in addresses)
@@ -180,24 +181,20 @@ class Counting:
         self.tally.successes += successes
 
 
-class _Sightings:
-    """What the engine saw of a stretch, and where; asked for in the order of the lines."""
+class _Seen:
+    """What the engine saw of a stretch, and where."""
 
-    def __init__(self, stretch: Stretch, found: Sequence[str]) -> None:
-        self.lines, self.threads, self.addresses = found[0:-1:3], found[1::3], found[2::3]
+    def __init__(self, stretch: Stretch, found: Sightings) -> None:
         self.end = stretch.end
+        self._points, self.threads, self.addresses = found
         self._stretch = stretch
-        self._start = self._next = 0
-        self._last = -1
 
-    def start(self, number: int) -> int:
-        """Give where the line of a record begins; no earlier one may be asked for behind it."""
-        if number > self._last:
-            line = self.lines[number]
-            raw = line.encode("ascii")
-            # The same text gives the same record, so as many lines of this text come first.
-            for _ in range(self.lines[self._last + 1 : number].count(line) + 1):
-                self._start = next_line(self._stretch.text, raw, self._next)
-                self._next = self._start + len(raw) + 1
-            self._last = number
-        return self._stretch.origin(self._start)
+    def line(self, number: int) -> tuple[int, bytes]:
+        """Give where the line of a record begins in the block, and the line."""
+        at, line = _line_at(self._stretch.text, self._points[number])
+        return self._stretch.origin(at), line
+
+
+def _line_at(text: bytes, point: int) -> tuple[int, bytes]:
+    begin = text.rfind(b"\n", 0, point) + 1
+    return begin, text[begin : text.find(b"\n", point)]

@@ -16,6 +16,7 @@ be in such a message, which is rare.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from logban.matching.dates import DateReader, NoDates, tries_defaults_first
 from logban.matching.definition import FilterDefinition, Quote
@@ -164,7 +165,9 @@ def _passed(taken: Taken, run: list[Record]) -> list[Outcome]:
 
 
 def _unread(taken: Taken, record: Record) -> Unread:
-    return taken.unread(taken.block.data[record.start : record.end], record.start, record.thread)
+    line = taken.block.data[record.start : record.end]
+    read = partial(taken.seen, line, record.start, record.thread)
+    return Unread(taken.offset_behind(record.start), read)
 
 
 def make_engine(

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
-from logban.matching.quotes import SeenLine, Unread
+from logban.matching.quotes import SeenLine
 from logban.matching.remembered import Remembered
 from logban.model import Block, Outcome
 
@@ -65,11 +64,13 @@ class Taken:
         """Have the reference take a line."""
         return self.reference.match_line(self.block, self.source, start, end, self.now)
 
-    def unread(self, line: bytes, start: int, thread: str) -> Unread:
-        """Give a line for the guard to read if it has to; ``start`` is where it begins."""
-        offset = self.block.offset + start
-        read = partial(self.reference.as_seen, line, (offset, thread), self.now)
-        return Unread(offset + self.reference.longest_message, read)
+    def seen(self, line: bytes, start: int, thread: str) -> SeenLine:
+        """Give a line as the guard sees it; ``start`` is where it begins in the block."""
+        return self.reference.as_seen(line, (self.block.offset + start, thread), self.now)
+
+    def offset_behind(self, start: int) -> int:
+        """Give the offset behind any message that begins there."""
+        return self.block.offset + start + self.reference.longest_message
 
     def rest(self, start: int) -> list[Outcome]:
         """Have the reference take the rest of the block."""
