@@ -17,7 +17,7 @@ import regex
 
 # An IPv4 address that is not a piece of a longer run of digits and dots: behind a greedy `.*`
 # an unguarded expression would take 8.51.100.7 out of 198.51.100.7.
-_IP4: Final = r"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\.?[0-9])"
+IPV4: Final = r"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\.?[0-9])"
 # RFC 4291, 2.2: eight groups, or fewer of them around one "::".
 _GROUP: Final = r"[0-9A-Fa-f]{1,4}"
 _GROUPS: Final = rf"{_GROUP}(?::{_GROUP}){{0,6}}"
@@ -27,7 +27,7 @@ _IP6: Final = (
     rf"(?:{_GROUP}(?::{_GROUP}){{7}}|(?:{_GROUPS})?::(?:{_GROUPS})?)"
     r"(?![0-9A-Za-z])(?!(?::[0-9]{1,3})?(?:\.[0-9]{1,3}){3})"
 )
-_BARE_ADDRESS: Final = rf"(?:(?:::[fF]{{4}}:)?(?P<ip4>{_IP4})|(?P<ip6>{_IP6}))"
+_BARE_ADDRESS: Final = rf"(?:(?:::[fF]{{4}}:)?(?P<ip4>{IPV4})|(?P<ip6>{_IP6}))"
 _ADDRESS: Final = rf"\[?{_BARE_ADDRESS}\]?"
 
 _NAME: Final = r"(?P<dns>[\w\-.^_]*\w)"
@@ -36,7 +36,7 @@ _NAME: Final = r"(?P<dns>[\w\-.^_]*\w)"
 _TAGS: Final[dict[str, str]] = {
     "HOST": _ADDRESS,
     "ADDR": _ADDRESS,
-    "IP4": rf"(?P<ip4>{_IP4})",
+    "IP4": rf"(?P<ip4>{IPV4})",
     "IP6": rf"\[?(?P<ip6>{_IP6})\]?",
     "DNS": _NAME,
     "CIDR": r"(?P<cidr>[0-9]{1,3})",

@@ -24,6 +24,10 @@ MAX_KNOWN: Final = 65536
 # Where a line begins and ends in the text that was searched, and the columns of what was found.
 _Found = tuple[tuple[int, int], Sequence[str]]
 
+SOME: Final = 4
+"""Stretches with something unusual after which it is expected in as many more."""
+
+_UNUSUAL: Final = b"!"
 _SET: Final = "="
 _MARKER: Final = MARKER.decode()
 _FIRST: Final = 4
@@ -80,6 +84,8 @@ class BlockEngine:
         self._template = _template(program)
         self._sighting = _sighting(program)
         self._brief = _brief(program)
+        self._usual = _usual(program)
+        self._were_unusual = 0
         self._has_successes = bool(program.success)
         self._makers: dict[str, _Maker] = {
             str(number): self._maker(definition.rules[number], number, program)
@@ -124,12 +130,19 @@ class BlockEngine:
         parts = raw.decode("ascii").split(_MARKER)
         return Sightings(list(accumulate(map(len, parts[:-1:3]))), parts[1::3], parts[2::3])
 
-    def tally(self, text: bytes) -> tuple[list[str], list[str], int] | None:
-        """Give the threads and the addresses of all records, and the number of successes.
+    def tally(self, text: bytes) -> tuple[list[str], int, int] | None:
+        """Give the threads of all records, the number of these, and that of successes.
 
         None if PCRE2 gives up, or the reference has to look at some line.
         """
         try:
+            if self._usual and self._were_unusual < SOME:
+                number, raw = self._code.counted(text, self._usual)
+                if _UNUSUAL not in raw:
+                    self._were_unusual = 0
+                    return raw.decode("ascii").split("\n")[:-1], number, 0
+            # Where there is one such line there are more, so less is tried for a while.
+            self._were_unusual = (self._were_unusual + 1) % (2 * SOME)
             raw = self._code.records(text, self._brief)
         except Pcre2Error:
             return None
@@ -138,7 +151,7 @@ class BlockEngine:
         if self.odd_among(addresses):
             return None
         successes = raw.count(b"\n+") if self._has_successes else 0
-        return found[:-1:2], addresses, successes
+        return found[:-1:2], len(addresses), successes
 
     def odd_among(self, addresses: Iterable[str]) -> set[str]:
         """Give those of the addresses, as they stand in sightings, that are none."""
@@ -279,6 +292,14 @@ def _marked(parts: Sequence[str]) -> bytes:
 def _brief(program: Program) -> bytes:
     """Write what is to be given of a match that is only counted."""
     return f"{_all_of(program.thread)}\n{_address_in(program)}\n".encode("ascii")
+
+
+def _usual(program: Program) -> bytes:
+    """Write what is to be given of a match that is most often nothing special; "" if unknown."""
+    if not program.unusual:
+        return b""
+    thread = f"{_all_of(program.thread)}\n" if program.thread else ""
+    return f"{thread}${{{program.unusual}:+{_UNUSUAL.decode()}:}}".encode("ascii")
 
 
 def _address_in(program: Program) -> str:

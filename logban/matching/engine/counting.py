@@ -78,13 +78,13 @@ class Counting:
         found = self._blocks.tally(stretch.text)
         if found is None:
             return False
-        threads, addresses, successes = found
+        threads, number, successes = found
         if threads and self._is_guarded:
             if not self._guard.knows_all(threads):
                 self._habit.expects_strangers = True
                 return False
             self._guard.pass_by(threads, self._last_of(stretch, threads[-1]))
-        self.tally.failures += len(addresses) - successes
+        self.tally.failures += number - successes
         self.tally.successes += successes
         return True
 

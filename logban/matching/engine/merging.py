@@ -42,16 +42,19 @@ _TAIL: Final = 16
 
 
 class Merged(NamedTuple):
-    """Rules that are one: their numbers, and what they match; each leaves its mark if several."""
+    """Rules that are one: their places, and what they match; each leaves its mark if several."""
 
-    numbers: tuple[int, ...]
+    places: tuple[int, ...]
     items: tuple[Node, ...]
 
 
-def merged(rules: Items[tuple[Node, ...]], are_alike: Callable[[int, int], bool]) -> list[Merged]:
+def merged(
+    rules: Items[tuple[Node, ...]], marks: Items[str], are_alike: Callable[[int, int], bool]
+) -> list[Merged]:
     """Merge rules where they can be; in their new order the same one is the first to match.
 
-    ``are_alike`` tells whether two rules capture the same into the same groups.
+    ``are_alike`` tells of two rules, by their places, whether they capture the same into the same
+    groups.
     """
     texts, endings = [literal(each) for each in rules], [_endings(each) for each in rules]
 
@@ -67,7 +70,7 @@ def merged(rules: Items[tuple[Node, ...]], are_alike: Callable[[int, int], bool]
         for members in classes:
             if (
                 are_alike(members[0], number)
-                and _in_one([*members, number], rules)
+                and _in_one([*members, number], rules, marks)
                 and _ordered(_joined(classes, members, number), before) is not None
             ):
                 members.append(number)
@@ -75,7 +78,7 @@ def merged(rules: Items[tuple[Node, ...]], are_alike: Callable[[int, int], bool]
         else:
             classes.append([number])
     order = _ordered(classes, before) or [[number] for number in range(len(rules))]
-    return [Merged(tuple(members), _in_one(members, rules)) for members in order]
+    return [Merged(tuple(members), _in_one(members, rules, marks)) for members in order]
 
 
 def _joined(classes: Items[list[int]], members: list[int], number: int) -> list[list[int]]:
@@ -108,11 +111,13 @@ def _endings(items: tuple[Node, ...]) -> list[Ending]:
     return found
 
 
-def _in_one(members: Items[int], rules: Items[tuple[Node, ...]]) -> tuple[Node, ...]:
+def _in_one(
+    members: Items[int], rules: Items[tuple[Node, ...]], marks: Items[str]
+) -> tuple[Node, ...]:
     """Give rules as one; () if that can't be done."""
     if len(members) == 1:
         return rules[members[0]]
-    return _holed([rules[number] for number in members], [str(number) for number in members])
+    return _holed([rules[number] for number in members], [marks[number] for number in members])
 
 
 def _holed(rules: Items[tuple[Node, ...]], marks: Items[str]) -> tuple[Node, ...]:

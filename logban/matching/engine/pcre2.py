@@ -134,13 +134,17 @@ class Code:
 
     def records(self, data: bytes, template: bytes) -> bytes:
         """Give what the template makes of each match; Pcre2Error if one takes too long."""
+        return self._substituted(data, template, _REPLACEMENT_ONLY)[1]
+
+    def counted(self, data: bytes, template: bytes) -> tuple[int, bytes]:
+        """Give the number of matches as well."""
         return self._substituted(data, template, _REPLACEMENT_ONLY)
 
     def inserted(self, data: bytes, template: bytes) -> bytes:
         """Give the data, what the template makes of each match in its place; errors as above."""
-        return self._substituted(data, template, 0)
+        return self._substituted(data, template, 0)[1]
 
-    def _substituted(self, data: bytes, template: bytes, options: int) -> bytes:
+    def _substituted(self, data: bytes, template: bytes, options: int) -> tuple[int, bytes]:
         length = ctypes.c_size_t()
         while True:
             length.value = len(self._room)
@@ -151,7 +155,7 @@ class Code:
                 self._room, ctypes.byref(length),
             )  # fmt: skip
             if code >= 0:
-                return ctypes.string_at(self._room, length.value)
+                return code, ctypes.string_at(self._room, length.value)
             if code != _NO_MEMORY or length.value <= len(self._room):
                 raise Pcre2Error(self._library.message(code))
             self._room = ctypes.create_string_buffer(length.value * 5 // 4)

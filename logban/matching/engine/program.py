@@ -27,6 +27,7 @@ from logban.matching.compiled import HOST_GROUPS, NO_FIELDS
 from logban.matching.compiler import ExpressionError, Reading, expand
 from logban.matching.definition import FilterDefinition, Rule
 from logban.matching.engine.automaton import ends_in_one_place
+from logban.matching.engine.canonical import is_canonical, told_apart
 from logban.matching.engine.dated import Head
 from logban.matching.engine.factoring import (
     flat,
@@ -44,6 +45,7 @@ from logban.matching.engine.syntax import (
     ANY,
     EMPTY,
     LF,
+    NOTHING,
     At,
     Atomic,
     Back,
@@ -89,6 +91,7 @@ class _Part:
     node: Node = EMPTY
     before: int = 0
     span: int = 0
+    is_canonical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +146,9 @@ class _Composer:
         dates: list[int] = []
         numbers: dict[str, list[int]] = {}
         heads = self._begun(dates, numbers)
+        is_dated, is_one = any(head.date for head in self._heads), self._is_one()
         slow = ""
-        if any(head.date for head in self._heads):
+        if is_dated and is_one:
             self._writer.captures += 1
             slow = "|()"
             numbers.setdefault(_SLOW, []).append(self._writer.captures)
@@ -153,7 +157,8 @@ class _Composer:
         groups = (sum(isinstance(each, Group) for each in walk(part.node)) for part in parts)
         self._last = base + before + span + max(groups, default=0)
         fields: dict[int, Fields] = {}
-        if self._goes_on or len(self._heads) == 1:
+        has_successes = any(rule.success for rule in self._definition.rules)
+        if is_one:
             strange, text_before = _strange_at(self._heads[0]), self._heads[0].before
             if self._goes_on and self._prefix is not None:
                 strange, text_before = last_of(self._prefix), ""
@@ -167,44 +172,68 @@ class _Composer:
                 strange = _strange_at(head)
                 found: dict[int, Fields] = {}
                 rules = self._rules(parts, (head.before, strange), (base, before, span), found)
+                if any(fields.get(number, each) != each for number, each in found.items()):
+                    raise InexpressibleError("captures otherwise behind another date")
                 fields.update(found)
                 ways.append(f"{begin}{rules}")
-            slows = numbers.get(_SLOW, [])
-            text = f"(?:{'|'.join(ways)}{f'|()(*MARK:{SLOW_MARK})' if slows else ''})"
+            if is_dated:
+                ways.append(f"(*MARK:{SLOW_MARK})")
+            text = f"(?|{'|'.join(ways)})"
         if self._openings:
             if not self._goes_on:
                 raise InexpressibleError("has messages of several lines, and no <F-CONTENT>")
             text += f"|{self._opening()}"
+        unusual = 0
+        if all(part.is_canonical for part in parts if part.pace is Pace.FAST):
+            # The first column of addresses holds canonical ones only.
+            unusual = self._last + 2
+            usual = f"(?({self._last + 1})|(?!))" if has_successes else "(?!)"
+            text = f"(?:{text})(?:(?({base + before + 1}){usual})()|)"
+        # What ends where its line begins is followed by another try there, and found twice.
+        taken = "" if all(head.date for head in self._heads) else r"[^\n]?+"
         return Program(
             tuple(
-                self._writer.shortened(rf"(*LF)(?m)^(?:{text})\K", least) for least in COMMON_FROM
+                self._writer.shortened(rf"(*LF)(?m)^(?:{text}){taken}\K", least)
+                for least in COMMON_FROM
             ),
-            tuple(numbers.pop("thread", ())),
+            tuple(dict.fromkeys(numbers.pop("thread", ()))),
             tuple(range(base + before + 1, base + before + span + 1)),
-            tuple(dates),
-            self._last + 1 if any(rule.success for rule in self._definition.rules) else 0,
+            tuple(dict.fromkeys(dates)),
+            self._last + 1 if has_successes else 0,
+            unusual,
             tuple(sorted({column for each in fields.values() for column in each.all()})),
             frozenset(self._may_be_empty),
-            Fields(tuple((name, tuple(ns)) for name, ns in numbers.items() if name != _SLOW)),
+            Fields(tuple((n, tuple(dict.fromkeys(ns))) for n, ns in numbers.items() if n != _SLOW)),
             fields,
             self._refused,
         )
 
     def _begun(self, dates: list[int], numbers: dict[str, list[int]]) -> list[str]:
         """Write how lines may begin; those whose prefregex can't be told there are left alone."""
-        heads, texts, why = [], [], InexpressibleError("has no beginning")
+        heads, texts, ends = [], [], [0]
+        why = InexpressibleError("has no beginning")
         for head in self._heads:
             before = self._writer.captures
+            if not self._goes_on:
+                self._writer.captures = 0  # each has rules of its own, and they all count alike
             try:
                 texts.append(self._head(head, dates, numbers))
                 heads.append(head)
+                ends.append(self._writer.captures)
             except InexpressibleError as error:
                 self._writer.captures, why = before, error
                 del dates[len(heads) :]
         if not heads:
             raise why
         self._heads = heads
+        if not self._goes_on:
+            self._writer.captures = most = max(ends)
+            texts = [text + UNSET * (most - end) for text, end in zip(texts, ends[1:], strict=True)]
         return texts
+
+    def _is_one(self) -> bool:
+        """Tell whether the rules are written once, and not for each way in which lines begin."""
+        return self._goes_on or len(self._heads) == 1
 
     def _take_prefix(self) -> None:
         prefix = self._definition.prefix
@@ -295,8 +324,13 @@ class _Composer:
         why = self._why_slow(part, [name for _, name in kept], hosts)
         if why:
             part.pace = Pace.SLOW
-        else:
-            part.before, part.span = hosts[0], len(hosts)
+            return part
+        if not _references(part.node) & {kept[at][0] for at in hosts}:
+            part.node = told_apart(part.node)
+            kept = list(_kept(part.node, set(HOST_GROUPS)).items())
+            hosts = [at for at, (_, name) in enumerate(kept) if name in HOST_GROUPS]
+        part.before, part.span = hosts[0], len(hosts)
+        part.is_canonical = is_canonical(kept[hosts[0]][0])
         return part
 
     def _why_slow(self, part: _Part, kept: Items[str], hosts: Items[int]) -> str:
@@ -318,13 +352,17 @@ class _Composer:
         return ""
 
     def _gated(self, part: _Part, why: str) -> _Part:
+        self._refuse(part, why)
+        part.pace = Pace.GATED
+        return part
+
+    def _refuse(self, part: _Part, why: str) -> None:
+        """Note why lines that a rule could match are the reference's, by their literals."""
         if not required_literals(part.rule.expression.text):
             raise InexpressibleError(
                 f"{part.rule.name} {why}, and has no literal to tell its lines"
             )
-        part.pace = Pace.GATED
         self._refused.setdefault(part.rule.name, why)
-        return part
 
     def _rules(
         self,
@@ -336,33 +374,41 @@ class _Composer:
         """Write the rules; each of them counts its captures from the same number."""
         base, before, span = columns
         ways = []
-        self._writer.captures = base
         for node in self._ignored:
+            self._writer.captures = base + before + span  # as those of a slow rule
             written = self._writer.write((begins_at(node, *begin),), _references(node))
-            self._writer.captures = base
-            ways.append(f"(?={written})(*MARK:{SLOW_MARK})")
+            ways.append(f"(?={UNSET * (before + span)}{written})(*MARK:{SLOW_MARK})")
+        self._writer.captures = base
         entries = [
-            self._entry(number, part, begin, (before, span)) for number, part in enumerate(parts)
+            entry
+            for number, part in enumerate(parts)
+            if (entry := self._entry(number, part, begin, (before, span))) is not None
         ]
         self._writer.numbers = {}
         ways += self._ways(_told_apart(_reordered(self._merged(entries))), fields)
         self._writer.captures = self._last + 1
-        return f"(?|{'|'.join(ways)})"
+        # No line matches the last way, that gives what comes behind all rules its number.
+        return f"(?|{'|'.join(ways)}|(?!){UNSET * (self._last + 1 - base)})"
 
     def _entry(
         self, number: int, part: _Part, begin: tuple[str, frozenset[int]], columns: tuple[int, int]
-    ) -> _Entry:
-        """Prepare a rule for being written."""
+    ) -> _Entry | None:
+        """Prepare a rule for being written; None if no line that begins so can match it."""
         gate = _holding(required_literals(part.rule.expression.text))
         if part.pace is Pace.GATED:
             return _Entry((number,), part.pace, (), {}, {}, gate)
         try:
             node = begins_at(part.node, *begin)
+            if node == NOTHING:
+                return None
             kept = _kept(node, set(HOST_GROUPS))
             hosts = [group for group, name in kept.items() if name in HOST_GROUPS]
             pads: dict[int, tuple[int, int]] = {}
             if part.pace is Pace.SLOW:
-                kept = {group: name for group, name in kept.items() if name not in HOST_GROUPS}
+                # Behind the address's columns: what is in these would pass for a failure.
+                kept = {group: kept[group] for group in _references(node)}
+                first = next((each.number for each in _groups((node,)) if each.number in kept), 0)
+                pads[first] = (sum(columns), 0)
             else:
                 before, span = columns
                 _check_span(node, part.span)
@@ -372,7 +418,7 @@ class _Composer:
             entry = _Entry((number,), part.pace, without_free_end(flat(node)), kept, pads, gate)
             Writer().write(entry.items, kept, pads)
         except InexpressibleError as error:
-            self._gated(part, str(error))
+            self._refuse(part, str(error))
             return _Entry((number,), Pace.GATED, (), {}, {}, gate)
         return entry
 
@@ -433,12 +479,17 @@ class _Composer:
             return (
                 mine.pace is yours.pace is Pace.FAST
                 and (mine.kept, mine.pads) == (yours.kept, yours.pads)
-                and rules[one].success == rules[other].success
+                and rules[mine.numbers[0]].success == rules[yours.numbers[0]].success
             )
 
-        found = merged([entry.items for entry in entries], are_alike)
+        marks = ["".join(map(str, entry.numbers)) for entry in entries]
+        found = merged([entry.items for entry in entries], marks, are_alike)
         return [
-            replace(entries[each.numbers[0]], numbers=each.numbers, items=each.items)
+            replace(
+                entries[each.places[0]],
+                numbers=tuple(number for place in each.places for number in entries[place].numbers),
+                items=each.items,
+            )
             for each in found
         ]
 

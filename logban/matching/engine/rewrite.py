@@ -261,7 +261,10 @@ class Writer:
         if node.ahead:
             sign = "!" if node.negative else "="
             capturing, self._capturing = self._capturing, 0
+            before = self.captures
             body = self._write(node.body, After.FREE)
+            if node.body.extent.least and self.captures == before:
+                self._may_be_common(node.body, body, len(body))
             self._capturing = capturing
             return f"(?{sign}{body})"
         if any(isinstance(each, Group) and each.number in self._kept for each in walk(node.body)):

@@ -74,6 +74,7 @@ def _to_json(program: Program) -> Mapping[str, object]:
         "address": program.address,
         "date": program.date,
         "success": program.success,
+        "unusual": program.unusual,
         "columns": program.columns,
         "may_be_empty": sorted(program.may_be_empty),
         "prefix_fields": program.prefix_fields.columns,
@@ -88,8 +89,8 @@ def _from_json(saved: Mapping[str, object]) -> Program:
     texts, fields, refused = saved["texts"], saved["fields"], saved["refused"]
     if not (isinstance(texts, list) and isinstance(fields, dict) and isinstance(refused, dict)):
         raise TypeError("a program is kept as lists and objects")
-    success = saved["success"]
-    if not isinstance(success, int):
+    success, unusual = saved["success"], saved["unusual"]
+    if not (isinstance(success, int) and isinstance(unusual, int)):
         raise TypeError("a column is a number")
     return Program(
         tuple(map(str, texts)),
@@ -97,6 +98,7 @@ def _from_json(saved: Mapping[str, object]) -> Program:
         _numbers(saved["address"]),
         _numbers(saved["date"]),
         success,
+        unusual,
         _numbers(saved["columns"]),
         frozenset(_numbers(saved["may_be_empty"])),
         _fields(saved["prefix_fields"]),

@@ -35,7 +35,9 @@ class Program:
     ``texts`` are the expression in several sizes, the fastest first: PCRE2 takes 64 KiB at most.
     It matches nothing, somewhere in a line of interest (``\K``).  ``columns`` are the captures of
     all rules that are asked for; of those that ``may_be_empty`` it has to be told from what they
-    are whether they are there.  ``doubts`` is found in lines that are not for the engine.
+    are whether they are there.  ``unusual`` (0: there is none) is set unless what was found is the
+    failure of an address in its canonical form.  ``doubts`` is found in lines that are not for the
+    engine.
     """
 
     texts: tuple[str, ...]
@@ -43,6 +45,7 @@ class Program:
     address: tuple[int, ...]
     date: tuple[int, ...]
     success: int
+    unusual: int
     columns: tuple[int, ...]
     may_be_empty: frozenset[int]
     prefix_fields: Fields

@@ -20,8 +20,9 @@ MakeBlock = Callable[..., Block]
 
 def numbers(*expressions: str) -> list[tuple[int, ...]]:
     """Give which rules are made one, in their new order."""
-    found = merged([flat(parse(each)) for each in expressions], lambda _one, _other: True)
-    return [each.numbers for each in found]
+    rules = [flat(parse(each)) for each in expressions]
+    found = merged(rules, [*expressions], lambda _one, _other: True)
+    return [each.places for each in found]
 
 
 @pytest.mark.parametrize(
