@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from logban.matching.compiler import ExpressionError
+from logban.matching.compiler import ExpressionError, compile_expression
 from logban.matching.definition import Expression, JsonText
 from logban.matching.json_text import JsonReader, check_json_text
 from logban.model import Origin
 
-READER = JsonReader(JsonText("{a.b}[{n}]: {message}"), 5.0)
+READER = JsonReader(JsonText("{a.b}[{n}]: {message}"), 5.0, compile_expression)
 
 
 def test_values_are_put_into_the_text() -> None:
@@ -33,7 +33,7 @@ def test_what_is_not_such_an_object_stays_as_it_is(line) -> None:
 
 def test_what_may_stand_before_the_object() -> None:
     begin = Expression(r"^\w+: ", Origin("x", 1))
-    reader = JsonReader(JsonText("{m}", begin), 5.0)
+    reader = JsonReader(JsonText("{m}", begin), 5.0, compile_expression)
     assert reader.read('host: {"m":"x"}') == "x"
     assert reader.read('{"m":"x"}') == "x"
     assert reader.read('no host {"m":"x"}') is None
