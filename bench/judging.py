@@ -137,10 +137,11 @@ def bytes_a_subject(subjects: int, failures: int) -> float:
             who = address(number)
             charging.fail(failure(at, who, f"{number}-{turn}", "acl"), START + at, who, who)
         charging.places.take_dirty()
+        charging.take_dirty()
     # What is bounded by itself, whatever the number of subjects: networks, remembered texts.
     charging.crowds.networks.tidy(START + 10**6)
+    charging.weighing.forget()
     weights.what_of.cache_clear()
-    canonical_address.cache_clear()
     gc.collect()
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

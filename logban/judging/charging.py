@@ -57,7 +57,7 @@ class Charging:
         self.trust = trust
         self.released: list[tuple[Subject, float]] = []
         self._verdicts = Verdicts(jail, keeps_captures=policy.keeps_captures)
-        self._weighing = Weighing(scrutiny, trust)
+        self.weighing = Weighing(scrutiny, trust)
         self._offenders = Offenders(policy, scrutiny, self._verdicts)
         self.customers = Customers(
             policy,
@@ -80,8 +80,8 @@ class Charging:
         self.pairs = self.customers.pairs
         self.limit = self._offenders.limit
         self.slow_limit = self._offenders.slow_limit
-        self.weight = self._weighing.weight
-        self._weigh = self._weighing.weigh
+        self.weight = self.weighing.weight
+        self._weigh = self.weighing.weigh
         self._known_places = trust.places
         self._charge_stranger = self._strangers.charge
         self._in_force = in_force
@@ -169,7 +169,7 @@ class Charging:
 
     def set_extensions(self, names: frozenset[str]) -> None:
         """Note what extensions Asterisk has, beside those that are written."""
-        self._weighing.set_extensions(names)
+        self.weighing.set_extensions(names)
 
     def tidy(self, now: float) -> None:
         """Forget what has become too old to matter."""

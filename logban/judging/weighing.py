@@ -59,6 +59,10 @@ class Weighing:
         if names:
             plan = (plan or Plan()).with_names(names)
         self._factor = (plan or self._shapes).factor
+        self.forget()
+
+    def forget(self) -> None:
+        """Remember of no try any longer what it weighs."""
         self._logins.clear()
 
     def weigh(self, failure: Failure, place: str) -> Weighed | None:

@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
-from logban.judging.attempt import MAX_LINES, MAX_OPEN
+import tracemalloc
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logban.judging.attempt import MAX_LINES, MAX_OPEN, SPAN
 from logban.judging.attempts import Attempts
 from logban.model import CanonicalAddress, Failure
 
@@ -88,3 +94,111 @@ def test_memory_is_bounded() -> None:
     ports = [(10.0, failure("sip", port=str(port))) for port in range(MAX_OPEN + 1)]
     assert counted(attempts, *ports) == MAX_OPEN + 1
     assert counted(attempts, (10.0, failure("security", port="0"))) == 1
+
+
+@dataclass
+class Known:
+    """An attempt as the rule says what one is, without any short cut."""
+
+    time: float
+    values: dict[str, str]
+    lines: list[tuple[str, str]]
+    proven: bool
+
+    def takes(self, line: Failure, time: float) -> bool:
+        both = [name for name in TELLING if name in self.values and name in line.fields]
+        if abs(time - self.time) > SPAN or any(
+            self.values[name] != line.fields[name] for name in both
+        ):
+            return False
+        if sum(source == line.source for _, source in self.lines) >= MAX_LINES:
+            return False
+        is_same = any(name in ("callid", "session") for name in both)
+        return is_same or (line.rule, line.source) not in self.lines
+
+
+class Model:
+    """What the attempts are to be, as long as they are few."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, list[Known]] = {}
+
+    def is_repeat(self, line: Failure, time: float) -> tuple[bool, bool]:
+        """Tell whether a line is of a known attempt, and whether it proves that."""
+        known = self.known.setdefault(line.address, [])
+        for attempt in reversed(known):
+            if attempt.takes(line, time):
+                proves = line.proven and not attempt.proven
+                attempt.proven = attempt.proven or line.proven
+                attempt.values = {**line.fields, **attempt.values}
+                attempt.lines.append((line.rule, line.source))
+                return True, proves
+        fields = {name: line.fields[name] for name in TELLING if name in line.fields}
+        known.append(Known(time, fields, [(line.rule, line.source)], line.proven))
+        return False, False
+
+
+lines = st.lists(
+    st.tuples(
+        st.fixed_dictionaries(
+            {"user": st.sampled_from("xy")},
+            optional={
+                "callid": st.sampled_from("ab"),
+                "session": st.sampled_from("ab"),
+                "port": st.sampled_from("12"),
+            },
+        ),
+        st.sampled_from(["sip", "security"]),
+        st.sampled_from([FULL, SECURITY]),
+        st.booleans(),
+        st.sampled_from([0.0, 0.5, 1.0, 1.5, -0.7, -2.0]),
+    ),
+    max_size=60,
+)
+Told = tuple[dict[str, str], str, str, bool, float]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["198.51.100.7", "198.51.100.8"]), lines), max_size=3))
+def test_few_attempts_are_told_apart_as_the_rule_says(
+    stories: list[tuple[str, list[Told]]],
+) -> None:
+    attempts, model = Attempts(TELLING), Model()
+    time = 100.0
+    for address, told in stories:
+        for fields, rule, source, proven, gap in told:
+            time += gap
+            where = CanonicalAddress(address)
+            line = Failure(where, time, rule, fields, "a line", source, 0, "", proven)
+            expected, proves = model.is_repeat(line, time)
+            assert attempts.is_repeat(line, time) == expected
+            if expected:
+                assert attempts.proves == proves
+            if len(model.known[address]) >= MAX_OPEN // 2:
+                return  # from here on the oldest may be forgotten
+
+
+def test_long_values_are_told_apart_and_take_little() -> None:
+    attempts = Attempts(TELLING)
+    told = [
+        failure("pjsip", callid="x" * 5000 + end)._replace(line="y" * 6000)
+        for end in ("a", "b", "a")
+    ]
+    tracemalloc.start()
+    try:
+        repeats = [attempts.is_repeat(each, 10.0) for each in told]
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert repeats == [False, False, True]
+    assert taken < 5000
+
+
+def test_addresses_are_counted_that_were_forgotten_too_soon() -> None:
+    attempts = Attempts(TELLING, 4)
+    for number in range(9):
+        attempts.is_repeat(failure("sip", address=f"198.51.100.{number}"), 10.0 * number)
+    assert attempts.dropped == 0
+    for number in range(9):
+        attempts.is_repeat(failure("sip", address=f"198.51.100.{100 + number}"), 100.0)
+    assert attempts.dropped > 0

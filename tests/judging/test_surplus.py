@@ -57,6 +57,26 @@ def test_an_account_counts_each_place_once_and_starts_again_when_all_is_old() ->
     assert accounts.is_protected("201", 119.9)
 
 
+def test_accounts_and_networks_follow_a_clock_that_is_set_back() -> None:
+    accounts = Accounts(findtime=100.0, enough=2, protect_for=10.0)
+    networks = Networks(100.0)
+    accounts.fail("201", "198.51.100.7", 5000.0)
+    networks.add("198.51.100", 7, 5000.0)
+    assert [accounts.fail("202", f"198.51.100.{n}", 5000.0) for n in (7, 8)] == [False, True]
+    accounts.take_dirty()
+    accounts.bring_back(1000.0)
+    networks.bring_back(1000.0)
+    assert accounts.take_dirty().keys() == {"201", "202"}
+    assert accounts.is_protected("202", 1009.9)
+    assert not accounts.is_protected("202", 1010.0)
+    # What began in what is the future now is forgotten in its time.
+    assert accounts.places("201") == 1
+    accounts.tidy(1101.0)
+    networks.tidy(1200.0)
+    assert accounts.places("201") == 0
+    assert len(networks) == 0
+
+
 def test_a_network_forgets_what_was_long_ago() -> None:
     networks = Networks(100.0)
     assert [networks.add("198.51.100", part, 0.0) for part in (1, 2, 2, 3)] == [1, 2, 2, 3]
