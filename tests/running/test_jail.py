@@ -54,6 +54,21 @@ def block(text: str, source: str = "/log") -> Block:
     return Block(source, text.encode(), 0, True, position)
 
 
+@pytest.mark.parametrize(("action", "kept"), [("command", {"user": "6003"}), ("nftables", {})])
+def test_captures_are_kept_for_actions_that_ask_for_them(action: str, kept: dict[str, str]) -> None:
+    expression = Expression("^ <F-USER>\\S+</F-USER> failed for <HOST>$", HERE)
+    settings = JailSettings(
+        "pbx",
+        HERE,
+        FilterDefinition("f", HERE, (Rule("r", expression),)),
+        maxretry=1,
+        time_zone="UTC+0200",
+        actions=(ActionSpec("pbx", action, action, {}),),
+    )
+    (verdict,) = take(make(settings), "2026-11-20 12:00:00 6003 failed for 198.51.100.7\n")
+    assert dict(verdict.fields) == kept
+
+
 def test_lines_become_verdicts() -> None:
     jail = make(JailSettings("pbx", HERE, FILTER, maxretry=2, time_zone="UTC+0200"))
     line = "2026-11-20 12:00:00 failed for 198.51.100.7\n"
