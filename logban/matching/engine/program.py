@@ -20,44 +20,46 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Final
 
 from logban.matching.compiled import HOST_GROUPS, NO_FIELDS
 from logban.matching.compiler import ExpressionError, Reading, expand
 from logban.matching.definition import FilterDefinition, Rule
-from logban.matching.engine.automaton import ends_in_one_place
 from logban.matching.engine.canonical import is_canonical, told_apart
+from logban.matching.engine.content import SLOW_GROUP, open_ended
 from logban.matching.engine.dated import Head
+from logban.matching.engine.entries import (
+    Entry,
+    Pace,
+    reordered,
+    run_from,
+    telling_text,
+    told_by_texts,
+)
 from logban.matching.engine.factoring import (
     flat,
-    grouped,
     literal,
-    shared,
-    takes_long,
-    texts_in,
     without_free_end,
+)
+from logban.matching.engine.groups import (
+    groups_in,
+    is_host,
+    kept_groups,
+    references_in,
+    taken_at_once,
+    times_taken,
 )
 from logban.matching.engine.heads import begins_at
 from logban.matching.engine.merging import merged
 from logban.matching.engine.rewrite import COMMON_FROM, UNSET, After, Writer
 from logban.matching.engine.syntax import (
-    ANY,
     EMPTY,
     LF,
     NOTHING,
-    At,
-    Atomic,
-    Back,
-    Either,
     Group,
     InexpressibleError,
     Look,
     Node,
-    Place,
-    Repeat,
-    Sequence,
-    children,
     last_of,
     parse,
     walk,
@@ -68,18 +70,8 @@ from logban.matching.gates import LiteralSets
 from logban.matching.literals import required_literals
 
 _WEIGHED: Final = frozenset({"ambiguous", "nofail", "mlfgained", "mlfid"})
-_SLOW: Final = "slow"
 _DATE_ENDS: Final = frozenset(map(ord, "0123456789Z"))
 _MAX_SETS: Final = 3
-MIN_TELLING: Final = 6
-
-
-class Pace(Enum):
-    """What becomes of a line that a rule matches."""
-
-    FAST = "fast"
-    SLOW = "slow"
-    GATED = "gated"
 
 
 @dataclass(slots=True)
@@ -92,22 +84,6 @@ class _Part:
     before: int = 0
     span: int = 0
     is_canonical: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A rule ready to be written: its items, the groups that are kept, and their padding.
-
-    It may be several rules that are one (see ``merging``); each leaves its mark by itself then.
-    """
-
-    numbers: tuple[int, ...]
-    pace: Pace
-    items: tuple[Node, ...]
-    kept: dict[int, str]
-    pads: dict[int, tuple[int, int]]
-    gate: str
-    family: tuple[frozenset[str], ...] = ()
 
 
 def write_program(
@@ -151,7 +127,7 @@ class _Composer:
         if is_dated and is_one:
             self._writer.captures += 1
             slow = "|()"
-            numbers.setdefault(_SLOW, []).append(self._writer.captures)
+            numbers.setdefault(SLOW_GROUP, []).append(self._writer.captures)
         base = self._writer.captures
         # No rule has more groups than that, and behind them all is the mark of a success.
         groups = (sum(isinstance(each, Group) for each in walk(part.node)) for part in parts)
@@ -163,7 +139,7 @@ class _Composer:
             if self._goes_on and self._prefix is not None:
                 strange, text_before = last_of(self._prefix), ""
             rules = self._rules(parts, (text_before, strange), (base, before, span), fields)
-            for number in numbers.get(_SLOW, ()):
+            for number in numbers.get(SLOW_GROUP, ()):
                 rules = f"(?({number})(*MARK:{SLOW_MARK})|{rules})"
             text = f"(?>{'|'.join(heads)}{slow}){rules}"
         else:
@@ -196,14 +172,16 @@ class _Composer:
                 self._writer.shortened(rf"(*LF)(?m)^(?:{text}){taken}\K", least)
                 for least in COMMON_FROM
             ),
-            tuple(dict.fromkeys(numbers.pop("thread", ()))),
+            _once(numbers.pop("thread", ())),
             tuple(range(base + before + 1, base + before + span + 1)),
-            tuple(dict.fromkeys(dates)),
+            _once(dates),
             self._last + 1 if has_successes else 0,
             unusual,
             tuple(sorted({column for each in fields.values() for column in each.all()})),
             frozenset(self._may_be_empty),
-            Fields(tuple((n, tuple(dict.fromkeys(ns))) for n, ns in numbers.items() if n != _SLOW)),
+            Fields(
+                tuple((n, tuple(dict.fromkeys(ns))) for n, ns in numbers.items() if n != SLOW_GROUP)
+            ),
             fields,
             self._refused,
         )
@@ -244,11 +222,11 @@ class _Composer:
             self._goes_on = any(
                 isinstance(each, Group) and each.name == "content" for each in walk(node)
             )
-            self._prefix = _open_ended(node) if self._goes_on else node
+            self._prefix = open_ended(node) if self._goes_on else node
         except InexpressibleError as error:
             raise InexpressibleError(f"prefregex {error}") from error
-        self._prefix_kept = _kept(self._prefix, {"thread", _SLOW})
-        for name, times in _times_taken(self._prefix).items():
+        self._prefix_kept = kept_groups(self._prefix, {"thread", SLOW_GROUP})
+        for name, times in times_taken(self._prefix).items():
             if times > 1 and name in self._prefix_kept.values():
                 raise InexpressibleError(f"prefregex may capture {name} twice")
 
@@ -286,7 +264,7 @@ class _Composer:
         By its literals alone, where the expression of such a beginning can't be written.
         """
         ways: list[str] = []
-        entries: dict[Head, list[_Entry]] = {head: [] for head in self._heads}
+        entries: dict[Head, list[Entry]] = {head: [] for head in self._heads}
         for opening in self._openings:
             try:
                 found = [self._beginning(opening, head) for head in self._heads]
@@ -298,17 +276,17 @@ class _Composer:
         for head, those in entries.items():
             if those:
                 self._writer.numbers = {}
-                begins = "|".join(self._ways(_reordered(those), {}))
+                begins = "|".join(self._ways(reordered(those), {}))
                 ways.append(f"{re.escape(head.before)}(?:{head.date}){head.behind}(?|{begins})")
         return f"(?:{'|'.join(ways)})"
 
-    def _beginning(self, opening: Opening, head: Head) -> _Entry:
+    def _beginning(self, opening: Opening, head: Head) -> Entry:
         """Prepare the expression of a message's beginning for being written behind a date."""
         # Other than the rules it does not see the line's end.
         tree = without(_parsed(opening.begin, Reading()), LF)
         node = begins_at(tree, head.before, _strange_at(head))
-        entry = _Entry((), Pace.SLOW, flat(node), {}, {}, "")
-        if _references(node):
+        entry = Entry((), Pace.SLOW, flat(node), {}, {}, "")
+        if references_in(node):
             raise InexpressibleError("refers to a group")
         Writer().write(entry.items, (), {})
         return entry
@@ -319,15 +297,15 @@ class _Composer:
             part.node = _parsed(rule.expression.text, self._reading)
         except InexpressibleError as error:
             return self._gated(part, str(error))
-        kept = list(_kept(part.node, set(HOST_GROUPS)).items())
+        kept = list(kept_groups(part.node, set(HOST_GROUPS)).items())
         hosts = [at for at, (_, name) in enumerate(kept) if name in HOST_GROUPS]
         why = self._why_slow(part, [name for _, name in kept], hosts)
         if why:
             part.pace = Pace.SLOW
             return part
-        if not _references(part.node) & {kept[at][0] for at in hosts}:
+        if not references_in(part.node) & {kept[at][0] for at in hosts}:
             part.node = told_apart(part.node)
-            kept = list(_kept(part.node, set(HOST_GROUPS)).items())
+            kept = list(kept_groups(part.node, set(HOST_GROUPS)).items())
             hosts = [at for at, (_, name) in enumerate(kept) if name in HOST_GROUPS]
         part.before, part.span = hosts[0], len(hosts)
         part.is_canonical = is_canonical(kept[hosts[0]][0])
@@ -342,9 +320,9 @@ class _Composer:
             return "is weighed with other lines"
         if not hosts or hosts[-1] - hosts[0] + 1 != len(hosts):
             return "has no address, or other captures around it"
-        times = _times_taken(part.node)
+        times = times_taken(part.node)
         if sum(times.get(name, 0) for name in HOST_GROUPS if name in kept) > 1 and (
-            _taken_at_once(part.node) > 1
+            taken_at_once(part.node) > 1
         ):
             return "may name two addresses"
         if any(count > 1 for name, count in times.items() if name and name in kept):
@@ -376,7 +354,7 @@ class _Composer:
         ways = []
         for node in self._ignored:
             self._writer.captures = base + before + span  # as those of a slow rule
-            written = self._writer.write((begins_at(node, *begin),), _references(node))
+            written = self._writer.write((begins_at(node, *begin),), references_in(node))
             ways.append(f"(?={UNSET * (before + span)}{written})(*MARK:{SLOW_MARK})")
         self._writer.captures = base
         entries = [
@@ -385,29 +363,29 @@ class _Composer:
             if (entry := self._entry(number, part, begin, (before, span))) is not None
         ]
         self._writer.numbers = {}
-        ways += self._ways(_told_apart(_reordered(self._merged(entries))), fields)
+        ways += self._ways(told_by_texts(reordered(self._merged(entries))), fields)
         self._writer.captures = self._last + 1
         # No line matches the last way, that gives what comes behind all rules its number.
         return f"(?|{'|'.join(ways)}|(?!){UNSET * (self._last + 1 - base)})"
 
     def _entry(
         self, number: int, part: _Part, begin: tuple[str, frozenset[int]], columns: tuple[int, int]
-    ) -> _Entry | None:
+    ) -> Entry | None:
         """Prepare a rule for being written; None if no line that begins so can match it."""
         gate = _holding(required_literals(part.rule.expression.text))
         if part.pace is Pace.GATED:
-            return _Entry((number,), part.pace, (), {}, {}, gate)
+            return Entry((number,), part.pace, (), {}, {}, gate)
         try:
             node = begins_at(part.node, *begin)
             if node == NOTHING:
                 return None
-            kept = _kept(node, set(HOST_GROUPS))
+            kept = kept_groups(node, set(HOST_GROUPS))
             hosts = [group for group, name in kept.items() if name in HOST_GROUPS]
             pads: dict[int, tuple[int, int]] = {}
             if part.pace is Pace.SLOW:
                 # Behind the address's columns: what is in these would pass for a failure.
-                kept = {group: kept[group] for group in _references(node)}
-                first = next((each.number for each in _groups((node,)) if each.number in kept), 0)
+                kept = {group: kept[group] for group in references_in(node)}
+                first = next((each.number for each in groups_in((node,)) if each.number in kept), 0)
                 pads[first] = (sum(columns), 0)
             else:
                 before, span = columns
@@ -415,21 +393,21 @@ class _Composer:
                 pads[hosts[0]] = (before - part.before, 0)
                 leading, _ = pads.get(hosts[-1], (0, 0))
                 pads[hosts[-1]] = (leading, span - part.span)
-            entry = _Entry((number,), part.pace, without_free_end(flat(node)), kept, pads, gate)
+            entry = Entry((number,), part.pace, without_free_end(flat(node)), kept, pads, gate)
             Writer().write(entry.items, kept, pads)
         except InexpressibleError as error:
             self._refuse(part, str(error))
-            return _Entry((number,), Pace.GATED, (), {}, {}, gate)
+            return Entry((number,), Pace.GATED, (), {}, {}, gate)
         return entry
 
-    def _ways(self, entries: Items[_Entry], fields: dict[int, Fields], done: int = 0) -> list[str]:
+    def _ways(self, entries: Items[Entry], fields: dict[int, Fields], done: int = 0) -> list[str]:
         """Write rules from their items number ``done`` on, what neighbours share once."""
         writer = self._writer
         captures, numbers = writer.captures, writer.numbers
         ways = []
         at = 0
         while at < len(entries):
-            run, common = _run(entries, at, done)
+            run, common = run_from(entries, at, done)
             writer.captures = captures
             writer.numbers = {group: list(those) for group, those in numbers.items()}
             first = entries[at]
@@ -443,11 +421,11 @@ class _Composer:
             at += run
         return ways
 
-    def _way(self, entry: _Entry, done: int, fields: dict[int, Fields]) -> str:
+    def _way(self, entry: Entry, done: int, fields: dict[int, Fields]) -> str:
         if entry.pace is Pace.GATED:
             return f"{entry.gate}(*MARK:{SLOW_MARK})"
         rest = entry.items[done:]
-        telling = _telling(entry, done)
+        telling = telling_text(entry, done)
         # Behind the text that the rest begins with, which most lines don't have.
         begin = len(literal(rest)) if telling else 0
         text = self._writer.write(rest[:begin], entry.kept, entry.pads, After.MORE)
@@ -457,7 +435,7 @@ class _Composer:
         if entry.pace is Pace.SLOW:
             return f"{text}(*MARK:{SLOW_MARK})"
         named: dict[str, list[int]] = {}
-        for group in _groups(entry.items):
+        for group in groups_in(entry.items):
             name = entry.kept.get(group.number)
             if name and name not in NO_FIELDS:
                 numbers = self._writer.numbers.get(group.number, ())
@@ -470,7 +448,7 @@ class _Composer:
             text += f"{UNSET * (self._last - self._writer.captures)}()"
         return text if len(entry.numbers) > 1 else f"{text}(*MARK:{entry.numbers[0]})"
 
-    def _merged(self, entries: Items[_Entry]) -> list[_Entry]:
+    def _merged(self, entries: Items[Entry]) -> list[Entry]:
         """Make one of rules that differ in one place only."""
         rules = self._definition.rules
 
@@ -494,80 +472,13 @@ class _Composer:
         ]
 
 
-def _run(entries: Items[_Entry], at: int, done: int) -> tuple[int, int]:
-    """Give how many rules from one on begin with the same items, and how many items these are."""
-    first = entries[at]
-    best = (1, 0)
-    common = len(first.items) - done
-    for number in range(at + 1, len(entries)):
-        other = entries[number]
-        common = min(common, shared(first.items[done:], other.items[done:]))
-        while common and not _may_share(entries[at : number + 1], done, common):
-            common -= 1
-        if not common:
-            break
-        best = (number + 1 - at, common)
-    return best
-
-
-def _may_share(entries: Items[_Entry], done: int, common: int) -> bool:
-    items = entries[0].items[done : done + common]
-    groups = {each.number for each in _groups(items)}
-    wanted = {
-        (
-            frozenset(groups & entry.kept.keys()),
-            *(entry.pads.get(group) for group in sorted(groups)),
-        )
-        for entry in entries
-    }
-    if len(wanted) > 1:
-        return False
-    if not all(Sequence(entry.items[done + common :]).extent.needs for entry in entries):
-        return False
-    return ends_in_one_place(items)
-
-
-def _reordered(entries: Items[_Entry]) -> list[_Entry]:
-    """Put rules together that begin with the same text, where that changes nothing."""
-    order = None
-    if all(entry.pace is not Pace.GATED for entry in entries):
-        order = grouped([literal(entry.items) for entry in entries])
-    return [entries[number] for number in order] if order else list(entries)
-
-
-def _told_apart(entries: Items[_Entry]) -> list[_Entry]:
-    """Note of each rule what texts those need that begin like it."""
-    families: dict[str, list[frozenset[str]]] = {}
-    for entry in entries:
-        families.setdefault(literal(entry.items), []).append(frozenset(texts_in(entry.items)))
-    return [replace(entry, family=tuple(families[literal(entry.items)])) for entry in entries]
-
-
-def _telling(entry: _Entry, done: int) -> str:
-    """Give a text that the rest of a rule needs and few others like it do; "" if there is none.
-
-    Whether a line has it is asked first, where finding out otherwise may take many tries.
-    """
-    rest = entry.items[done:]
-    if not entry.family or not takes_long(rest):
-        return ""
-
-    def needed_by(text: str) -> int:
-        return sum(any(text in each for each in texts) for texts in entry.family)
-
-    texts = [text for text in texts_in(rest) if len(text) >= MIN_TELLING]
-    times = {text: needed_by(text) for text in texts if not literal(rest).startswith(text)}
-    best = min(times, key=lambda text: (times[text], -len(text), text), default="")
-    return best if best and times[best] * 2 <= len(entry.family) else ""
+def _once(numbers: Items[int]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(numbers))
 
 
 def _check_span(node: Node, span: int) -> None:
-    if sum(map(_is_host, walk(node))) != span:
+    if sum(map(is_host, walk(node))) != span:
         raise InexpressibleError("has its address in several places behind a date")
-
-
-def _is_host(node: Node) -> bool:
-    return isinstance(node, Group) and node.name in HOST_GROUPS
 
 
 def _strange_at(head: Head) -> frozenset[int]:
@@ -582,103 +493,9 @@ def _parsed(text: str, reading: Reading) -> Node:
         raise InexpressibleError(str(error)) from error
 
 
-def _groups(items: Items[Node]) -> list[Group]:
-    return [each for item in items for each in walk(item) if isinstance(each, Group)]
-
-
-def _references(node: Node) -> set[int]:
-    return {each.number for each in walk(node) if isinstance(each, Back)}
-
-
-def _kept(node: Node, also: set[str]) -> dict[int, str]:
-    """Give the groups whose text is asked for, by their numbers: fields, and what is named."""
-    references = _references(node)
-    return {
-        each.number: each.name
-        for each in walk(node)
-        if isinstance(each, Group)
-        and (
-            (each.name and each.name not in NO_FIELDS)
-            or each.name in also
-            or each.number in references
-        )
-    }
-
-
 def _holding(sets: LiteralSets) -> str:
     """Write that the rest of the line holds a literal of each of some sets."""
     return "".join(
         rf"(?=[^\n]*?(?:{'|'.join(re.escape(each.decode()) for each in sorted(choice))}))"
         for choice in sets[:_MAX_SETS]
     )
-
-
-def _times_taken(node: Node) -> dict[str, int]:
-    """Give how often each name may capture something in one match."""
-    match node:
-        case Group():
-            found = _times_taken(node.body)
-            found[node.name] = found.get(node.name, 0) + 1
-            return found
-        case Either():
-            branches = [_times_taken(branch) for branch in node.branches]
-            names = {name for each in branches for name in each}
-            return {name: max(each.get(name, 0) for each in branches) for name in names}
-        case Repeat():
-            factor = 1 if node.most == 1 else 2
-            return {name: count * factor for name, count in _times_taken(node.body).items()}
-        case Look() if node.negative:
-            return {}
-        case _:
-            total: dict[str, int] = {}
-            for child in children(node):
-                for name, count in _times_taken(child).items():
-                    total[name] = total.get(name, 0) + count
-            return total
-
-
-def _taken_at_once(node: Node) -> int:
-    """Give how many groups of addresses may capture something in one match."""
-    match node:
-        case Group():
-            return _taken_at_once(node.body) + (node.name in HOST_GROUPS)
-        case Either():
-            return max(map(_taken_at_once, node.branches))
-        case Repeat():
-            return _taken_at_once(node.body) * (1 if node.most == 1 else 2)
-        case Look() if node.negative:
-            return 0
-        case _:
-            return sum(map(_taken_at_once, children(node)))
-
-
-def _open_ended(node: Node) -> Node:
-    """Let prefregex end where its <F-CONTENT> begins, which has to go on to the line's end.
-
-    Where it does not, or is empty, the line is marked as the reference's.
-    """
-    if not (isinstance(node, Sequence) and node.items[-1] == At(Place.END)):
-        raise InexpressibleError("goes on behind <F-CONTENT>")
-    return _opened(Sequence(node.items[:-1]))
-
-
-def _opened(node: Node) -> Node:  # noqa: PLR0911  # one for each kind of node
-    """Rewrite what is followed by the line's end."""
-    slow = Group(EMPTY, _SLOW, -1)
-    end = At(Place.END)
-    match node:
-        case Group(name="content", body=Repeat(body=chars, least=1, most=None)) if chars == ANY:
-            return Look(ANY, ahead=True, negative=False)
-        case Group(name="content"):
-            rest: Node = Look(Sequence((node.body, end)), ahead=True, negative=False)
-            if node.body.extent.least:
-                return rest
-            return Sequence((rest, Either((Look(ANY, ahead=True, negative=False), slow))))
-        case Sequence() if node.items:
-            return Sequence((*node.items[:-1], _opened(node.items[-1])))
-        case Either():
-            return Either(tuple(_opened(branch) for branch in node.branches))
-        case Atomic() | Repeat() | Look():
-            return Sequence((node, end, slow))
-        case _:
-            return Sequence((node, end, slow))
