@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
@@ -113,6 +113,11 @@ class RunningServer:
         path = self.config / name
         path.write_text(text, "utf-8")
         return path
+
+    def write_jail(self, name: str, settings: Mapping[str, str]) -> Path:
+        """Write a jail's file."""
+        lines = [f"{key} = {value}" for key, value in settings.items()]
+        return self.write(f"jails.d/{name}.conf", "\n".join([f"[{name}]", *lines, ""]))
 
     def start(self) -> None:
         """Start it, and return when it answers at its socket; RuntimeError if it ends instead."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from logban.testing.namespaces import Namespace, Network, lay_network
+from logban.testing.namespaces import Namespace
 
 
 @pytest.fixture
@@ -19,13 +19,6 @@ def namespace() -> Iterator[Namespace]:
         yield made
     finally:
         made.remove()
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    """Give a host and a peer that can talk."""
-    with lay_network() as laid:
-        yield laid
 
 
 @pytest.fixture

@@ -13,35 +13,15 @@ from pathlib import Path
 import pytest
 
 from logban.testing.forking import QuickServer
-from logban.testing.namespaces import Network, lay_network
+from logban.testing.namespaces import Network
 
-FIGURES = pytest.StashKey[list[str]]()
 FILTER = "[Definition]\nfailregex = failed for '<HOST>:\\d+' - Wrong password$\n"
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    for figure in config.stash.get(FIGURES, []):
-        terminalreporter.write_line(figure)
-
-
-@pytest.fixture
-def figures(request: pytest.FixtureRequest) -> list[str]:
-    """Give a list whose sentences are printed when all tests are done."""
-    return request.config.stash.setdefault(FIGURES, [])
 
 
 @pytest.fixture
 def factor() -> int:
     """Give by how much a test is to be larger than in every run."""
     return int(os.environ.get("LOGBAN_FAULTS", "1"))
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    with lay_network() as laid:
-        yield laid
 
 
 @pytest.fixture
@@ -70,7 +50,6 @@ def jail(server: QuickServer, tmp_path: Path) -> Callable[..., None]:
             "findtime": "1d",
             "bantime": "1d",
         }
-        lines = [f"{key} = {value}" for key, value in (usual | settings).items()]
-        server.write(f"jails.d/{name}.conf", "\n".join([f"[{name}]", *lines, ""]))
+        server.write_jail(name, usual | settings)
 
     return write

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,13 +51,6 @@ def clock(server: QuickServer, tmp_path: Path) -> FakedClock:
     made = FakedClock(tmp_path / "clock")
     server.environment.update(made.environment())
     return made
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[LogFile]:
-    made = LogFile(tmp_path / "full")
-    yield made
-    made.close()
 
 
 def test_the_clock_is_set_forward_and_back(

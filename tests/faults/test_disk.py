@@ -16,13 +16,6 @@ from logban.testing.namespaces import BAD, BAD6, NEIGHBOUR, Network
 OTHER = "203.0.113.50"
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[LogFile]:
-    made = LogFile(tmp_path / "full")
-    yield made
-    made.close()
-
-
 class Disk:
     """A small file system for the daemon's state, to be filled and locked."""
 

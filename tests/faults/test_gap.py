@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
@@ -64,13 +63,6 @@ class Probe:
             self._receiver.close()
             for sender, _ in self._senders:
                 sender.close()
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[LogFile]:
-    made = LogFile(tmp_path / "full")
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("action", ["nftables", "iptables"])

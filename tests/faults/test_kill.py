@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-import pytest
-
 from logban.actions import nft_reading as reading
 from logban.actions.faults import Missing
 from logban.actions.nfnetlink import Requests
@@ -146,13 +144,6 @@ def unban_one(server: QuickServer, kernel: Kernel, lifted: dict[str, str]) -> No
     except (LogbanError, OSError):
         return
     lifted[address] = "done"
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[LogFile]:
-    made = LogFile(tmp_path / "full")
-    yield made
-    made.close()
 
 
 def test_kill_at_any_instant(

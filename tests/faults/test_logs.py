@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -22,13 +22,6 @@ NOISE = asterisk_line(
     "pbx.c: " + "a call goes its way, as nearly all of them do " * 3, level="V[1]"
 )
 OTHER = "203.0.113.50"
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[LogFile]:
-    made = LogFile(tmp_path / "full")
-    yield made
-    made.close()
 
 
 def source(server: RunningServer, path: Path) -> Answer:

@@ -21,31 +21,11 @@ from queue import Queue
 import pytest
 
 from logban.testing.lines import LogFile
-from logban.testing.namespaces import Namespace, Network, lay_network
+from logban.testing.namespaces import Namespace, Network
 from logban.testing.running import RunningServer
 
-FIGURES = pytest.StashKey[list[str]]()
 SMTP_SERVER = Path(__file__).parents[1] / "actions" / "smtp_server.py"
 FILTERS = Path(__file__).parents[2] / "filters.d"
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    for figure in config.stash.get(FIGURES, []):
-        terminalreporter.write_line(figure)
-
-
-@pytest.fixture
-def figures(request: pytest.FixtureRequest) -> list[str]:
-    """Give a list whose sentences are printed when all tests are done."""
-    return request.config.stash.setdefault(FIGURES, [])
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    with lay_network() as laid:
-        yield laid
 
 
 @pytest.fixture
@@ -62,14 +42,6 @@ def server(network: Network, tmp_path: Path) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[LogFile]:
-    """Give the log that the jails of these tests follow."""
-    made = LogFile(tmp_path / "full")
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def jail(server: RunningServer, log: LogFile) -> Callable[..., None]:
     """Give a way to write a jail: the usual settings, and what a test says instead."""
 
@@ -82,8 +54,7 @@ def jail(server: RunningServer, log: LogFile) -> Callable[..., None]:
             "findtime": "600",
             "bantime": "3600",
         }
-        lines = [f"{key} = {value}" for key, value in (usual | settings).items()]
-        server.write(f"jails.d/{name}.conf", "\n".join([f"[{name}]", *lines, ""]))
+        server.write_jail(name, usual | settings)
 
     return write
 

@@ -17,7 +17,7 @@ from typing import Protocol
 import pytest
 
 from logban.testing.lines import LogFile
-from logban.testing.namespaces import BAD, BAD6, HOST, NEIGHBOUR, Network, lay_network
+from logban.testing.namespaces import BAD, BAD6, HOST, NEIGHBOUR, Network
 from logban.testing.running import RunningServer
 
 ROOT = Path(__file__).parents[2]
@@ -74,12 +74,6 @@ class ServiceServer(RunningServer):
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd="/"
             )
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    with lay_network() as laid:
-        yield laid
 
 
 @pytest.fixture

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of several rooms share: a network, a log, figures to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from logban.testing.lines import LogFile
+from logban.testing.namespaces import Network, lay_network
+
+FIGURES = pytest.StashKey[list[str]]()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for figure in config.stash.get(FIGURES, []):
+        terminalreporter.write_line(figure)
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> list[str]:
+    """Give a list whose sentences are printed when all tests are done."""
+    return request.config.stash.setdefault(FIGURES, [])
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    """Give a host and a peer that can talk; root is needed."""
+    with lay_network() as laid:
+        yield laid
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[LogFile]:
+    """Give the log that the jails of these tests follow."""
+    made = LogFile(tmp_path / "full")
+    yield made
+    made.close()
