@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, Queue
 
-from logban.testing.lines import LogFile
+from logban.testing.lines import LogFile, wrong_password
 from logban.testing.namespaces import Namespace, Network
 from logban.testing.running import RunningServer
 
@@ -29,18 +29,26 @@ def test_the_latency_of_a_ban(
     jail: Callable[..., None],
     figures: list[str],
 ) -> None:
-    attackers = [f"203.0.113.{number}" for number in range(100, 200)]
+    attackers = [f"198.18.{number}.7" for number in range(100, 200)]
     jail()
     server.start()
+
+    def fail(address: str, times: int = 1) -> None:
+        # Each from a network of its own, at an account of its own: what many attack, or attack
+        # from, is judged more strictly.
+        user = f"2{address.split('.')[2]}"
+        for _ in range(times):
+            log.write(wrong_password(address, user=user))
+
     for address in attackers:
-        log.fail(address, 4)
+        fail(address, 4)
     server.wait(lambda: server.jail("pbx")["failures"] == 4 * len(attackers))
     latencies = []
     with _events(network.host) as events:
         for address in attackers:
             time.sleep(0.02)  # the host is idle, as it mostly is
             begun = time.monotonic()
-            log.fail(address)
+            fail(address)
             told = events.get(timeout=10)
             while told[1] != address:
                 told = events.get(timeout=10)
