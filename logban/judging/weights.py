@@ -118,8 +118,3 @@ def called(failure: Failure) -> str:
     if not number and failure.kind == CALL_REJECTED:
         number = fields.get("user", "")
     return number
-
-
-def tried(failure: Failure) -> str:
-    """Give what somebody tried: a user's name, or the number that he called; "" if not told."""
-    return failure.fields.get("user") or called(failure)
