@@ -43,9 +43,11 @@ def key_of(
     doubtful: Sequence[Opening],
 ) -> str:
     """Give what a program is known by: a digest of all that it is made of, and by whom."""
+    # What reads expressions and takes literals from them lies one folder above.
+    here = Path(__file__).parent
     made_by = [
         (path.name, path.stat().st_mtime_ns, path.stat().st_size)
-        for path in sorted(Path(__file__).parent.glob("*.py"))
+        for path in sorted([*here.glob("*.py"), *here.parent.glob("*.py")])
     ]
     rules = [
         (rule.name, rule.expression.text, rule.hearsay, rule.witness, rule.success)
