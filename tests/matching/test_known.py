@@ -10,7 +10,7 @@ import pytest
 
 from logban.matching import known as module
 from logban.matching.compiler import ExpressionError, Reading, compile_expression
-from logban.matching.kept import KeptFolder
+from logban.matching.kept import KEPT, KeptFolder
 from logban.matching.known import KnownExpressions
 from logban.matching.literals import required_literals
 
@@ -125,8 +125,8 @@ def test_what_anybody_could_have_written_is_not_believed(tmp_path: Path) -> None
 
 def test_few_files_are_kept(tmp_path: Path) -> None:
     folder = KeptFolder(tmp_path)
-    for number in range(100):
+    for number in range(KEPT + 20):
         folder.keep(f"{number}", number)
-    assert len(list(tmp_path.iterdir())) == 64
+    assert len(list(tmp_path.iterdir())) == KEPT
     assert folder.read("99") == 99
     KeptFolder(tmp_path / "99.json").keep("x", 1)  # a folder can't be made there
