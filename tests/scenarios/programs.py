@@ -93,7 +93,7 @@ class Pjsip(Asterisk):
         """Somebody answers the challenge with a wrong password."""
         port, call = self.port(), self.hexadecimal(16)
         self.event(time, "ChallengeSent", user, call, f"{ip}/{port}", ',Challenge=""')
-        self._failed(time + 0.02, ip, port, user, call, "Failed to authenticate")
+        self.failed(time + 0.02, ip, port, user, call, "Failed to authenticate")
         more = (
             f',Challenge="{int(time)}/{self.hexadecimal(32)}",Response="{self.hexadecimal(32)}",'
             'ExpectedResponse=""'
@@ -103,7 +103,7 @@ class Pjsip(Asterisk):
     def unknown(self, time: float, ip: str, user: str, method: str = "REGISTER") -> None:
         """Somebody tries a user whom there is not."""
         port, call = self.port(), self.hexadecimal(16)
-        self._failed(time, ip, port, user, call, "No matching endpoint found", method)
+        self.failed(time, ip, port, user, call, "No matching endpoint found", method)
         self.event(time, "InvalidAccountID", user, call, f"{ip}/{port}", "")
 
     def guest_call(self, time: float, ip: str, number: str, endpoint: str = "anonymous") -> None:
@@ -112,10 +112,11 @@ class Pjsip(Asterisk):
         why = "rejected because extension not found in context 'from-sip-external'."
         self.message(time, "NOTICE", f"{text}'{number}' {why}")
 
-    def _failed(
+    def failed(
         self, time: float, ip: str, port: int, user: str, call: str, why: str,
         method: str = "REGISTER",
     ) -> None:  # fmt: skip
+        """Note that a request failed, and nothing beside."""
         host = f"[{ip}]" if ":" in ip else ip
         self.message(
             time,

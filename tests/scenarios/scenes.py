@@ -250,6 +250,19 @@ def slow_extension_scan(log) -> None:
         log.unknown(START + number * 45, ATTACKER, str(100 + number))
 
 
+@scene(
+    "a password is guessed behind requests that are harmless",
+    Expected(banned={ATTACKER: 30}),
+    Pjsip,
+)
+def disguised_force(log) -> None:
+    for number in range(60):
+        call, at = log.hexadecimal(16), START + number * 2
+        for step, method in enumerate(("OPTIONS", "REGISTER", "REGISTER")):
+            why = "No matching endpoint found" if method == "OPTIONS" else "Failed to authenticate"
+            log.failed(at + step * 0.1, ATTACKER, 5060, "201", call, why, method)
+
+
 @scene("one try every four minutes", Expected(banned={ATTACKER: DAY}))
 def slow_force(log) -> None:
     for number in range(360):
