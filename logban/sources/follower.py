@@ -46,6 +46,8 @@ _MOST_WALKS = 8
 _MOST_OLDER = 100
 # Descriptors that are left to all that is not a log: the kernel, the database, programs.
 _SPARE = 50
+# libnftables waits by select(2), which ends the process where a descriptor is no smaller.
+_FD_SETSIZE = 1024
 
 
 class Start(StrEnum):
@@ -449,7 +451,7 @@ class FileFollower:
 
 def _leave_some(descriptor: int) -> None:
     """Raise OSError where this leaves too few descriptors: the kernel gives the lowest one."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _FD_SETSIZE)
     if descriptor >= limit - min(_SPARE, limit // 2):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 

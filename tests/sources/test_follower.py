@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 from pathlib import Path
@@ -501,3 +502,21 @@ def test_leaving(bench) -> None:
     bench.clock.advance(module.GRACE)
     bench.lines(follower)
     assert follower.idle
+
+
+def test_descriptors_stay_below_what_select_can_wait_for(bench, monkeypatch) -> None:
+    """However many the process may have: libnftables would end it."""
+    monkeypatch.setattr(module.resource, "getrlimit", lambda _: (65536, 65536))
+    bench.write(b"1\n")
+    opening = os.open
+
+    def high(path: str, flags: int) -> int:
+        descriptor = opening(path, flags)
+        raised = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 1024)
+        os.close(descriptor)
+        return raised
+
+    monkeypatch.setattr(os, "open", high)
+    follower = bench.follow()
+    follower.look()
+    assert "Too many open files" in follower.reason
