@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from logban.actions import catalogue, nft_monitor
+from logban.actions.faults import Missing
 from logban.actions.nft_monitor import Monitor, own_ports
 from logban.actions.nftables import Nftables
 from logban.model import Ban, Subject, SubjectKind
@@ -73,11 +74,6 @@ def test_nothing_is_heard_of_ones_neighbours_in_the_process(filter_of: Nftables)
 @pytest.mark.parametrize(
     "change",
     [
-        "flush ruleset",
-        "delete table inet logban",
-        "flush chain inet logban sip-drop",
-        "add table inet logban { flags dormant; }",
-        "insert rule inet logban sip-drop accept",
         "flush set inet logban sip-ipv4",
         f"delete element inet logban sip-ipv4 {{ {BAD} }}",
         "add element inet logban sip-ipv4 { 192.0.2.1 }",
@@ -89,6 +85,27 @@ def test_others_are_heard(change: str, filter_of: Nftables, namespace: Namespace
     assert is_readable(filter_of)
     assert filter_of.hear()
     assert not filter_of.hear()
+    assert not is_readable(filter_of)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "flush ruleset",
+        "delete table inet logban",
+        "flush chain inet logban sip-drop",
+        "add table inet logban { flags dormant; }",
+        "insert rule inet logban sip-drop accept",
+    ],
+)
+def test_a_chain_that_is_not_as_it_was_is_missed_at_once(
+    change: str, filter_of: Nftables, namespace: Namespace
+) -> None:
+    filter_of.apply([Ban("sip", Subject(SubjectKind.IP, BAD), NOW, NOW + 600)])
+    namespace.run(["nft", change])
+    assert is_readable(filter_of)
+    with pytest.raises(Missing):
+        filter_of.hear()
     assert not is_readable(filter_of)
 
 
@@ -132,7 +149,8 @@ def test_started_programs_are_not_taken_for_others(namespace: Namespace) -> None
             made.lift(bans(10))
             assert not made.hear()
             namespace.run(["nft", "flush ruleset"])
-            assert made.hear()
+            with pytest.raises(Missing):
+                made.hear()
         finally:
             made.close()
 
