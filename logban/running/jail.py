@@ -25,8 +25,9 @@ from logban.judging.policy import Policy
 from logban.judging.times import ArrivalTimes, LineTimes
 from logban.judging.trust import Trust
 from logban.ledger.escalation import Recidive
+from logban.matching.counters import MatchCounters
 from logban.matching.engine.saved import ProgramStore
-from logban.matching.matcher import MatchCounters, Matcher
+from logban.matching.matcher import Matcher
 from logban.model import (
     Ban,
     Change,

@@ -83,7 +83,7 @@ def without_gates() -> Callable[[Matcher], Matcher]:
     """Make a matcher try every rule on every line."""
 
     def open_all(matcher: Matcher) -> Matcher:
-        matcher._gates = Gates([()] * len(matcher._rules))
+        matcher._candidates.gates = Gates([()] * len(matcher._reader.rules))
         return matcher
 
     return open_all

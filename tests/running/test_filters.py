@@ -12,9 +12,10 @@ import pytest
 
 from logban.config.settings import JailSettings, LogPath, UseDns
 from logban.matching.compiler import Reading
+from logban.matching.counters import MatchCounters
 from logban.matching.definition import Expression, FilterDefinition, Quote, Rule
 from logban.matching.engine.saved import ProgramStore
-from logban.matching.matcher import MatchCounters, Matcher
+from logban.matching.matcher import Matcher
 from logban.model import Block, Origin, Outcome, Position
 from logban.running import filters
 from logban.running.filters import Filters, Found
