@@ -230,7 +230,8 @@ def judge(load: Load, samples: list[Sample]) -> list[str]:
     if read != load.lines:
         wrong.append(f"{load.lines - read} lines lost (less than 0: doubled)")
     if drift:
-        wrong.append(f"drift: {drift} bans")
+        said = [line for line in server.log.splitlines() if "repaired drift" in line]
+        wrong.append("\n".join([f"drift: {drift} bans", *said]))
     if not jail["banned_total"]:
         wrong.append("nobody was banned")
     # A log that was rotated is kept open for a minute: in a short run they only become more.
