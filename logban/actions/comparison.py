@@ -19,6 +19,13 @@ END_TOLERANCE: Final = 5.0
 """Seconds by which an end in force may differ from the ledger's before it counts as drift."""
 
 
+NEARLY_OVER: Final = 0.05
+"""Seconds before its end in which nobody misses a ban.
+
+The kernel counts the time of an element in ticks of 4 to 10 ms and rounds down, both when it is put
+in and for how long, so it is gone a little sooner than the ledger says.
+"""
+
 _NOWHERE: Final = float("-inf")
 
 
@@ -60,14 +67,15 @@ def compare(
     jail: str, wanted: Mapping[Subject, Ban], found: Mapping[Subject, float | None], now: float
 ) -> Difference:
     """Compare the bans that should be in force with the ends that were found; None is for ever."""
+    over = now + NEARLY_OVER
     if not found:
-        missing = (ban for ban in wanted.values() if ban.until is None or ban.until > now)
+        missing = (ban for ban in wanted.values() if ban.until is None or ban.until > over)
         return Difference(absent=tuple(missing))
     absent, changed = [], []
     for subject, ban in wanted.items():
         end = found.get(subject, _NOWHERE)
         if end == _NOWHERE:
-            if ban.until is None or ban.until > now:
+            if ban.until is None or ban.until > over:
                 absent.append(ban)
         elif end is None or ban.until is None:
             if end is not ban.until:

@@ -620,3 +620,13 @@ def test_a_ban_longer_than_its_place_can_hold_is_renewed_in_time(
     assert (
         bool(compare("jail", {ban.subject: ban}, {who(1): now + found_days * day}, now)) is differs
     )
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_ban_that_the_kernel_ends_a_tick_too_soon_is_not_missed(others: int) -> None:
+    now = 1000.0
+    wanted = {each.subject: each for each in (Ban("jail", who(1), now, now + 0.02),)}
+    found: dict[Subject, float | None] = {who(2 + n): now + 1 for n in range(others)}
+    assert not compare("jail", wanted, found, now)
+    wanted = {each.subject: each for each in (Ban("jail", who(1), now, now + 0.2),)}
+    assert [ban.subject for ban in compare("jail", wanted, found, now).absent] == [who(1)]
