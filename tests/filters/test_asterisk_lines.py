@@ -213,7 +213,7 @@ def test_every_rule_is_shown_by_a_line(matcher_of) -> None:
     without = {"pjsip-request-ambiguous", "contact-acl"}
     # Theirs are in test_asterisk_successes.
     without |= {"security-success", "security-success-sip", "registered"}
-    assert {rule.name for rule in matcher_of("asterisk")._rules} == shown | without
+    assert {rule.name for rule in matcher_of("asterisk")._reader.rules} == shown | without
 
 
 @pytest.mark.parametrize(

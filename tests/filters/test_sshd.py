@@ -47,9 +47,9 @@ def test_a_failure(matcher_of, failures_in, message, rule, kind, user) -> None:
 
 
 def test_every_rule_is_shown_by_a_line(matcher_of) -> None:
-    assert {rule.name for rule in matcher_of("sshd")._rules} == {line[1] for line in LINES} | {
-        "login"
-    }
+    assert {rule.name for rule in matcher_of("sshd")._reader.rules} == {
+        line[1] for line in LINES
+    } | {"login"}
 
 
 @pytest.mark.parametrize(
