@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from logban.actions import catalogue
 from logban.testing.lines import LogFile
+from logban.testing.machine import Machine
 from logban.testing.namespaces import Network, lay_network
 
 FIGURES = pytest.StashKey[list[str]]()
@@ -40,3 +42,12 @@ def log(tmp_path: Path) -> Iterator[LogFile]:
     made = LogFile(tmp_path / "full")
     yield made
     made.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Give the whole machine in this process, its actions built by the test."""
+    made = Machine(tmp_path)
+    monkeypatch.setattr(catalogue, "build", made.build)
+    monkeypatch.setattr(catalogue, "sweep", made.sweep)
+    return made

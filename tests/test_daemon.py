@@ -8,15 +8,12 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
-from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from logban import daemon as daemon_module
-from logban.actions import catalogue
 from logban.config import load
 from logban.errors import ActionError, LedgerError
 from logban.judging.entries import UNIT
@@ -25,26 +22,9 @@ from logban.ledger.store import Store
 from logban.model import Ban, ChangeKind, Subject
 from logban.running import handing
 from logban.supervision import supervise
-from logban.testing.machine import BAD, NOW, OTHER, Machine, until
+from logban.testing.machine import BAD, NOW, OTHER, Machine, once, until
 
-T = TypeVar("T")
 WHO = Subject.parse(BAD)
-
-
-def once(story: Callable[[], Coroutine[object, object, T]]) -> T:
-    async def limited() -> T:
-        async with asyncio.timeout(20):
-            return await story()
-
-    return asyncio.run(limited())
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine(tmp_path)
-    monkeypatch.setattr(catalogue, "build", made.build)
-    monkeypatch.setattr(catalogue, "sweep", made.sweep)
-    return made
 
 
 def test_a_ban_from_the_line_to_its_end(bench: Machine) -> None:

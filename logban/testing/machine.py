@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from logban.actions.declaration import ActionSpec
 from logban.actions.protocols import Enforcer, Notifier
@@ -19,6 +20,7 @@ from logban.testing.clock import FakeClock
 from logban.testing.lines import LogFile, wrong_password
 
 NOW = 1_795_168_800.0
+T = TypeVar("T")
 BAD, OTHER = "198.51.100.7", "203.0.113.50"
 _FILTER = "[Definition]\nfailregex = failed for '<HOST>:\\d+' - Wrong password$\n"
 
@@ -28,6 +30,16 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110  # threads have a part in it
             await asyncio.sleep(0.001)
+
+
+def once(story: Callable[[], Coroutine[object, object, T]]) -> T:
+    """Run a story in a loop of its own; TimeoutError if it does not come to an end."""
+
+    async def limited() -> T:
+        async with asyncio.timeout(20):
+            return await story()
+
+    return asyncio.run(limited())
 
 
 class FakeResolver:

@@ -3,17 +3,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from pathlib import Path
-
 import pytest
 
-from logban.actions import catalogue
 from logban.daemon import Daemon
 from logban.model import ChangeKind, Subject, SubjectKind
 from logban.testing.lines import asterisk_line
-from logban.testing.machine import Machine, until
+from logban.testing.machine import Machine, once, until
 
 OFFICE, OTHER = "203.0.113.50", "198.51.100.7"
 PAIR = Subject(SubjectKind.USER_IP, OFFICE, "207")
@@ -28,21 +23,10 @@ failregex = ^\\[\\] \\S+ refused <F-USER>\\S+</F-USER> <HOST>$
 """
 
 
-def once(story: Callable[[], Coroutine[object, object, None]]) -> None:
-    async def limited() -> None:
-        async with asyncio.timeout(20):
-            await story()
-
-    asyncio.run(limited())
-
-
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine(tmp_path)
-    monkeypatch.setattr(catalogue, "build", made.build)
-    monkeypatch.setattr(catalogue, "sweep", made.sweep)
-    (tmp_path / "filters.d/sip.conf").write_text(FILTER)
-    return made
+def bench(bench: Machine) -> Machine:
+    (bench.folder / "filters.d/sip.conf").write_text(FILTER)
+    return bench
 
 
 def say(bench: Machine, *words: str, times: int = 1) -> None:

@@ -3,41 +3,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from logban.actions import catalogue
 from logban.client.main import cli
 from logban.config import load
 from logban.model import Subject
 from logban.service.commands import DaemonService
 from logban.testing.lines import wrong_password
-from logban.testing.machine import BAD, NOW, OTHER, Machine, until
+from logban.testing.machine import BAD, NOW, OTHER, Machine, once, until
 
 WHO, ELSE = Subject.parse(BAD), Subject.parse(OTHER)
 PEOPLE = [f"203.0.113.{number}" for number in range(5)]
-
-
-def once(story: Callable[[], Coroutine[object, object, None]]) -> None:
-    async def limited() -> None:
-        async with asyncio.timeout(20):
-            await story()
-
-    asyncio.run(limited())
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine(tmp_path)
-    monkeypatch.setattr(catalogue, "build", made.build)
-    monkeypatch.setattr(catalogue, "sweep", made.sweep)
-    return made
 
 
 def test_bans_beyond_the_limit_wait_for_their_minute(

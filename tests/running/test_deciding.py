@@ -3,39 +3,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import pytest
 
-from logban.actions import catalogue
 from logban.config import load
 from logban.daemon import Daemon
 from logban.judging.enquiries import Unanswered
 from logban.model import Subject
 from logban.testing.enquiries import FakeEnquiry
-from logban.testing.machine import BAD, NOW, OTHER, Machine, until
+from logban.testing.machine import BAD, NOW, OTHER, Machine, once, until
 
 WHO, ELSE = Subject.parse(BAD), Subject.parse(OTHER)
-
-
-def once(story: Callable[[], Coroutine[object, object, None]]) -> None:
-    async def limited() -> None:
-        async with asyncio.timeout(20):
-            await story()
-
-    asyncio.run(limited())
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine(tmp_path)
-    monkeypatch.setattr(catalogue, "build", made.build)
-    monkeypatch.setattr(catalogue, "sweep", made.sweep)
-    return made
 
 
 def enquiry(daemon: Daemon, **how: Unanswered) -> FakeEnquiry:

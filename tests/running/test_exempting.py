@@ -5,37 +5,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from logban.actions import catalogue
 from logban.config import load
 from logban.ledger.records import Allowed
 from logban.model import Subject
 from logban.service.commands import DaemonService
-from logban.testing.machine import BAD, NOW, OTHER, Machine, until
+from logban.testing.machine import BAD, NOW, OTHER, Machine, once, until
 from logban.testing.mmdb import database
 from logban.testing.redis_server import RedisServer
 
 WHO = Subject.parse(BAD)
-
-
-def once(story: Callable[[], Coroutine[object, object, None]]) -> None:
-    async def limited() -> None:
-        async with asyncio.timeout(20):
-            await story()
-
-    asyncio.run(limited())
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine(tmp_path)
-    monkeypatch.setattr(catalogue, "build", made.build)
-    monkeypatch.setattr(catalogue, "sweep", made.sweep)
-    return made
 
 
 def test_an_abuser_loses_a_temporary_exemption_and_no_other(

@@ -5,25 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from pathlib import Path
 
 import pytest
 
-from logban.actions import catalogue
 from logban.model import Subject
 from logban.running import naming
-from logban.testing.machine import BAD, NOW, OTHER, Machine, until
+from logban.testing.machine import BAD, NOW, OTHER, Machine, once, until
 
 WHO = Subject.parse(BAD)
-
-
-def once(story: Callable[[], Coroutine[object, object, None]]) -> None:
-    async def limited() -> None:
-        async with asyncio.timeout(20):
-            await story()
-
-    asyncio.run(limited())
 
 
 class Slow:
@@ -40,14 +29,6 @@ class Slow:
         if name not in self.known:
             raise OSError("no such name")
         return self.known[name]
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine(tmp_path)
-    monkeypatch.setattr(catalogue, "build", made.build)
-    monkeypatch.setattr(catalogue, "sweep", made.sweep)
-    return made
 
 
 def slow(bench: Machine) -> Slow:

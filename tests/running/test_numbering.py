@@ -6,11 +6,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from logban.actions import catalogue
 from logban.config import load
 from logban.daemon import Daemon
 from logban.model import CanonicalAddress, Failure
@@ -35,17 +33,14 @@ def manager() -> Iterator[AsteriskManager]:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, manager: AsteriskManager, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine(tmp_path)
-    monkeypatch.setattr(catalogue, "build", made.build)
-    monkeypatch.setattr(catalogue, "sweep", made.sweep)
-    (tmp_path / "filters.d/pbx.conf").write_text(FILTER)
-    path = tmp_path / "ami.conf"
+def machine(bench: Machine, manager: AsteriskManager) -> Machine:
+    (bench.folder / "filters.d/pbx.conf").write_text(FILTER)
+    path = bench.folder / "ami.conf"
     path.write_text(manager.login())
     path.chmod(0o600)
-    (tmp_path / "logban.conf").write_text(f"[server]\nami = {path}\nami_every = 300\n")
-    made.jail(filter="pbx", extensions="3XX, ami")
-    return made
+    (bench.folder / "logban.conf").write_text(f"[server]\nami = {path}\nami_every = 300\n")
+    bench.jail(filter="pbx", extensions="3XX, ami")
+    return bench
 
 
 def run(machine: Machine, story: Callable[[Daemon], Awaitable[None]]) -> None:

@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
 import pytest
 
-from logban.actions import catalogue
 from logban.config import load
 from logban.control.payloads import JailState
 from logban.control.service import Forever
@@ -19,34 +16,22 @@ from logban.model import Subject
 from logban.service.commands import DaemonService
 from logban.testing.actions import FakeEnforcer
 from logban.testing.lines import wrong_password
-from logban.testing.machine import BAD, NOW, OTHER, Machine, until
+from logban.testing.machine import BAD, NOW, OTHER, Machine, once, until
 
-T = TypeVar("T")
 WHO = Subject.parse(BAD)
 NET6 = Subject.parse("2001:db8:66::/64")
 
 
 @pytest.fixture
-def machine(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine(tmp_path)
-    monkeypatch.setattr(catalogue, "build", made.build)
-    monkeypatch.setattr(catalogue, "sweep", made.sweep)
-    made.jail()
-    return made
+def machine(bench: Machine) -> Machine:
+    bench.jail()
+    return bench
 
 
 @asynccontextmanager
 async def serving(machine: Machine) -> AsyncIterator[DaemonService]:
     async with machine.running() as daemon:
         yield DaemonService(daemon, lambda: load(machine.folder))
-
-
-def once(story: Callable[[], Coroutine[object, object, T]]) -> T:
-    async def limited() -> T:
-        async with asyncio.timeout(20):
-            return await story()
-
-    return asyncio.run(limited())
 
 
 def test_status(machine: Machine) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from logban.actions import catalogue
 from logban.config import load
 from logban.control.payloads import NoticeView, StalePhone, Status
 from logban.daemon import Daemon
@@ -33,12 +31,9 @@ failregex = ^\\[\\] \\S+ refused <F-USER>\\S+</F-USER> <HOST>$
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine(tmp_path)
-    monkeypatch.setattr(catalogue, "build", made.build)
-    monkeypatch.setattr(catalogue, "sweep", made.sweep)
-    (tmp_path / "filters.d/sip.conf").write_text(FILTER)
-    return made
+def bench(bench: Machine) -> Machine:
+    (bench.folder / "filters.d/sip.conf").write_text(FILTER)
+    return bench
 
 
 def run(bench: Machine, story: Callable[[Daemon, DaemonService], Awaitable[None]]) -> None:
