@@ -12,18 +12,17 @@ from typing import Final, TypeVar
 
 from logban.config import filter_table
 from logban.config.filter_keys import OWN_SECTION, check_keys, check_parameters
+from logban.config.filter_library import COMMAND_LINE, FilterLibrary, FilterSource
 from logban.config.filter_text import FilterText
-from logban.config.imported import is_imported
 from logban.config.ini import Section
 from logban.config.interpolation import InterpolationError
-from logban.config.layers import Tree, layered, listed, read_tree, with_locals
+from logban.config.layers import Tree
 from logban.config.lint import lint
 from logban.config.parameters import Selection, SelectionError, parse_selections
-from logban.config.problem import Problem, Severity, did_you_mean, error, warning
+from logban.config.problem import Problem, Severity, error, warning
 from logban.config.setting import Setting
 from logban.config.strays import judge_stray, looks_like_expression
 from logban.config.text import Text, TextLine, joined, written
-from logban.config.trust import Trust
 from logban.matching.compiler import (
     ADDRESS_GROUPS,
     IDENTITY_GROUPS,
@@ -41,11 +40,9 @@ from logban.matching.definition import (
 )
 from logban.matching.json_text import check_json_text
 from logban.matching.known import KnownExpressions
-from logban.model import Origin
 
 T = TypeVar("T")
 _NAME: Final = re.compile(r"[\w.\-]+")
-_COMMAND_LINE: Final = Origin("command line", 1)
 _ADDRESSED_GROUPS: Final = (*ADDRESS_GROUPS, "mlfid")
 _KEYS: Final = tuple(setting.name for setting in filter_table.FILTER_SETTINGS)
 
@@ -59,64 +56,11 @@ class FilterReading:
 
 
 @dataclass(frozen=True, slots=True)
-class FilterSource:
-    """A filter's files; ``own`` if they are written for logban, as opposed to fail2ban's."""
-
-    name: str
-    tree: Tree
-    own: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Overrides:
     """What a jail says in place of its filter, by key, interpolated."""
 
     texts: Mapping[str, Text] = field(default_factory=dict)
     keep_rules: bool = False
-
-
-class FilterLibrary:
-    """The filters that a configuration directory has; each file is read once, if ``trust`` lets."""
-
-    def __init__(self, directory: Path, trust: Trust | None = None) -> None:
-        self.directory = directory
-        self.trust = trust
-        self._read: dict[Path, Tree] = {}
-
-    def names(self) -> tuple[str, ...]:
-        """Give the names of the filters in filters.d."""
-        files = listed(self.directory / "filters.d")
-        return tuple({each.stem: None for each in files if each.suffix in (".conf", ".local")})
-
-    def find(self, name: str, base: Path) -> FilterSource | None:
-        """Give the filter of that name, or at that path from ``base``; None if there is none."""
-        if "/" in name or name.endswith((".conf", ".local")):
-            path = base / name
-            files = layered(path) if path.suffix == ".conf" else with_locals(path)
-            if not files:
-                path = path.parent / f"{path.name}.conf"
-                files = layered(path)
-        else:
-            path = self.directory / "filters.d" / f"{name}.conf"
-            files = layered(path)
-        if not files:
-            return None
-        if path not in self._read:
-            self._read[path] = read_tree(files, self.shown, self.trust)
-        own = path.is_relative_to(self.directory) and not is_imported(files[0])
-        return FilterSource(path.stem, self._read[path], own)
-
-    def shown(self, path: Path) -> str:
-        """Give the name that messages call a file by."""
-        inside = path.is_relative_to(self.directory)
-        return str(path.relative_to(self.directory) if inside else path)
-
-    def missing(self, name: str, origin: Origin) -> Problem:
-        """Say that there is no such filter."""
-        hint = "no such file"
-        if "/" not in name:
-            hint = did_you_mean(name, self.names()) or f"there is no filters.d/{name}.conf"
-        return error(origin, f"there is no filter {name!r}", hint)
 
 
 def load_filter(
@@ -139,7 +83,7 @@ def load_filter(
     if source is None and looks_like_expression(wanted):
         return _without_file({**texts, "failregex": _typed(wanted)}, known)
     if source is None:
-        return FilterReading(None, (library.missing(name, Origin(name, 1)),))
+        return FilterReading(None, (library.missing_for_admin(name),))
     origin = source.tree.origin
     try:
         (selection,) = parse_selections((TextLine(f"filter{bracket}{rest}", origin),))
@@ -154,13 +98,13 @@ def load_filter(
 
 def _typed(text: str) -> Text:
     """Give a text that was typed, which stands in no file."""
-    return tuple(TextLine(line, _COMMAND_LINE) for line in text.split("\n"))
+    return tuple(TextLine(line, COMMAND_LINE) for line in text.split("\n"))
 
 
 def _without_file(texts: Mapping[str, Text], known: KnownExpressions | None) -> FilterReading:
     """Put a filter together that stands in no file."""
-    source = FilterSource("failregex", Tree.empty(_COMMAND_LINE))
-    selection = Selection(source.name, _COMMAND_LINE, {})
+    source = FilterSource("failregex", Tree.empty(COMMAND_LINE))
+    selection = Selection(source.name, COMMAND_LINE, {})
     text = FilterText.of(source.tree, source.name, selection)
     return build_filter(source, selection, text, Overrides(texts), known)
 

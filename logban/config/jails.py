@@ -15,8 +15,9 @@ from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec, ParameterError, UnknownAction
 from logban.config import filter_table, growth_table, jail_table, judging_table
 from logban.config.action_files import FOLDER, find_action
+from logban.config.filter_library import FilterLibrary, FilterSource
 from logban.config.filter_text import FilterText
-from logban.config.filters import FilterLibrary, FilterSource, Overrides, build_filter
+from logban.config.filters import Overrides, build_filter
 from logban.config.ini import Section
 from logban.config.jail_scrutiny import read_scrutiny
 from logban.config.jail_values import JailValues

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from logban.config.filters import FilterLibrary
+from logban.config.filter_library import FilterLibrary
 from logban.config.ini import Section
 from logban.config.jail_keys import Mistakes, find_mistakes
 from logban.config.jails import JailReading, built_in, read_jail

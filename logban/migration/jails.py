@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from logban.config import jail_table
+from logban.config.filter_library import FilterLibrary
 from logban.config.filter_text import FilterText
-from logban.config.filters import FilterLibrary
 from logban.config.ini import Section
 from logban.config.interpolation import InterpolationError, interpolate
 from logban.config.layers import Tree

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from logban.config import load_filter
+from logban.config.filter_library import FilterLibrary
 from logban.config.filter_text import FilterText
-from logban.config.filters import FilterLibrary
 from logban.config.interpolation import InterpolationError
 from logban.config.parameters import Selection
 from logban.model import Origin

@@ -176,16 +176,29 @@ def test_parameters_that_mean_nothing(write: Write) -> None:
 @pytest.mark.parametrize(
     ("wanted", "problem"),
     [
-        ("asteriks", "asteriks:1: there is no filter 'asteriks'; did you mean 'asterisk'?"),
-        ("zzz", "zzz:1: there is no filter 'zzz'; there is no filters.d/zzz.conf"),
-        ("/no/x.conf", "/no/x.conf:1: there is no filter '/no/x.conf'; no such file"),
-        ("", ":1: there is no filter ''"),
+        (
+            "asteriks",
+            "command line:1: there is no filter 'asteriks'; did you mean 'asterisk'?",
+        ),
+        ("zzz", "command line:1: there is no filter 'zzz'; there is no {directory}/filters.d/zzz"),
+        (
+            "no/x.conf",
+            "command line:1: there is no filter 'no/x.conf'; there is no file {here}/no/x.conf",
+        ),
+        ("", "command line:1: there is no filter ''"),
         ("/", "/:1: the file cannot be read: it is no regular file"),
-        ("a\0b", "a\0b:1: there is no filter"),
+        ("a\0b", "command line:1: there is no filter"),
         ("asterisk[x='1]", "filters.d/asterisk.conf:1: this quote is never closed"),
         ("asterisk[x=1] b", "filters.d/asterisk.conf:1: 'asterisk[x=1] b' is more than one"),
     ],
 )
 def test_filters_that_there_are_not(write: Write, wanted: str, problem: str) -> None:
     directory = write("filters.d/asterisk.conf", "[Definition]\nfailregex = ^<HOST>$\n")
-    assert errors(load_filter(wanted, directory))[0].startswith(problem)
+    told = problem.format(directory=directory, here=Path.cwd())
+    assert errors(load_filter(wanted, directory))[0].startswith(told)
+
+
+def test_without_a_configuration_it_is_said_where_a_filter_was_looked_for(tmp_path: Path) -> None:
+    (problem,) = errors(load_filter("asterisk", tmp_path / "none"))
+    looked_for = f"{tmp_path}/none/filters.d/asterisk.conf"
+    assert f"there is no {looked_for}; --config names another directory" in problem
