@@ -78,7 +78,7 @@ class Jails:
         self._sources = sources
         self._exemptions = exemptions
         self._ledger = ledger
-        self._abuse = abuse
+        self.abuse = abuse
         self._enquiries = enquiries
         self._programs = ThreadPoolExecutor(PROGRAMS, "ignorecommand")
         self._trust = trust
@@ -175,7 +175,7 @@ class Jails:
         self._exemptions.set_jail(
             name, settings.ignore, f"ignoreip of [{name}]", own=settings.ignore_self
         )
-        self._abuse.set_jail(name, settings.exempt_maxretry, settings.findtime)
+        self.abuse.set_jail(name, settings.exempt_maxretry, settings.findtime)
         self._brakes.set_jail(name, limits_of(settings))
         self._ledger.escalation.set_jail(name, settings.growth, recidive_of(settings))
         self._enquiries.set_jail(name, self._asked(settings), time_limit=TIME_LIMIT)
@@ -186,9 +186,7 @@ class Jails:
             matcher=self.filters.join(settings, timeout),
             exempt=lambda subject: self._exemptions.exempt(name, subject),
             floors=self._ledger.floors,
-            spared=lambda subject, exemption, time: self._abuse.note(
-                name, subject, exemption, time
-            ),
+            spared=lambda subject, exemption, time: self.abuse.note(name, subject, exemption, time),
             trust=self._trust,
             in_force=lambda subject: self._ledger.get(name, subject) is not None,
             weigh=self._exemptions.weigh,
@@ -256,7 +254,7 @@ class Jails:
         self.filters.leave(jail.matcher)
         self._unfollow(jail.settings)
         self._exemptions.forget_jail(name)
-        self._abuse.forget_jail(name)
+        self.abuse.forget_jail(name)
         self._ledger.escalation.forget_jail(name)
         await actions.close()
 

@@ -141,6 +141,7 @@ class Views:
             losses={
                 "places": daemon.trust.dropped, "verdicts": daemon.deciding.pending.dropped,
                 "answers": daemon.deciding.enquiries.dropped,
+                "abuses": daemon.jails.abuse.dropped, "hosts": daemon.naming.counters.dropped,
             },
         )  # fmt: skip
 
