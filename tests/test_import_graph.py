@@ -25,6 +25,7 @@ BOTTOM = (
     "text",
     "zones",
     "clock",
+    "deadline",
     "supervision",
     "sdnotify",
     "policy",

@@ -12,7 +12,6 @@ import os
 import smtplib
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from typing import Protocol
 
 from logban.actions import process
 from logban.actions.mail_server import Endpoint, Tls, check_private
+from logban.deadline import Deadline
 from logban.durations import format_duration
 from logban.errors import ActionError
 from logban.text import visible
@@ -148,7 +148,7 @@ class Smtp:
         except OSError as error:
             reason = error.strerror or str(error)
             raise ActionError(f"mail: {self.endpoint} cannot be reached: {reason}") from error
-        deadline = _Deadline(connection, end - time.monotonic())
+        deadline = Deadline(connection, end - time.monotonic())
         try:
             smtp.sock = connection
             self._open(smtp)
@@ -304,32 +304,6 @@ class _Session(smtplib.SMTP):
         if isinstance(self.file, _Replies):
             self.file.begin()
         return super().getreply()
-
-
-class _Deadline:
-    """Cuts a connection when its time is over.
-
-    A socket's own timeout starts anew with every byte, so that a slow server could hold us for
-    hours.  The cut is made on a duplicate, because TLS takes the socket itself.
-    """
-
-    def __init__(self, connection: socket.socket, seconds: float) -> None:
-        self.passed = False
-        self._line = connection.dup()
-        connection.settimeout(None)
-        self._timer = threading.Timer(max(0.0, seconds), self._cut)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _cut(self) -> None:
-        self.passed = True
-        with suppress(OSError):  # the other side was quicker
-            self._line.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._timer.cancel()
-        self._timer.join()
-        self._line.close()
 
 
 def _reply(code: int, said: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as TooLate
@@ -17,6 +18,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import CollectorRegistry, generate_latest, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from logban.deadline import Deadline
 from logban.errors import ActionError
 from logban.health.metrics import METRICS, Look
 
@@ -78,8 +80,6 @@ def write_file(path: Path, look: Look) -> None:
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = _REQUEST_SECONDS  # a client that is slow holds up nobody for longer
-
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
         """Say nothing: a log of requests is of no use to anybody."""
 
@@ -90,6 +90,14 @@ class _Server(WSGIServer):
         TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.socket.getsockname()[1]
         self.setup_environ()
+
+    def finish_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]  # of TCP alone
+        """Answer one who asks; whoever is slow holds up nobody for longer than his time."""
+        deadline = Deadline(request, _REQUEST_SECONDS)
+        try:
+            super().finish_request(request, client_address)
+        finally:
+            deadline.close()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: whoever asked has gone away."""

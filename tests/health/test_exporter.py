@@ -7,8 +7,10 @@ import asyncio
 import os
 import socket
 import stat
+import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,7 +113,7 @@ def inside() -> Iterator[Namespace]:
 
 
 def fetch(number: int) -> bytes:
-    with urllib.request.urlopen(f"http://{HOST}:{number}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{HOST}:{number}/metrics", timeout=60) as answer:
         return bytes(answer.read())
 
 
@@ -135,19 +137,33 @@ def test_the_port_answers_this_host(inside: Namespace) -> None:
     asyncio.run(story())
 
 
-def test_one_who_says_nothing_holds_up_nobody_for_long(
-    inside: Namespace, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("drip", [b"", b"x"])
+def test_one_who_is_slow_holds_up_nobody_for_long(
+    inside: Namespace, drip: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("logban.health.exporter._Handler.timeout", 0.2)
+    """He says nothing, or a byte now and then for ever, each of which would be time gained."""
+    monkeypatch.setattr("logban.health.exporter._REQUEST_SECONDS", 0.2)
 
     async def story() -> None:
         with inside.enter():
             port = Port(9532, lambda: LOOK, asyncio.get_running_loop())
+        answered = threading.Event()
+
+        def go_on(slow: socket.socket) -> None:
+            with suppress(OSError):  # cut off
+                while not answered.wait(0.02):
+                    slow.sendall(drip)
 
         def ask() -> bytes:
-            with inside.enter(), socket.create_connection((HOST, 9532)) as mute:
-                mute.sendall(b"GET /metrics HTTP/1.1\r\n")
-                return fetch(9532)
+            with inside.enter(), socket.create_connection((HOST, 9532)) as slow:
+                slow.sendall(b"GET /metrics HTTP/1.1\r\n")
+                dripping = threading.Thread(target=go_on, args=(slow,))
+                dripping.start()
+                try:
+                    return fetch(9532)
+                finally:
+                    answered.set()
+                    dripping.join()
 
         assert read(await asyncio.to_thread(ask))
         await asyncio.to_thread(port.close)
