@@ -1,26 +1,55 @@
 # SPDX-License-Identifier: MIT
-"""inotify by the C library: which files of some directories have been written to, without a thread.
+"""inotify by the C library: what happens in some directories, without a thread.
 
-watchdog tells of every write through two threads, which costs several times what reading the lines
-does; so it is asked for names alone, and growth is heard of here.
+watchdog's threads pass on every single write, which costs several times what reading the lines
+does; they pair moves by the time of day, and end unheard where the clock is set back.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 _MODIFY: Final = 0x2
 _ATTRIB: Final = 0x4
+_MOVED_FROM: Final = 0x40
+_MOVED_TO: Final = 0x80
+_CREATE: Final = 0x100
+_DELETE: Final = 0x200
+_DELETE_SELF: Final = 0x400
+_MOVE_SELF: Final = 0x800
+_UNMOUNT: Final = 0x2000
+_OVERFLOW: Final = 0x4000
 _IGNORED: Final = 0x8000
 _ONLYDIR: Final = 0x1000000
+
+_GROWTH: Final = _MODIFY | _ATTRIB
+_NAMES: Final = _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
+_ITSELF: Final = _DELETE_SELF | _MOVE_SELF
 _EVENT: Final = struct.Struct("iIII")
 """Of inotify(7): the watch, what happened, a cookie, the length of the name behind it."""
 
 _MOST: Final = 64 * 1024
+_LIMITS: Final = {
+    errno.EMFILE: "no instance is left (fs.inotify.max_user_instances)",
+    errno.ENOSPC: "no watch is left (fs.inotify.max_user_watches)",
+}
+
+
+class Heard(NamedTuple):
+    """What happened: a file was written to, or, if ``names_changed``, it came or went.
+
+    Without a ``name`` it is the directory that has gone; without a directory either, the kernel
+    has dropped what there was to tell.
+    """
+
+    directory: str
+    name: str
+    names_changed: bool
 
 
 class Inotify:
@@ -32,30 +61,41 @@ class Inotify:
         self._descriptor = self._checked(
             self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), "inotify"
         )
-        self._directories: dict[int, str] = {}
+        self._numbers: dict[str, int] = {}
+        # Several paths may lead to one directory, which has one watch then.
+        self._directories: dict[int, list[str]] = {}
 
     def fileno(self) -> int:
         """Give the descriptor to wait at."""
         return self._descriptor
 
-    def add(self, directory: str) -> int:
-        """Hear of this directory's files from now on; give the watch's number, or OSError."""
+    def __contains__(self, directory: str) -> bool:
+        """Tell whether it is heard of: no longer when it has been removed or unmounted."""
+        return directory in self._numbers
+
+    def add(self, directory: str) -> None:
+        """Hear of what happens in this directory from now on; OSError if that can't be had."""
         number = self._checked(
             self._libc.inotify_add_watch(
-                self._descriptor, os.fsencode(directory), _MODIFY | _ATTRIB | _ONLYDIR
+                self._descriptor, os.fsencode(directory), _GROWTH | _NAMES | _ITSELF | _ONLYDIR
             ),
             directory,
         )
-        self._directories[number] = directory
-        return number
+        self._numbers[directory] = number
+        self._directories.setdefault(number, []).append(directory)
 
-    def remove(self, number: int) -> None:
+    def remove(self, directory: str) -> None:
         """Hear of a directory no longer; it may be gone already."""
-        if self._directories.pop(number, None) is not None:
+        number = self._numbers.pop(directory, None)
+        if number is None:
+            return
+        self._directories[number].remove(directory)
+        if not self._directories[number]:
+            del self._directories[number]
             self._libc.inotify_rm_watch(self._descriptor, number)
 
-    def read(self) -> Iterator[tuple[str, str]]:
-        """Give directory and name of what was written to since this was last asked."""
+    def read(self) -> Iterator[Heard]:
+        """Give what has happened since this was last asked."""
         while True:
             try:
                 data = os.read(self._descriptor, _MOST)
@@ -65,12 +105,8 @@ class Inotify:
             while at < len(data):
                 number, what, _, length = _EVENT.unpack_from(data, at)
                 at += _EVENT.size + length
-                name = data[at - length : at].rstrip(b"\0")
-                directory = self._directories.get(number)
-                if what & _IGNORED:
-                    self._directories.pop(number, None)
-                elif directory is not None and name:
-                    yield directory, os.fsdecode(name)
+                name = os.fsdecode(data[at - length : at].rstrip(b"\0"))
+                yield from self._heard(number, what, name)
             if len(data) < _MOST // 2:
                 return
 
@@ -78,8 +114,18 @@ class Inotify:
         """Let go of it."""
         os.close(self._descriptor)
 
+    def _heard(self, number: int, what: int, name: str) -> Iterator[Heard]:
+        if what & _OVERFLOW:
+            yield Heard("", "", names_changed=True)
+        elif what & _IGNORED:
+            for directory in self._directories.pop(number, ()):
+                del self._numbers[directory]
+        elif name or what & (_ITSELF | _UNMOUNT):
+            for directory in self._directories.get(number, ()):
+                yield Heard(directory, name, names_changed=not what & _GROWTH)
+
     def _checked(self, result: int, about: str) -> int:
         if result < 0:
             number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), about)
+            raise OSError(number, _LIMITS.get(number) or os.strerror(number), about)
         return result

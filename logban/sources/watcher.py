@@ -1,59 +1,37 @@
 # SPDX-License-Identifier: MIT
 """Waking the daemon's loop when something happens to a file.
 
-watchdog tells of names that come and go, and where there is no inotify, of everything; that files
-have grown is heard of from inotify in the loop itself.  An event is a hint and nothing more:
-whoever is woken looks for himself, and looks again every second in any case, so an event that is
-lost costs a second and no line.
+The loop itself hears inotify; where that can't tell, directories are polled in threads.  An event
+is a hint and nothing more: whoever is woken looks for himself, and looks again every second in any
+case, so an event that is lost costs a second and no line.
 """
 
 from __future__ import annotations
 
 import asyncio
 import fnmatch
-import inspect
 import logging
 import os
 import re
-import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from watchdog.events import (
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver, ObservedWatch
-from watchdog.observers.polling import PollingObserver
-
 from logban.sources.book import Identity
 from logban.sources.inotify import Inotify
 from logban.sources.mounts import Mount, is_shared, read_mounts, type_of
+from logban.sources.polling import Polling
 from logban.sources.report import NO_INOTIFY
 
 log = logging.getLogger(__name__)
 
-_POLL_EVERY = 1.0
 # The first event wakes at once; then this many seconds go by before the next one does.  With 25,000
 # lines a second that makes a tenth of one core, and nobody waits for a line any longer than that.
 _SPACING = 0.0025
 # The less has happened lately, the sooner: it doubles with each time that somebody had to wait.
 _LEAST_SPACING = 0.0005
-_READ_ONLY = frozenset({"opened", "closed_no_write", "closed"})
-_GROWTH = frozenset({"modified", "attrib"})
-_NAMES: list[type[FileSystemEvent]] = [
-    DirCreatedEvent, DirDeletedEvent, DirMovedEvent,
-    FileCreatedEvent, FileDeletedEvent, FileMovedEvent,
-]  # fmt: skip
 
 
 class Backend(StrEnum):
@@ -80,6 +58,16 @@ class Watching:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A directory that is being watched."""
+
+    wanted: Wanted
+    names: re.Pattern[str]
+    identity: Identity
+    how: Watching
+
+
 Wake = Callable[[frozenset[str], bool], None]
 """Called in the loop with the paths that something happened to, and whether names changed."""
 
@@ -92,32 +80,28 @@ class Watcher:
         wake: Wake,
         *,
         mounts: Callable[[], tuple[Mount, ...]] = read_mounts,
-        inotify: Callable[[], BaseObserver] | None = None,
+        inotify: Callable[[], Inotify] = Inotify,
     ) -> None:
         self._wake = wake
         self._mounts = mounts
-        self._make_inotify = inotify if inotify is not None else Observer
-        self._inotify: BaseObserver | None = None
-        self._polling: BaseObserver | None = None
-        self._growth: Inotify | None = None
+        self._make_inotify = inotify
+        self._inotify: Inotify | None = None
         self._is_hearing = False
+        self._polling = Polling(self._be_told)
         self._watched: dict[str, _Watched] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken_at = -_SPACING
         self._spacing = _LEAST_SPACING
-        # What the observers' threads have seen and the loop has not been told yet.
-        self._lock = threading.Lock()
+        # What has happened and nobody has been woken for yet.
         self._paths: set[str] = set()
         self._names_changed = False
         self._is_arranged = False
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on, wake in this loop; at once, if something has happened already."""
-        with self._lock:
-            self._loop = loop
-            self._is_arranged = bool(self._paths)
-            if self._is_arranged:
-                loop.call_soon(self._arrange)
+        """From now on, wake in this loop; soon, if inotify has something to tell already."""
+        self._stop_listening()
+        self._loop = loop
+        self._is_arranged = False  # in this one
         self._listen()
 
     def watch(self, wanted: Mapping[str, Wanted]) -> None:
@@ -126,14 +110,13 @@ class Watcher:
             self._drop(directory)
         mounts: tuple[Mount, ...] | None = None
         for directory, what in wanted.items():
-            watched = self._watched.get(directory)
-            if watched is not None:
-                if watched.backend is what.backend and watched.identity == _identity(directory):
-                    watched.handler.names = _compile(what.names)
-                    continue
-                self._drop(directory)
-            mounts = self._mounts() if mounts is None else mounts
-            self._add(directory, what, type_of(directory, mounts))
+            identity = _identity(directory)
+            if self._goes_on(directory, what, identity):
+                continue
+            self._drop(directory)
+            if identity is not None:
+                mounts = self._mounts() if mounts is None else mounts
+                self._add(directory, what, identity, type_of(directory, mounts))
 
     def watching(self, directory: str) -> Watching:
         """Tell how a directory is watched."""
@@ -142,87 +125,52 @@ class Watcher:
 
     def close(self) -> None:
         """Stop watching."""
-        for observer in (self._inotify, self._polling):
-            if observer is not None:
-                observer.stop()
-                observer.join()
-        self._inotify = self._polling = None
-        self._watched.clear()
         self._stop_listening()
-        if self._growth is not None:
-            self._growth.close()
-            self._growth = None
-        with self._lock:
-            self._loop = None
+        self._loop = None
+        self._polling.close()
+        if self._inotify is not None:
+            self._inotify.close()
+            self._inotify = None
+        self._watched.clear()
 
-    def _listen(self) -> None:
-        """Hear of growth from now on."""
-        if self._growth is not None and self._loop is not None and not self._is_hearing:
-            self._loop.add_reader(self._growth.fileno(), self._hear)
-            self._is_hearing = True
+    def _goes_on(self, directory: str, wanted: Wanted, identity: Identity | None) -> bool:
+        """Go on with a directory as it is watched already, unless it can't be."""
+        watched = self._watched.get(directory)
+        if (
+            watched is None
+            or watched.wanted.backend is not wanted.backend
+            or watched.identity != identity
+            or not self._is_watched_still(directory, watched.how)
+        ):
+            return False
+        if watched.wanted != wanted:
+            names = _compile(wanted.names)
+            self._watched[directory] = _Watched(wanted, names, identity, watched.how)
+        return True
 
-    def _stop_listening(self) -> None:
-        if self._is_hearing and self._growth is not None and self._loop is not None:
-            self._loop.remove_reader(self._growth.fileno())
-        self._is_hearing = False
+    def _is_watched_still(self, directory: str, how: Watching) -> bool:
+        if how.method == "inotify":
+            # Not of a directory that was removed and made again with the same inode.
+            return self._inotify is not None and directory in self._inotify
+        if how.method == "polling" and directory not in self._polling:
+            log.warning("%r is not polled any more: a thread has ended; begun anew", directory)
+            return False
+        return True
 
-    def _hear(self) -> None:
-        """Take in what has grown."""
-        self._collect()
-        with self._lock:
-            if not self._paths or self._is_arranged:
-                return
-            self._is_arranged = True
-        self._arrange()
-
-    def _collect(self) -> None:
-        if self._growth is None:
-            return
-        grown = [
-            f"{directory}/{name}"
-            for directory, name in self._growth.read()
-            if directory in self._watched and self._watched[directory].handler.names.match(name)
-        ]
-        if grown:
-            with self._lock:
-                self._paths.update(grown)
-
-    def _hear_of(self, directory: str) -> int | None:
-        """Hear of a directory's files that grow; None where that can't be had."""
-        try:
-            if self._growth is None:
-                self._growth = Inotify()
-                self._listen()
-            return self._growth.add(directory)
-        except OSError as error:
-            log.info("growth in %r is told by watchdog: %s", directory, error.strerror)
-            return None
-
-    def _add(self, directory: str, wanted: Wanted, file_system: str) -> None:
-        identity = _identity(directory)
-        if identity is None:
-            return
-        handler = _Handler(_compile(wanted.names), self._notice)
-        how, observer, watch, growth = self._schedule(
-            directory, handler, wanted.backend, file_system
-        )
+    def _add(self, directory: str, wanted: Wanted, identity: Identity, file_system: str) -> None:
+        how = self._choose(directory, wanted.backend, file_system)
         if how.method != "inotify" and wanted.backend is not Backend.POLLING:
             level = logging.WARNING if how.reason.startswith(NO_INOTIFY) else logging.INFO
             log.log(
                 level, "%r is not watched by inotify but by %s: %s",
                 directory, how.method, how.reason,
             )  # fmt: skip
-        self._watched[directory] = _Watched(
-            wanted.backend, identity, handler, how, observer, watch, growth
-        )
+        self._watched[directory] = _Watched(wanted, _compile(wanted.names), identity, how)
 
-    def _schedule(
-        self, directory: str, handler: _Handler, backend: Backend, file_system: str
-    ) -> tuple[Watching, BaseObserver | None, ObservedWatch | None, int | None]:
+    def _choose(self, directory: str, backend: Backend, file_system: str) -> Watching:
         """Choose a way that works, and say why it is not a better one."""
         if not os.access(directory, os.R_OK):
-            return Watching("rescan", "the directory can't be read"), None, None, None
-        reason, growth = "", None
+            return Watching("rescan", "the directory can't be read")
         if backend is Backend.POLLING:
             reason = "the configuration says so"
         elif backend is Backend.AUTO and is_shared(file_system):
@@ -230,120 +178,92 @@ class Watcher:
         else:
             try:
                 if self._inotify is None:
-                    self._inotify = _started(self._make_inotify())
-                growth = self._hear_of(directory)
-                handler.is_for_names = growth is not None
-                watch = _schedule(self._inotify, handler, directory)
+                    self._inotify = self._make_inotify()
+                    self._listen()
+                self._inotify.add(directory)
             except OSError as error:
                 reason = f"{NO_INOTIFY}: {error.strerror or error}"
-                self._hear_no_more(growth)
-                handler.is_for_names = False
             else:
-                return Watching("inotify"), self._inotify, watch, growth
+                return Watching("inotify")
         try:
-            if self._polling is None:
-                self._polling = _started(PollingObserver(timeout=_POLL_EVERY))
-            watch = self._polling.schedule(handler, directory)
-        except OSError as error:
-            reason = f"{reason}; polling can't be had: {error.strerror or error}"
-            return Watching("rescan", reason), None, None, None
-        return Watching("polling", reason), self._polling, watch, None
-
-    def _hear_no_more(self, growth: int | None) -> None:
-        if self._growth is not None and growth is not None:
-            self._growth.remove(growth)
+            self._polling.add(directory)
+        except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
+            why = (isinstance(error, OSError) and error.strerror) or error
+            return Watching("rescan", f"{reason}; polling can't be had: {why}")
+        return Watching("polling", reason)
 
     def _drop(self, directory: str) -> None:
-        watched = self._watched.pop(directory)
-        if watched.observer is not None and watched.watch is not None:
-            watched.observer.unschedule(watched.watch)
-        self._hear_no_more(watched.growth)
+        if self._watched.pop(directory, None) is not None:
+            self._polling.remove(directory)
+            if self._inotify is not None:
+                self._inotify.remove(directory)
 
-    def _notice(self, path: str, names_changed: bool) -> None:
-        """Take note of an event; in an observer's thread."""
-        with self._lock:
-            self._paths.add(path)
+    def _listen(self) -> None:
+        """Hear of what inotify has to tell from now on."""
+        if self._inotify is not None and self._loop is not None and not self._is_hearing:
+            self._loop.add_reader(self._inotify.fileno(), self._hear)
+            self._is_hearing = True
+
+    def _stop_listening(self) -> None:
+        if self._is_hearing and self._inotify is not None and self._loop is not None:
+            self._loop.remove_reader(self._inotify.fileno())
+        self._is_hearing = False
+
+    def _hear(self) -> None:
+        self._collect()
+        self._arrange()
+
+    def _collect(self) -> None:
+        """Take note of what inotify has to tell."""
+        if self._inotify is not None:
+            for directory, name, names_changed in self._inotify.read():
+                self._note(directory, name, names_changed)
+
+    def _be_told(self, directory: str, name: str, names_changed: bool) -> None:
+        """Take in an event; in a thread.  What comes before there is a loop, a look will find."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # it has been closed
+                loop.call_soon_threadsafe(self._take, directory, name, names_changed)
+
+    def _take(self, directory: str, name: str, names_changed: bool) -> None:
+        self._note(directory, name, names_changed)
+        self._arrange()
+
+    def _note(self, directory: str, name: str, names_changed: bool) -> None:
+        """Note what matters."""
+        if not name:  # of the directory itself, or, without that, of whatever was not told
+            self._names_changed = True
+            return
+        watched = self._watched.get(directory)
+        if watched is not None and watched.names.match(name):
+            self._paths.add(f"{directory.rstrip('/')}/{name}")
             self._names_changed = self._names_changed or names_changed
-            if self._is_arranged or self._loop is None:
-                return
-            self._is_arranged = True
-            try:
-                self._loop.call_soon_threadsafe(self._arrange)
-            except RuntimeError:  # the loop has been closed
-                self._loop = None
 
     def _arrange(self) -> None:
-        """Wake now, or when enough time has gone by since the last time."""
-        loop = asyncio.get_running_loop()
-        wait = self._woken_at + self._spacing - loop.time()
+        """Wake if there is reason to: now, or when enough time has gone by since the last time."""
+        if self._loop is None or self._is_arranged or not (self._paths or self._names_changed):
+            return
+        self._is_arranged = True
+        wait = self._woken_at + self._spacing - self._loop.time()
         self._spacing = min(_SPACING, 2 * self._spacing) if wait > 0 else _LEAST_SPACING
         if wait > 0:
             self._stop_listening()  # all that comes meanwhile is taken in at once then
-            loop.call_later(wait, self._deliver)
+            self._loop.call_later(wait, self._deliver)
         else:
             self._deliver()
 
     def _deliver(self) -> None:
-        self._collect()
-        with self._lock:
-            if self._loop is None:
-                return
-            paths, names_changed = frozenset(self._paths), self._names_changed
-            self._paths.clear()
-            self._names_changed = self._is_arranged = False
-            self._woken_at = self._loop.time()
-        self._wake(paths, names_changed)
-        self._listen()
-
-
-class _Handler(FileSystemEventHandler):
-    """Picks the events that matter out of those of one directory; in an observer's thread."""
-
-    def __init__(self, names: re.Pattern[str], notice: Callable[[str, bool], None]) -> None:
-        self.names = names
-        self.is_for_names = False
-        self._notice = notice
-
-    def dispatch(self, event: FileSystemEvent) -> None:
-        """Pass an event on, unless somebody has merely read, or the name is none of ours."""
-        kind = event.event_type
-        if kind in _READ_ONLY or (kind in _GROWTH and (event.is_directory or self.is_for_names)):
+        self._is_arranged = False
+        if self._loop is None:
             return
-        # Before watchdog 4 only a move has a destination.
-        for path in (event.src_path, getattr(event, "dest_path", "")):
-            if path:
-                text = os.fsdecode(path)
-                if self.names.match(text.rpartition("/")[2]):
-                    self._notice(text, kind not in _GROWTH)
-
-
-@dataclass(frozen=True, slots=True)
-class _Watched:
-    """A directory that is being watched."""
-
-    backend: Backend
-    identity: Identity
-    handler: _Handler
-    how: Watching
-    observer: BaseObserver | None
-    watch: ObservedWatch | None
-    growth: int | None
-
-
-def _schedule(observer: BaseObserver, handler: _Handler, directory: str) -> ObservedWatch:
-    """Have a directory watched; of names alone, where that is enough and watchdog is able to."""
-    if handler.is_for_names and "event_filter" in inspect.signature(observer.schedule).parameters:
-        return observer.schedule(handler, directory, event_filter=_NAMES)
-    return observer.schedule(handler, directory)  # before watchdog 4
-
-
-def _started(observer: BaseObserver) -> BaseObserver:
-    observer.start()
-    return observer
-
-
-def _compile(names: frozenset[str]) -> re.Pattern[str]:
-    return re.compile("|".join(fnmatch.translate(name) for name in sorted(names)))
+        self._collect()
+        paths, names_changed = frozenset(self._paths), self._names_changed
+        self._paths.clear()
+        self._names_changed = False
+        self._woken_at = self._loop.time()
+        self._listen()
+        self._wake(paths, names_changed)
 
 
 def _identity(directory: str) -> Identity | None:
@@ -351,3 +271,7 @@ def _identity(directory: str) -> Identity | None:
         return Identity.of(Path(directory).stat())
     except OSError:
         return None
+
+
+def _compile(names: frozenset[str]) -> re.Pattern[str]:
+    return re.compile("|".join(fnmatch.translate(name) for name in sorted(names)))

@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
-from watchdog.observers.api import BaseObserver
-from watchdog.observers.inotify import InotifyObserver
-from watchdog.observers.polling import PollingObserver
 
-from logban.sources import watcher as module
+from logban.sources import polling
+from logban.sources.inotify import Heard, Inotify
 from logban.sources.mounts import Mount
+from logban.sources.polling import Polling
 from logban.sources.watcher import Backend, Wanted, Watcher, Watching
 
 
@@ -30,7 +31,7 @@ class Woken:
         self.watcher = Watcher(self.wake, **options)  # type: ignore[arg-type]  # a test's options
 
     def wake(self, paths: frozenset[str], names_changed: bool) -> None:
-        assert paths
+        assert paths or names_changed
         self.paths |= paths
         self.names_changed |= names_changed
         self.calls += 1
@@ -59,7 +60,7 @@ async def woken(**options: object) -> AsyncIterator[Woken]:
 
 def run(story: Callable[[], Coroutine[None, None, None]]) -> None:
     async def bounded() -> None:
-        await asyncio.wait_for(story(), 10)
+        await asyncio.wait_for(story(), 60)
 
     asyncio.run(bounded())
 
@@ -120,8 +121,9 @@ def test_reading_and_other_names_wake_nobody(tmp_path: Path) -> None:
 def test_many_events_in_one_turn_wake_once(tmp_path: Path) -> None:
     async def story() -> None:
         async with woken() as told:
+            told.watcher.watch({str(tmp_path): wanted()})
             for number in range(1000):
-                told.watcher._notice(f"/{number}", number == 7)
+                (tmp_path / f"{number}").touch()
             await told.event.wait()
             assert told.calls == 1
             assert len(told.paths) == 1000
@@ -130,49 +132,99 @@ def test_many_events_in_one_turn_wake_once(tmp_path: Path) -> None:
     run(story)
 
 
-def test_a_busy_file_wakes_no_more_often_than_every_few_milliseconds(tmp_path: Path) -> None:
-    async def story() -> None:
-        loop = asyncio.get_running_loop()
-        async with woken() as told:
-            begun = loop.time()
-            while loop.time() - begun < 0.1:
-                told.watcher._notice("/log", False)
-                await asyncio.sleep(0)
-            assert 2 <= told.calls <= 45  # the first few follow each other more closely
+class FakeLoop:
+    """A loop whose time goes by when somebody waits for it."""
 
-    run(story)
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.waits: list[float] = []
+        self.due: Callable[[], None] | None = None
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, wait: float, call: Callable[[], None]) -> None:
+        assert self.due is None
+        self.waits.append(wait)
+        self.due = call
+
+    def go_on(self) -> None:
+        call, self.due = self.due, None
+        self.now += self.waits[-1]
+        assert call is not None
+        call()
+
+    def add_reader(self, *_: object) -> None:
+        """Nobody asks it to wait at a descriptor."""
+
+    remove_reader = add_reader
+
+
+def test_a_busy_file_wakes_less_and_less_often(tmp_path: Path) -> None:
+    told, loop = Woken(), FakeLoop()
+    told.watcher.attach(loop)  # type: ignore[arg-type]  # what a watcher asks of one
+    told.watcher.watch({str(tmp_path): wanted()})
+    happen = partial(told.watcher._take, str(tmp_path), "log", False)
+    happen()
+    assert told.calls == 1
+    for _ in range(5):
+        for _ in range(3):
+            happen()
+        loop.go_on()
+    assert told.calls == 6
+    assert loop.waits == pytest.approx([0.0005, 0.001, 0.002, 0.0025, 0.0025])
+    loop.now += 1
+    happen()
+    assert told.calls == 7
+    happen()
+    assert loop.waits[-1] == pytest.approx(0.0005)
+    told.watcher.close()
 
 
 def test_what_happened_before_the_loop_ran_is_told(tmp_path: Path) -> None:
     told = Woken()
-    told.watcher._notice("/log", False)
+    told.watcher.watch({str(tmp_path): wanted()})
+    (tmp_path / "log").touch()
 
     async def story() -> None:
         told.watcher.attach(asyncio.get_running_loop())
-        await told.wait_for(Path("/log"))
+        await told.wait_for(tmp_path / "log")
         told.watcher.close()
-        told.watcher._notice("/log", False)
 
     run(story)
-    told.watcher._notice("/log", False)
 
 
-def test_an_event_after_the_loop_has_been_closed_is_no_error() -> None:
+def test_another_loop(tmp_path: Path) -> None:
+    """Whatever was arranged in the one that is closed never comes."""
     told = Woken()
+    told.watcher.watch({str(tmp_path): wanted()})
 
-    async def story() -> None:
+    async def begin() -> None:
         told.watcher.attach(asyncio.get_running_loop())
+        (tmp_path / "one").touch()
+        await told.wait_for(tmp_path / "one")
+        (tmp_path / "two").touch()
+        await asyncio.sleep(0)
 
-    run(story)
-    told.watcher._notice("/log", False)
-    told.watcher._notice("/log", False)
-    assert told.calls == 0
+    async def go_on() -> None:
+        told.event = asyncio.Event()
+        told.watcher.attach(asyncio.get_running_loop())
+        (tmp_path / "three").touch()
+        await told.wait_for(tmp_path / "three")
+        await told.wait_for(tmp_path / "two")
+        told.watcher.close()
+
+    run(begin)
+    told.watcher._be_told(str(tmp_path), "log", False)
+    run(go_on)
 
 
 def test_an_event_that_is_on_its_way_when_it_is_closed(tmp_path: Path) -> None:
     async def story() -> None:
         async with woken() as told:
-            told.watcher._notice("/log", False)
+            told.watcher.watch({str(tmp_path): wanted()})
+            told.watcher._be_told(str(tmp_path), "log", False)
+        told.watcher._be_told(str(tmp_path), "log", False)
         await asyncio.sleep(0)
         assert told.calls == 0
 
@@ -191,7 +243,7 @@ def test_an_event_that_is_on_its_way_when_it_is_closed(tmp_path: Path) -> None:
     ],
 )
 def test_polling(tmp_path: Path, monkeypatch, options, backend: Backend, reason: str) -> None:
-    monkeypatch.setattr(module, "_POLL_EVERY", 0.05)
+    monkeypatch.setattr(polling, "_EVERY", 0.05)
 
     async def story() -> None:
         log = tmp_path / "log"
@@ -213,25 +265,21 @@ def test_inotify_by_order_on_a_shared_file_system(tmp_path: Path) -> None:
     run(story)
 
 
-class Refusing(PollingObserver):
-    """An observer that the kernel refuses its watches to."""
+class Refusing(Inotify):
+    """An instance that the kernel refuses its watches to."""
 
-    def schedule(self, *_: object, **__: object):
-        raise OSError(28, "inotify watch limit reached")
-
-
-def refusing() -> BaseObserver:
-    return Refusing()
+    def add(self, directory: str) -> None:
+        raise OSError(28, "no watch is left", directory)
 
 
 def test_polling_where_inotify_cannot_be_had(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(module, "_POLL_EVERY", 0.05)
+    monkeypatch.setattr(polling, "_EVERY", 0.05)
 
     async def story() -> None:
-        async with woken(inotify=refusing) as told:
+        async with woken(inotify=Refusing) as told:
             told.watcher.watch({str(tmp_path): wanted()})
             assert told.watcher.watching(str(tmp_path)) == Watching(
-                "polling", "inotify can't be had: inotify watch limit reached"
+                "polling", "inotify can't be had: no watch is left"
             )
             (tmp_path / "log").touch()
             await told.wait_for(tmp_path / "log")
@@ -239,16 +287,24 @@ def test_polling_where_inotify_cannot_be_had(tmp_path: Path, monkeypatch) -> Non
     run(story)
 
 
-def test_rescanning_where_nothing_can_be_had(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(module, "PollingObserver", lambda **_: Refusing())
+@pytest.mark.parametrize(
+    "refusal", [OSError(12, "no memory is left"), RuntimeError("no memory is left")]
+)
+def test_rescanning_where_nothing_can_be_had(
+    tmp_path: Path, monkeypatch, refusal: Exception
+) -> None:
+    def refuse(*_: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr(Polling, "add", refuse)
 
     async def story() -> None:
-        async with woken(inotify=refusing) as told:
+        async with woken(inotify=Refusing) as told:
             told.watcher.watch({str(tmp_path): wanted()})
             how = told.watcher.watching(str(tmp_path))
             assert how.method == "rescan"
             assert "inotify can't be had" in how.reason
-            assert "polling can't be had" in how.reason
+            assert "polling can't be had: no memory is left" in how.reason
             told.watcher.watch({})
 
     run(story)
@@ -304,14 +360,8 @@ def test_what_is_wanted_can_change(tmp_path: Path) -> None:
     run(story)
 
 
-def test_growth_is_heard_of_without_a_thread(tmp_path: Path, monkeypatch) -> None:
-    told_by_thread: list[str] = []
-    notice = Watcher._notice
-    monkeypatch.setattr(
-        Watcher,
-        "_notice",
-        lambda self, *given: told_by_thread.append(given[0]) or notice(self, *given),
-    )
+def test_inotify_is_heard_without_a_thread(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
 
     async def story() -> None:
         log = tmp_path / "log"
@@ -324,49 +374,78 @@ def test_growth_is_heard_of_without_a_thread(tmp_path: Path, monkeypatch) -> Non
                     file.write(b"%d\n" % number)
                 await told.wait_for(log)
                 assert not told.names_changed
-            (tmp_path / "other").write_bytes(b"1\n")
-            log.rename(tmp_path / "log.1")
-            told.forget()
-            await told.wait_for(tmp_path / "log.1")
-
-    run(story)
-    assert str(tmp_path / "log") in told_by_thread  # its new name
-    assert len(told_by_thread) <= 2
-
-
-def test_growth_by_watchdog_where_the_loop_can_not_hear_of_it(tmp_path: Path, monkeypatch) -> None:
-    def none() -> None:
-        raise OSError(24, "too many")
-
-    monkeypatch.setattr(module, "Inotify", none)
-
-    async def story() -> None:
-        log = tmp_path / "log"
-        log.touch()
-        async with woken() as told:
-            told.watcher.watch({str(tmp_path): wanted()})
-            log.write_bytes(b"1\n")
-            await told.wait_for(log)
-
-    run(story)
-
-
-def test_growth_with_a_watchdog_that_can_not_choose(tmp_path: Path) -> None:
-    """As Debian 12 has it."""
-
-    class Old(InotifyObserver):
-        def schedule(self, handler, path, *, recursive=False):  # type: ignore[override, no-untyped-def]  # as it was
-            return super().schedule(handler, path, recursive=recursive)
-
-    async def story() -> None:
-        log = tmp_path / "log"
-        log.touch()
-        async with woken(inotify=Old) as told:
-            told.watcher.watch({str(tmp_path): wanted()})
-            log.write_bytes(b"1\n")
-            await told.wait_for(log)
             log.rename(tmp_path / "log.1")
             await told.wait_for(tmp_path / "log.1")
             assert told.names_changed
+            assert set(threading.enumerate()) <= before
+
+    run(story)
+
+
+def test_a_directory_that_goes_is_told_of(tmp_path: Path) -> None:
+    async def story() -> None:
+        directory = tmp_path / "logs"
+        directory.mkdir()
+        async with woken() as told:
+            told.watcher.watch({str(directory): wanted("log")})
+            directory.rmdir()
+            await told.event.wait()
+            assert told.names_changed
+
+    run(story)
+
+
+def test_a_directory_that_is_made_anew_with_the_same_inode(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Inotify, "__contains__", lambda *_: False)
+
+    async def story() -> None:
+        async with woken() as told:
+            for _ in range(2):
+                told.watcher.watch({str(tmp_path): wanted()})
+            (tmp_path / "log").touch()
+            await told.wait_for(tmp_path / "log")
+
+    run(story)
+
+
+def test_what_was_not_told_may_be_anything(tmp_path: Path) -> None:
+    class Full(Inotify):
+        def read(self) -> Iterator[Heard]:
+            if list(super().read()):
+                yield Heard("", "", True)
+
+    async def story() -> None:
+        async with woken(inotify=Full) as told:
+            told.watcher.watch({str(tmp_path): wanted()})
+            (tmp_path / "log").touch()
+            await told.event.wait()
+            assert told.names_changed
+
+    run(story)
+
+
+@pytest.mark.parametrize("which", ["the one that looks", "the one that tells"])
+def test_a_polling_thread_that_has_ended_is_replaced(
+    tmp_path: Path, monkeypatch, caplog, which: str
+) -> None:
+    monkeypatch.setattr(polling, "_EVERY", 0.05)
+
+    async def story() -> None:
+        async with woken() as told:
+            directories = {str(tmp_path): wanted(backend=Backend.POLLING)}
+            told.watcher.watch(directories)
+            told.watcher.watch(directories)
+            assert not caplog.records
+            observer = told.watcher._polling._observers[str(tmp_path)]
+            (emitter,) = observer.emitters
+            thread = emitter if which == "the one that looks" else observer
+            thread.stop()
+            thread.join()
+            told.watcher.watch(directories)
+            (said,) = caplog.messages
+            assert said == f"'{tmp_path}' is not polled any more: a thread has ended; begun anew"
+            assert told.watcher.watching(str(tmp_path)).method == "polling"
+            (tmp_path / "log").touch()
+            await told.wait_for(tmp_path / "log")
 
     run(story)
