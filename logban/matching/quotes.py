@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -123,7 +124,7 @@ class QuoteGuard:
         self._held.extend(messages.held)
         self._set_due()
 
-    def knows_all(self, threads: Iterable[str]) -> bool:
+    def knows_all(self, threads: AbstractSet[str]) -> bool:
         """Say whether all of some threads have been seen outside of all windows."""
         return self._threads.has_all(threads)
 
@@ -135,13 +136,15 @@ class QuoteGuard:
         """Say whether so many new threads could make others be forgotten."""
         return self._threads.have_no_room_for(new)
 
-    def pass_by(self, threads: Sequence[str], last: Unread) -> None:
+    def pass_by(
+        self, threads: Sequence[str], last: Unread, named: AbstractSet[str] = frozenset()
+    ) -> None:
         """Note lines with an outcome of their own, of known threads; ``last`` is the last of them.
 
         Nothing is held back, and no message is late or written twice.  The same as taking each of
         them, and all are believed: of what they begin only the last one's can still be open.
         """
-        self._threads.pass_by(threads)
+        self._threads.pass_by(threads, named)
         self._go_on_from(last)
 
     def is_clear_at(self, start: int) -> bool:
@@ -153,7 +156,7 @@ class QuoteGuard:
 
     def welcome(self, thread: str, line: Unread) -> None:
         """Note a line of that kind, of a thread that is not known, where the guard is clear."""
-        self._threads.welcome(thread)
+        self._threads.learn(thread)
         self._go_on_from(line)
 
     def _go_on_from(self, line: Unread) -> None:

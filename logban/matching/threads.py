@@ -4,16 +4,24 @@
 A server has few threads at a time, so that most lines name one that was seen a moment ago.  Where
 that is not so (another program's log, numbers put on at random), an unknown number says nothing
 about who wrote a line.
+
+Lines come by the ten thousand, so that what is done for each has to be next to nothing: a thread's
+last use is known by the *period* of lines it fell into, and what lines tell of the numbers is
+thought about when somebody asks.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 MAX_THREADS: Final = 4096
-"""Threads that are remembered; the one longest unseen is forgotten first."""
+"""Threads that are remembered; beyond that, the tenth that is longest unseen is forgotten."""
+
+PERIOD: Final = 8192
+"""Lines of a period; of threads last seen in the same one, those known longest go first."""
 
 AT_A_TIME: Final = 64
 """Threads that a server's lines name within a short while, at the most."""
@@ -24,6 +32,9 @@ ENOUGH: Final = 8
 
 MAX_PASSED: Final = 16384
 """Lines whose threads are noted and not yet thought about."""
+
+_MANY: Final = 1024
+"""Lines that, in most logs, name all the threads that are looked for."""
 
 USUAL: Final = 0.4
 """The share of lines whose thread was seen a moment ago from which on the numbers are a server's.
@@ -36,7 +47,9 @@ class Threads:
     """Remembers threads, and whether they come again."""
 
     def __init__(self) -> None:
-        self._known: dict[str, None] = {}
+        # With the period in which each was seen last.
+        self._known: dict[str, int] = {}
+        self._lines = 0
         self._recent: dict[str, None] = {}
         self._again: deque[bool] = deque(maxlen=LATELY)
         self._passed: list[str] = []
@@ -44,9 +57,9 @@ class Threads:
     def __contains__(self, thread: str | None) -> bool:
         return thread in self._known
 
-    def has_all(self, threads: Iterable[str]) -> bool:
+    def has_all(self, threads: AbstractSet[str]) -> bool:
         """Tell whether all of these are known."""
-        return self._known.keys() >= set(threads)
+        return self._known.keys() >= threads
 
     def unknown_of(self, threads: Iterable[str]) -> set[str]:
         """Give those of some threads that are not known."""
@@ -57,55 +70,61 @@ class Threads:
         return len(self._known) + new > MAX_THREADS
 
     def __iter__(self) -> Iterator[str]:
-        self._catch_up()
         return iter(self._known)
 
-    def pass_by(self, threads: Iterable[str]) -> None:
-        """Note lines of threads that are all known; the same as learning each of them."""
+    def pass_by(self, threads: Sequence[str], named: AbstractSet[str] = frozenset()) -> None:
+        """Note lines of threads that are all known; the same as learning each of them.
+
+        ``named`` are these threads, where somebody has them without the many that come twice.
+        """
+        begin = 0
+        while begin < len(threads):
+            period, done = divmod(self._lines, PERIOD)
+            end = min(begin + PERIOD - done, len(threads))
+            # Whoever comes again in a later period is noted there again.
+            several = named if named and not begin else threads[begin:end]
+            self._known.update(dict.fromkeys(several, period))
+            self._lines += end - begin
+            begin = end
         self._passed += threads
         if len(self._passed) > MAX_PASSED:
-            self._catch_up()
-
-    def welcome(self, thread: str) -> None:
-        """Know a thread from now on; the same as learning it, put off as far as that can be."""
-        if len(self._known) < MAX_THREADS:
-            self._known[thread] = None
-            self.pass_by((thread,))
-        else:
-            self.learn(thread)
-
-    def _catch_up(self) -> None:
-        """Do what has been put off: what comes of many lines depends on few of them."""
-        if not self._passed:
-            return
-        passed, self._passed = self._passed, []
-        for thread in reversed(dict.fromkeys(reversed(passed))):
-            _touch(self._known, thread, MAX_THREADS)
-        early = passed[:-LATELY]
-        for thread in [*dict.fromkeys(reversed(early))][:AT_A_TIME][::-1]:
-            _touch(self._recent, thread, AT_A_TIME)
-        for thread in passed[-LATELY:]:
-            self._again.append(thread in self._recent)
-            _touch(self._recent, thread, AT_A_TIME)
+            self._think()
 
     def learn(self, thread: str) -> bool:
         """Remember a thread; tell whether it is new."""
-        self._catch_up()
-        self._again.append(thread in self._recent)
-        _touch(self._recent, thread, AT_A_TIME)
         is_new = thread not in self._known
-        _touch(self._known, thread, MAX_THREADS)
+        self._known[thread] = self._lines // PERIOD
+        self._lines += 1
+        if len(self._known) > MAX_THREADS:
+            # The sort keeps the order in which they came to be known.
+            for oldest in sorted(self._known, key=self._known.__getitem__)[: MAX_THREADS // 10]:
+                del self._known[oldest]
+        self._passed.append(thread)
+        if len(self._passed) > MAX_PASSED:
+            self._think()
         return is_new
 
     @property
     def are_telling(self) -> bool:
         """Tell whether enough lines have shown that the numbers are those of a server's threads."""
-        self._catch_up()
+        self._think()
         return len(self._again) >= ENOUGH and sum(self._again) >= USUAL * len(self._again)
 
+    def _think(self) -> None:
+        """Do what has been put off: what many lines tell depends on few of them."""
+        passed, self._passed = self._passed, []
+        early = passed[:-LATELY]
+        latest = dict.fromkeys(reversed(early[-_MANY:]))
+        if len(latest) < AT_A_TIME:
+            latest = dict.fromkeys(reversed(early))
+        for thread in [*latest][:AT_A_TIME][::-1]:
+            self._touch(thread)
+        for thread in passed[-LATELY:]:
+            self._again.append(thread in self._recent)
+            self._touch(thread)
 
-def _touch(threads: dict[str, None], thread: str, most: int) -> None:
-    threads.pop(thread, None)
-    threads[thread] = None
-    if len(threads) > most:
-        del threads[next(iter(threads))]
+    def _touch(self, thread: str) -> None:
+        self._recent.pop(thread, None)
+        self._recent[thread] = None
+        if len(self._recent) > AT_A_TIME:
+            del self._recent[next(iter(self._recent))]

@@ -248,7 +248,7 @@ def test_another_file_begins_anew(log) -> None:
 def test_memory_is_bounded(log) -> None:
     for number in range(MAX_THREADS + 10):
         log.line(W, str(1000 + number))
-    assert len(list(log.guard._threads)) == MAX_THREADS
+    assert len(list(log.guard._threads)) <= MAX_THREADS
     everything = quote(size=10**9, twice=True)
     log.line(A, "77777", everything)
     for number in range(MAX_HELD + 10):

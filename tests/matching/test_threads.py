@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import random
 
-from logban.matching.threads import ENOUGH, MAX_THREADS, Threads
+import pytest
+
+from logban.matching.threads import ENOUGH, MAX_THREADS, PERIOD, Threads
 
 
 def learned(*threads: str) -> Threads:
@@ -45,6 +47,38 @@ def test_few_lines_show_nothing() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    threads = learned(*map(str, range(MAX_THREADS + 10)))
-    assert len(list(threads)) == MAX_THREADS
+    threads = Threads()
+    for number in range(3 * MAX_THREADS):
+        threads.learn(str(number))
+        assert len(list(threads)) <= MAX_THREADS
+        assert number < MAX_THREADS // 2 or str(number - MAX_THREADS // 2) in threads
     assert "0" not in threads
+
+
+def test_who_was_seen_lately_is_not_forgotten() -> None:
+    threads = learned("7", "8")
+    for number in range(3 * PERIOD):
+        threads.learn(str(100 + number % (MAX_THREADS // 2)))
+    threads.learn("7")
+    for number in range(MAX_THREADS * 3 // 4):
+        threads.learn(str(10**6 + number))
+    assert "7" in threads
+    assert "8" not in threads
+
+
+@pytest.mark.parametrize("pool", [5, 60, 500])
+def test_passing_many_by_is_the_same_as_learning_each(pool: int) -> None:
+    chooser = random.Random(pool)  # noqa: S311  # a seeded sample
+    each, several = Threads(), Threads()
+    numbers = [str(number) for number in range(pool)]
+    for threads in (each, several):
+        for number in numbers:
+            threads.learn(number)
+    for _ in range(12):
+        lines = [chooser.choice(numbers) for _ in range(chooser.randrange(2 * PERIOD))]
+        for line in lines:
+            each.learn(line)
+        several.pass_by(lines, chooser.choice([set(lines), frozenset()]))
+        assert vars(several).keys() == vars(each).keys()
+        assert several.are_telling == each.are_telling
+        assert vars(several) == vars(each)

@@ -80,10 +80,11 @@ class Counting:
             return False
         threads, number, successes = found
         if threads and self._is_guarded:
-            if not self._guard.knows_all(threads):
+            named = set(threads)
+            if not self._guard.knows_all(named):
                 self._habit.expects_strangers = True
                 return False
-            self._guard.pass_by(threads, self._last_of(stretch, threads[-1]))
+            self._guard.pass_by(threads, self._last_of(stretch, threads[-1]), named)
         self.tally.failures += number - successes
         self.tally.successes += successes
         return True

@@ -9,7 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, repeat
+from operator import indexOf
 from typing import Final
 
 from logban.matching.engine.doubts import Doubts
@@ -132,7 +133,9 @@ def _long_line(data: bytes, start: int) -> int:
 
     Such a line fills a whole stretch of half its length somewhere, wherever stretches begin.
     """
-    for begin in range(start, len(data), _HALF):
-        if data.find(b"\n", begin, begin + _HALF) < 0 and begin + _HALF <= len(data):
-            return begin
-    return len(data)
+    begins = range(start, len(data) - _HALF + 1, _HALF)
+    ends = range(start + _HALF, len(data) + 1, _HALF)
+    try:
+        return begins[indexOf(map(data.find, repeat(b"\n"), begins, ends), -1)]
+    except ValueError:
+        return len(data)
