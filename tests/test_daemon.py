@@ -22,7 +22,8 @@ from logban.ledger.store import Store
 from logban.model import Ban, ChangeKind, Subject
 from logban.running import handing
 from logban.supervision import supervise
-from logban.testing.machine import BAD, NOW, OTHER, Machine, once, until
+from logban.testing.machine import BAD, NOW, OTHER, Machine, once
+from logban.testing.waiting import until
 
 WHO = Subject.parse(BAD)
 

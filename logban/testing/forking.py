@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, cast
 
 from logban.testing.namespaces import Namespace
 from logban.testing.running import IP, RunningServer, environment
+from logban.testing.waiting import LIMIT, wait
 
 _PRELOADED: Final = (
     "logban.server", "logban.actions.nftables", "logban.actions.email", "logban.actions.command",
@@ -40,12 +42,12 @@ class Forked:
 
     def wait(self, timeout: float | None = None) -> int:
         """Give its exit code when it has ended; TimeoutExpired if that takes too long."""
-        deadline = time.monotonic() + (timeout or 3600)
-        while (code := self.poll()) is None:
-            if time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired("logban-server", timeout or 3600)
-            time.sleep(0.001)
-        return code
+        limit = LIMIT if timeout is None else timeout
+        try:
+            wait(lambda: self.poll() is not None, limit)
+        except TimeoutError:
+            raise subprocess.TimeoutExpired("logban-server", limit) from None
+        return cast("int", self.poll())
 
     def send_signal(self, number: int) -> None:
         """Send it a signal, unless it has ended."""
@@ -79,6 +81,17 @@ class Forker:
         given.flush()
         return cast("object", json.loads(answers.readline()))
 
+    @contextmanager
+    def with_descriptors(self, number: int) -> Iterator[None]:
+        """Let what is forked meanwhile open that many files, until somebody allows it more."""
+        kind = resource.RLIMIT_NOFILE
+        before = resource.prlimit(self._process.pid, kind)
+        resource.prlimit(self._process.pid, kind, (number, before[1]))
+        try:
+            yield
+        finally:
+            resource.prlimit(self._process.pid, kind, before)
+
     def close(self) -> None:
         """End it; daemons that still run are nobody's then."""
         self._process.communicate()
@@ -97,6 +110,12 @@ class QuickServer(RunningServer):
             self._forker = Forker(self.namespace, self.environment)
         pid = cast("int", self._forker.ask(start=self.words()[1:], log=str(self.log_file)))
         self._process = Forked(self._forker, pid)
+
+    def few_descriptors(self, number: int) -> AbstractContextManager[None]:
+        """Let a daemon that is started meanwhile open that many files; it has run before."""
+        if self._forker is None:
+            raise RuntimeError("nothing has been started yet")
+        return self._forker.with_descriptors(number)
 
     def close(self) -> int:
         """Stop the daemon, give its exit code, and end the process that it came from."""

@@ -18,6 +18,7 @@ from logban.ledger.store import Store
 from logban.testing.actions import FakeEnforcer, FakeNotifier
 from logban.testing.clock import FakeClock
 from logban.testing.lines import LogFile, wrong_password
+from logban.testing.waiting import LIMIT
 
 NOW = 1_795_168_800.0
 T = TypeVar("T")
@@ -25,18 +26,11 @@ BAD, OTHER = "198.51.100.7", "203.0.113.50"
 _FILTER = "[Definition]\nfailregex = failed for '<HOST>:\\d+' - Wrong password$\n"
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop and its threads go on until something is so."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  # threads have a part in it
-            await asyncio.sleep(0.001)
-
-
 def once(story: Callable[[], Coroutine[object, object, T]]) -> T:
     """Run a story in a loop of its own; TimeoutError if it does not come to an end."""
 
     async def limited() -> T:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LIMIT):
             return await story()
 
     return asyncio.run(limited())
@@ -145,7 +139,7 @@ class Machine:
 
         work = asyncio.create_task(daemon.run(told))
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LIMIT):
                 await ready.wait()
             yield daemon
         finally:

@@ -15,11 +15,12 @@ import shutil
 import socket
 import struct
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from logban.testing.waiting import LIMIT, wait
 
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
 _IP = shutil.which("ip") or "/usr/sbin/ip"
@@ -80,7 +81,7 @@ class Namespace:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with self.enter():
             made = socket.socket(family, kind, protocol)
-        made.settimeout(5)
+        made.settimeout(LIMIT)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((address, port))
         return made
@@ -118,11 +119,12 @@ class Network:
     def arrives(self, source: str, port: int = 5060) -> bool:
         """Say whether a datagram from that address gets to the host.
 
-        A second one from an address that nobody bans follows it, on a cable that keeps order.
+        A second one from an address that nobody bans follows it, on a cable that keeps order
+        among what one CPU sends.
         """
         is_six = ":" in source
         target, honest = (HOST6, FAR6) if is_six else (HOST, FAR)
-        with self.host.udp(target, port) as server:
+        with self.host.udp(target, port) as server, _on_one_cpu():
             for sender, text in ((source, b"asked"), (honest, b"marker")):
                 with self.peer.udp(sender) as client:
                     client.sendto(text, (target, port))
@@ -131,20 +133,13 @@ class Network:
                 server.recv(100)
         return first == b"asked"
 
-    def arrives_within(self, source: str, seconds: float, port: int = 5060) -> bool:
+    def wait_until_arrives(self, source: str, port: int = 5060) -> None:
         """Ask again and again until a datagram from there gets to the host."""
-        return self._is_within(True, source, seconds, port)
+        wait(lambda: self.arrives(source, port))
 
-    def is_dropped_within(self, source: str, seconds: float, port: int = 5060) -> bool:
+    def wait_until_dropped(self, source: str, seconds: float = LIMIT) -> None:
         """Ask again and again until no datagram from there gets to the host any more."""
-        return self._is_within(False, source, seconds, port)
-
-    def _is_within(self, wanted: bool, source: str, seconds: float, port: int) -> bool:
-        deadline = time.monotonic() + seconds
-        while self.arrives(source, port) is not wanted:
-            if time.monotonic() > deadline:
-                return False
-        return True
+        wait(lambda: not self.arrives(source), seconds)
 
     def connects(self, source: str, port: int = 5060) -> bool:
         """Say whether a TCP connection from that address reaches the host's listener."""
@@ -152,7 +147,7 @@ class Network:
         target, honest = (HOST6, FAR6) if is_six else (HOST, FAR)
         with self.host.tcp(target, port) as server:
             server.listen()
-            with self.peer.tcp(source) as asking, self.peer.tcp(honest) as marker:
+            with self.peer.tcp(source) as asking, self.peer.tcp(honest) as marker, _on_one_cpu():
                 asking.setblocking(False)
                 asking.connect_ex((target, port))
                 marker.connect((target, port))
@@ -163,7 +158,7 @@ class Network:
     def pings(self, source: str) -> bool:
         """Say whether an ICMP echo request from that IPv4 address gets to the host."""
         request = struct.pack("!BBHHH", 8, 0, 0xF7FF - 1, 1, 0)  # with its checksum
-        with self.host.raw_icmp(HOST) as server:
+        with self.host.raw_icmp(HOST) as server, _on_one_cpu():
             for sender in (source, FAR):
                 with self.peer.raw_icmp(sender) as client:
                     client.sendto(request, (HOST, 0))
@@ -171,6 +166,17 @@ class Network:
             while packet[20] != 8:
                 packet, peer = server.recvfrom(100)
         return bool(peer[0] == source)
+
+
+@contextmanager
+def _on_one_cpu() -> Iterator[None]:
+    """Keep the calling thread on one CPU: what two have sent may come in another order."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 from redis import Redis
 
+from logban.testing.waiting import wait
+
 _PROGRAM = shutil.which("redis-server") or "/usr/bin/redis-server"
-_READY_WITHIN = 10.0
 
 
 class RedisServer:
@@ -33,11 +33,14 @@ class RedisServer:
             *("--dir", str(self.socket.parent)),
         ]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        ends = time.monotonic() + _READY_WITHIN
-        while not self.socket.exists():
-            if time.monotonic() > ends or self._process.poll() is not None:
+        process = self._process
+
+        def is_there() -> bool:
+            if process.poll() is not None:
                 raise RuntimeError("redis-server does not start")
-            time.sleep(0.01)
+            return self.socket.exists()
+
+        wait(is_there)
 
     def stop(self) -> None:
         """End it as a crash would."""

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,9 @@ from typing import Protocol, TypeVar, cast
 from logban.client.connection import ask
 from logban.control.protocol import Request
 from logban.errors import DaemonNotRunning, TryAgain
+from logban.testing import waiting
 from logban.testing.namespaces import Namespace
+from logban.testing.waiting import LIMIT
 
 T = TypeVar("T")
 Answer = dict[str, "object"]
@@ -26,7 +27,6 @@ Answer = dict[str, "object"]
 IP = shutil.which("ip") or "/usr/sbin/ip"
 _SETPRIV = shutil.which("setpriv") or "/usr/bin/setpriv"
 _BIN = Path(sys.executable).parent
-_POLL = 0.01
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class RunningServer:
     def start(self) -> None:
         """Start it, and return when it answers at its socket; RuntimeError if it ends instead."""
         self.launch()
-        self.wait(self._answers, 20)
+        self.wait(self._answers)
 
     def launch(self) -> None:
         """Start it and return at once."""
@@ -154,12 +154,12 @@ class RunningServer:
             capture_output=True,
             text=True,
             env=environment() | self.environment,
-            timeout=60,
+            timeout=LIMIT,
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 
     def stop(self) -> int:
-        """Tell it to stop and give its exit code; killed if it does not get there in 20 s."""
+        """Tell it to stop and give its exit code; killed if it does not get there."""
         return self.signal(signal.SIGTERM)
 
     def kill(self) -> None:
@@ -178,7 +178,7 @@ class RunningServer:
             return 0
         process.send_signal(number)
         try:
-            return process.wait(20)
+            return process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -203,7 +203,7 @@ class RunningServer:
             text=True,
             input=given,
             env=environment(),
-            timeout=60,
+            timeout=LIMIT,
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 
@@ -211,7 +211,7 @@ class RunningServer:
         """Run ``logban-server --check`` on the configuration."""
         command = [str(_BIN / "logban-server"), "--check", "--config", str(self.config)]
         done = subprocess.run(
-            command, check=False, capture_output=True, text=True, env=environment(), timeout=60
+            command, check=False, capture_output=True, text=True, env=environment(), timeout=LIMIT
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 
@@ -228,7 +228,7 @@ class RunningServer:
             found[subject.get("ip") or subject["net"]] = ban
         return found
 
-    def ban_of(self, subject: str, seconds: float = 10) -> Answer:
+    def ban_of(self, subject: str, seconds: float = LIMIT) -> Answer:
         """Wait until a subject is banned and every enforcer says so; give the ban."""
 
         def look() -> Answer | None:
@@ -237,18 +237,28 @@ class RunningServer:
 
         return self.wait(look, seconds)
 
-    def wait(self, look: Callable[[], T | None], seconds: float = 10) -> T:
+    def ban_briefly(self, address: str, jail: str, is_banned: Callable[[], bool]) -> None:
+        """Ban by hand for a second, or for as long as this machine takes to see it."""
+        subject = {"kind": "ip", "ip": address}
+        for seconds in (1, 4, 16, 64):
+            self.ask("ban", subjects=[subject], jail=jail, seconds=seconds)
+            if is_banned():
+                return
+        raise TimeoutError(f"{address} was banned for a minute, and nothing of it to be seen")
+
+    def wait(self, look: Callable[[], T | None], seconds: float = LIMIT) -> T:
         """Look again and again until there is something to be seen; give that."""
-        deadline = time.monotonic() + seconds
-        while True:
+
+        def watched() -> T | None:
             seen = look()
-            if seen:
-                return seen
-            if self._process is not None and self._process.poll() is not None:
+            if not seen and self._process is not None and self._process.poll() is not None:
                 raise RuntimeError(f"logban-server has ended:\n{self.log[-4000:]}")
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not within {seconds} s; its log:\n{self.log[-4000:]}")
-            time.sleep(_POLL)
+            return seen
+
+        try:
+            return waiting.wait(watched, seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; its log:\n{self.log[-4000:]}") from None
 
     def _answers(self) -> bool:
         try:

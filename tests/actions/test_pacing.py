@@ -16,7 +16,7 @@ from logban.errors import ActionError
 from logban.model import Ban, Change, ChangeKind, Evidence, Subject
 from logban.testing.actions import FakeNotifier
 from logban.testing.clock import FakeClock
-from logban.testing.machine import until
+from logban.testing.waiting import until
 
 PACE = Pace(5, 600.0)
 LINES = (Evidence(0.0, "rule", "a line", "/log"),)

@@ -93,7 +93,7 @@ def test_the_clock_is_set_forward_and_back(
     attack(BAD6)
     server.ban_of("2001:db8:66::/64")
     server.wait(lambda: len(server.bans()) == 1)
-    server.wait(lambda: network.arrives(BAD))
+    network.wait_until_arrives(BAD)
     assert server.client("verify", "--fix").code == 0
     figures.append(
         "clock set by +0.5 h, -3 h, +24 h: bans kept their ends each time, a new attacker was "

@@ -20,7 +20,7 @@ from logban.health import mail
 from logban.health.figures import Figures
 from logban.health.watch import LOOK_EVERY, TOLD_AT_ONCE, Watch
 from logban.testing.clock import FakeClock
-from logban.testing.machine import until
+from logban.testing.waiting import until
 
 from .conftest import figures
 

@@ -23,6 +23,7 @@ import pytest
 from logban.testing.lines import LogFile
 from logban.testing.namespaces import Namespace, Network
 from logban.testing.running import RunningServer
+from logban.testing.waiting import LIMIT
 
 SMTP_SERVER = Path(__file__).parents[1] / "actions" / "smtp_server.py"
 FILTERS = Path(__file__).parents[2] / "filters.d"
@@ -66,7 +67,7 @@ class Post:
     place: str
     mails: Queue[tuple[list[str], EmailMessage]] = field(default_factory=Queue)
 
-    def next(self, seconds: float = 10) -> tuple[list[str], EmailMessage]:
+    def next(self, seconds: float = LIMIT) -> tuple[list[str], EmailMessage]:
         """Give the recipients of the next mail, and the mail; queue.Empty if none comes."""
         return self.mails.get(timeout=seconds)
 
@@ -95,7 +96,7 @@ def post_office(network: Network) -> Callable[..., object]:
                 yield post
             finally:
                 process.terminate()
-                process.wait(10)
+                process.wait(LIMIT)
                 reader.join()
 
     return run

@@ -25,9 +25,11 @@ def test_admins_are_answered_while_a_flood_is_read(server, log, jail, figures) -
             file.write(wrong_password(address, begun - 60 + number / 1000))
     jail(bantime="1m")
     server.launch()
-    server.wait(server.socket.exists, 20)
+    server.wait(server.socket.exists)
     answers: list[float] = []
+    places = set[float]()
     while len(answers) % 50 or source_of(server)["lag"]:
+        places.add(source_of(server)["offset"])
         asked = time.monotonic()
         server.ask("ping")
         answers.append(time.monotonic() - asked)
@@ -39,8 +41,8 @@ def test_admins_are_answered_while_a_flood_is_read(server, log, jail, figures) -
         f"p50 {1000 * answers[len(answers) // 2]:.0f} ms, longest {1000 * answers[-1]:.0f} ms "
         f"of {len(answers)} in {took:.1f} s"
     )
-    assert len(answers) > 20
-    assert answers[-2] < took / 10
+    # The first and the last, and between them many: nobody waits until all has been read.
+    assert len(places) > 5
 
 
 def test_what_is_too_old_is_not_read(server, log, jail) -> None:

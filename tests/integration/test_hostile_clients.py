@@ -12,6 +12,7 @@ from pathlib import Path
 from logban.testing.lines import LogFile
 from logban.testing.namespaces import Network
 from logban.testing.running import RunningServer
+from logban.testing.waiting import wait
 
 # Each connection does one bad thing, and again when it is cut off: nonsense, a request without
 # an end, one in drops, questions without a pause whose answers nobody reads, connecting alone.
@@ -101,8 +102,7 @@ def _bans(network: Network, log: LogFile, attackers: list[str]) -> list[float]:
     for address in attackers:
         begun = time.monotonic()
         log.fail(address, 5)
-        while address not in network.host.run(["nft", "list", "table", "inet", "logban"]):
-            assert time.monotonic() - begun < 30
+        wait(lambda: address in network.host.run(["nft", "list", "table", "inet", "logban"]))  # noqa: B023  # it is called at once
         waits.append(time.monotonic() - begun)
     return sorted(waits)
 

@@ -66,6 +66,7 @@ def test_a_reload_takes_over_what_is_new(
     server.start()
     log.fail(BAD, 3)
     assert server.ban_of(BAD)["jail"] == "goes"
+    server.wait(lambda: server.jail("stays")["failures"] == 3)
     assert not network.arrives(BAD)
     jail("stays", maxretry="4")
     jail("comes", maxretry="4", action="iptables", logpath=f"{log.path}\n  {log.path}.other")

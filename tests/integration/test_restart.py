@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import queue
 import signal
-import time
 from collections.abc import Callable
 
 import pytest
@@ -61,16 +60,20 @@ def test_bans_and_counts_go_on(
 def test_a_ban_ends_though_the_daemon_is_dead(
     network: Network, server: RunningServer, log: LogFile, jail: Jail
 ) -> None:
-    jail(bantime="2")
+    jail()
     server.start()
-    log.fail(BAD, 5)
-    until = float(str(server.ban_of(BAD)["until"]))
-    server.kill()
-    assert not network.arrives(BAD)
-    assert network.arrives_within(BAD, 4)
-    assert until - 0.1 < time.time() < until + 1.5
+
+    def is_banned() -> bool:
+        server.kill()
+        dropped = not network.arrives(BAD)
+        if not dropped:  # it was over by then
+            server.start()
+        return dropped
+
+    server.ban_briefly(BAD, "pbx", is_banned)
+    network.wait_until_arrives(BAD)
     server.start()
-    assert server.bans() == {}
+    server.wait(lambda: not server.bans())
 
 
 def test_a_changed_bantime_is_for_new_bans(
@@ -106,12 +109,15 @@ def test_two_daemons_do_not_share_a_ledger(server: RunningServer, jail: Jail, lo
 def test_who_was_banned_before_is_banned_longer(
     end: signal.Signals, server: RunningServer, log: LogFile, jail: Jail
 ) -> None:
-    growth = {"increment": "yes", "multipliers": "1 3600 7200"}
-    jail(bantime="1", **{f"bantime.{key}": value for key, value in growth.items()})
+    growth = {"increment": "yes", "multipliers": "1 1800 3600"}
+    jail(bantime="2", **{f"bantime.{key}": value for key, value in growth.items()})
     jail("recidive", filter="recidive", maxretry="2", logpath="", bantime="1d")
     server.start()
-    log.fail(BAD, 5)
-    server.wait(lambda: server.jail("pbx")["banned_total"])
+    attacks = 0
+    while not server.jail("pbx")["banned_total"]:  # read too late, an attack is no reason to ban
+        attacks += 1
+        log.fail(BAD, 5)
+        server.wait(lambda: server.jail("pbx")["failures_total"] == 5 * attacks)  # noqa: B023  # it is called at once
     server.wait(lambda: not server.bans() and not server.ask("status")["ledger"]["dirty"])  # type: ignore[index]  # JSON
     server.signal(end)
     server.start()
@@ -121,9 +127,9 @@ def test_who_was_banned_before_is_banned_longer(
     found = {each["ban"]["jail"]: each for each in why["banned"]}  # type: ignore[attr-defined,index]  # JSON
     assert found["pbx"]["ban"]["offence"] == 2
     assert found["pbx"]["ban"]["until"] - found["pbx"]["ban"]["time"] == pytest.approx(3600)
-    assert found["pbx"]["length"] == "1h: 2nd ban, 1s x 3600"
+    assert found["pbx"]["length"] == "1h: 2nd ban, 2s x 1800"
     assert [each["line"] for each in found["recidive"]["evidence"]] == ["banned in jail pbx"] * 2
-    assert "how long  1h: 2nd ban, 1s x 3600" in server.client("why", BAD).out
+    assert "how long  1h: 2nd ban, 2s x 1800" in server.client("why", BAD).out
     assert server.client("unban", BAD).code == 0
     log.fail(BAD, 5)
     (again,) = server.wait(server.bans).values()

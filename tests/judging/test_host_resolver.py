@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from logban.judging.host_resolver import THREADS, HostResolver
-from logban.testing.machine import until
+from logban.testing.waiting import until
 
 ANSWER = frozenset({"198.51.100.7"})
 

@@ -8,7 +8,8 @@ import pytest
 from logban.daemon import Daemon
 from logban.model import ChangeKind, Subject, SubjectKind
 from logban.testing.lines import asterisk_line
-from logban.testing.machine import Machine, once, until
+from logban.testing.machine import Machine, once
+from logban.testing.waiting import until
 
 OFFICE, OTHER = "203.0.113.50", "198.51.100.7"
 PAIR = Subject(SubjectKind.USER_IP, OFFICE, "207")

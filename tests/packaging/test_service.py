@@ -137,7 +137,7 @@ def test_it_bans_as_a_user_of_its_own(
     assert network.arrives(NEIGHBOUR)
     assert len(server.bans()) == 2
     assert server.client("unban", BAD).code == 0  # root may order, whoever the daemon is
-    assert network.arrives_within(BAD, 5)
+    network.wait_until_arrives(BAD)
 
 
 def test_a_log_of_others_is_named_and_read_when_it_may_be(

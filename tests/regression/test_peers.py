@@ -19,6 +19,7 @@ from logban.ledger.ledger import Ledger
 from logban.ledger.records import BanRow, Checkpoint
 from logban.ledger.store import Store
 from logban.model import Ban, ChangeKind, Subject, Verdict
+from logban.testing.kernel_sets import ends_with_ban
 from logban.testing.lines import wrong_password
 from logban.testing.namespaces import BAD, BAD6, FAR, HOST, NEIGHBOUR
 
@@ -68,13 +69,8 @@ def test_the_timeout_is_not_extended_on_a_second_add(action: str, host) -> None:
     host.server.start()
     assert host.server.client("ban", BAD, "--jail", "pbx", "--for", "10s").code == 0
     assert host.server.client("ban", BAD, "--jail", "pbx", "--for", "1h").code == 0
-    if action == "nftables":
-        shown = json.loads(host.network.host.run(["nft", "-j", "list", "ruleset"]))["nftables"]
-        (held,) = (each["set"] for each in shown if each.get("set", {}).get("name") == "pbx-ipv4")
-        left = held["elem"][0]["elem"]["expires"]
-    else:
-        left = int(host.network.host.run(["ipset", "save", "logban-pbx-4"]).split()[-1])
-    assert 3500 < left <= 3600
+    ban = host.server.ban_of(BAD)
+    assert host.server.wait(lambda: ends_with_ban(host.network.host, BAD, ban["until"]))
 
 
 def test_a_foreign_set_without_timeouts_is_used(host) -> None:
@@ -107,7 +103,7 @@ def test_bans_are_shown_though_they_could_not_be_applied(host) -> None:
     assert not host.network.arrives(BAD)
 
 
-def test_a_restart_with_many_bans_takes_minutes(host) -> None:
+def test_a_restart_with_many_bans_takes_minutes(host, figures: list[str]) -> None:
     """f2b#2479, #1382, #4192, #3164."""
     number = 20_000
     now = time.time()
@@ -122,17 +118,15 @@ def test_a_restart_with_many_bans_takes_minutes(host) -> None:
     def in_force() -> bool:
         return bool(host.server.jail("pbx")["actions"][0]["in_force"] == number)
 
-    begun = time.monotonic()
-    host.server.start()
-    host.server.wait(in_force, 30)
-    assert time.monotonic() - begun < 15
-    begun = time.monotonic()
-    host.server.stop()
-    assert not host.network.arrives(BAD)
-    host.server.start()
-    host.server.wait(in_force, 30)
-    assert time.monotonic() - begun < 15
-    assert not host.network.arrives(BAD)
+    taken = []
+    for _ in range(2):  # from the ledger, and into a kernel that holds them already
+        begun = time.monotonic()
+        host.server.start()
+        host.server.wait(in_force)
+        taken.append(f"{time.monotonic() - begun:.1f} s")
+        host.server.stop()
+        assert not host.network.arrives(BAD)
+    figures.append(f"{number} bans in force after a start {' and after a restart '.join(taken)}")
 
 
 def test_bans_are_restored_before_the_firewall_is_set_up(host) -> None:

@@ -14,7 +14,8 @@ from logban.config import load
 from logban.model import Subject
 from logban.service.commands import DaemonService
 from logban.testing.lines import wrong_password
-from logban.testing.machine import BAD, NOW, OTHER, Machine, once, until
+from logban.testing.machine import BAD, NOW, OTHER, Machine, once
+from logban.testing.waiting import until
 
 WHO, ELSE = Subject.parse(BAD), Subject.parse(OTHER)
 PEOPLE = [f"203.0.113.{number}" for number in range(5)]

@@ -14,7 +14,8 @@ from logban.daemon import Daemon
 from logban.judging.enquiries import Unanswered
 from logban.model import Subject
 from logban.testing.enquiries import FakeEnquiry
-from logban.testing.machine import BAD, NOW, OTHER, Machine, once, until
+from logban.testing.machine import BAD, NOW, OTHER, Machine, once
+from logban.testing.waiting import until
 
 WHO, ELSE = Subject.parse(BAD), Subject.parse(OTHER)
 

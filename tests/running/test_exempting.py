@@ -14,9 +14,10 @@ from logban.config import load
 from logban.ledger.records import Allowed
 from logban.model import Subject
 from logban.service.commands import DaemonService
-from logban.testing.machine import BAD, NOW, OTHER, Machine, once, until
+from logban.testing.machine import BAD, NOW, OTHER, Machine, once
 from logban.testing.mmdb import database
 from logban.testing.redis_server import RedisServer
+from logban.testing.waiting import until
 
 WHO = Subject.parse(BAD)
 

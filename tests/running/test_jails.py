@@ -7,7 +7,8 @@ import pytest
 
 from logban.model import Subject
 from logban.running import jails
-from logban.testing.machine import BAD, OTHER, Machine, once, until
+from logban.testing.machine import BAD, OTHER, Machine, once
+from logban.testing.waiting import until
 
 WHO, ELSE = Subject.parse(BAD), Subject.parse(OTHER)
 

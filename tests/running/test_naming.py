@@ -10,7 +10,8 @@ import pytest
 
 from logban.model import Subject
 from logban.running import naming
-from logban.testing.machine import BAD, NOW, OTHER, Machine, once, until
+from logban.testing.machine import BAD, NOW, OTHER, Machine, once
+from logban.testing.waiting import until
 
 WHO = Subject.parse(BAD)
 

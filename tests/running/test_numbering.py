@@ -13,7 +13,8 @@ from logban.config import load
 from logban.daemon import Daemon
 from logban.model import CanonicalAddress, Failure
 from logban.testing.asterisk_manager import AsteriskManager
-from logban.testing.machine import NOW, Machine, until
+from logban.testing.machine import NOW, Machine
+from logban.testing.waiting import until
 
 BAD = CanonicalAddress("198.51.100.9")
 FILTER = """

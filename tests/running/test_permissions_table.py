@@ -21,7 +21,8 @@ from logban.model import Subject
 from logban.running.permissions_table import PermissionsTable
 from logban.testing import FakeClock
 from logban.testing.kamailio import Kamailio
-from logban.testing.machine import BAD, Machine, until
+from logban.testing.machine import BAD, Machine
+from logban.testing.waiting import until
 
 COLUMNS = "id(int,auto) grp(int) ip_addr(string) mask(int) port(int) tag(string,null)\n"
 ROWS = (

@@ -16,7 +16,8 @@ from logban.model import Subject
 from logban.service.commands import DaemonService
 from logban.testing.actions import FakeEnforcer
 from logban.testing.lines import wrong_password
-from logban.testing.machine import BAD, NOW, OTHER, Machine, once, until
+from logban.testing.machine import BAD, NOW, OTHER, Machine, once
+from logban.testing.waiting import until
 
 WHO = Subject.parse(BAD)
 NET6 = Subject.parse("2001:db8:66::/64")

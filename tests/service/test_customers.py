@@ -16,7 +16,8 @@ from logban.judging import crowds
 from logban.service.commands import DaemonService
 from logban.testing.asterisk_manager import AsteriskManager
 from logban.testing.lines import asterisk_line
-from logban.testing.machine import NOW, Machine, until
+from logban.testing.machine import NOW, Machine
+from logban.testing.waiting import until
 
 OFFICE = "203.0.113.50"
 FILTER = """[Definition]

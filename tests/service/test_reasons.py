@@ -13,7 +13,8 @@ from logban.config import load
 from logban.model import Subject
 from logban.service.commands import DaemonService
 from logban.testing.lines import asterisk_line
-from logban.testing.machine import NOW, Machine, until
+from logban.testing.machine import NOW, Machine
+from logban.testing.waiting import until
 
 FILTER = """[Definition]
 datepattern = {^LN-BEG}
