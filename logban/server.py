@@ -10,8 +10,9 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,7 @@ from logban.judging.own_addresses import read_own_addresses
 from logban.ledger.opening import open_ledger
 from logban.ledger.store import Store
 from logban.matching.engine.saved import ProgramStore
+from logban.oneline import OneLine
 from logban.running.claim import Claim
 from logban.running.places import places_of
 from logban.running.restoring import restore
@@ -54,16 +56,22 @@ SWITCH_EVERY: Final = 0.0005
 By Python's default it is ten times as long, and the loop waits for that at every turn while the
 database's thread writes: an answer to an admin, or a ban, takes some ten turns."""
 
+LEFT_AFTER: Final = 3.0
+"""Seconds that threads have to come to an end when all else has."""
+
 STATUS_EVERY: Final = 10.0
 """Seconds between two looks at whether the service manager's line is still true."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the daemon until it is told to stop, or check the configuration."""
+    """Run the daemon until it is told to stop, or check the configuration.
+
+    ``arguments`` None are the program's own: then the process ends though a thread of it hangs.
+    """
     options = _read_arguments(arguments)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
-    )
+    told = logging.StreamHandler(sys.stderr)
+    told.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[told])
     try:
         configuration = load(options.config)
         if options.check:
@@ -71,9 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger().setLevel(configuration.server.loglevel)
         if options.restore_only:
             return _restore(options.state / DATABASE, configuration)
-        return asyncio.run(_serve(options, configuration))
+        last = _leave_what_hangs if arguments is None else lambda: None
+        return asyncio.run(_serve(options, configuration, last))
     except LogbanError as error:
-        print(f"logban-server: {error}", file=sys.stderr)  # noqa: T201  # a program's last word
+        print(f"logban-server: {visible(str(error))}", file=sys.stderr)  # noqa: T201  # its last word
         return error.exit_code
 
 
@@ -102,7 +111,8 @@ def _check(configuration: Configuration) -> int:
     """Say what is wrong with the configuration, on stderr; give the exit code."""
     problems = configuration.problems()
     for problem in problems:
-        print(f"{problem.severity.value}: {problem}", file=sys.stderr)  # noqa: T201  # asked for
+        told = f"{problem.severity.value}: {visible(str(problem))}"
+        print(told, file=sys.stderr)  # noqa: T201  # asked for
     broken = any(problem.severity is Severity.ERROR for problem in problems)
     return ConfigurationError.exit_code if broken else os.EX_OK
 
@@ -134,8 +144,10 @@ def _restore(path: Path, configuration: Configuration) -> int:
     return PartlyFailed.exit_code if restore(configuration, stored, SystemClock()) else os.EX_OK
 
 
-async def _serve(options: argparse.Namespace, configuration: Configuration) -> int:
-    """Run the daemon and its control socket until a signal says to stop."""
+async def _serve(
+    options: argparse.Namespace, configuration: Configuration, last: Callable[[], None]
+) -> int:
+    """Run the daemon and its control socket until a signal says to stop; then do what is last."""
     for problem in configuration.problems():
         log.warning("%s", problem)
     gc.disable()  # what a start takes up stays
@@ -195,7 +207,24 @@ async def _serve(options: argparse.Namespace, configuration: Configuration) -> i
     except asyncio.CancelledError:
         log.info("stopped; bans stay in force until they end")
     claim.close()
+    last()
     return os.EX_OK
+
+
+def _leave_what_hangs() -> None:
+    """End the process soon, though a thread may be at something that does not come to an end.
+
+    Python would wait for it: for a mail server, or a program, that has as long as its time limit.
+    All that has to be kept is on the disk by now.
+    """
+
+    def leave() -> None:
+        log.warning("something still hangs; left alone")
+        os._exit(os.EX_OK)
+
+    last = threading.Timer(LEFT_AFTER, leave)
+    last.daemon = True  # where nothing hangs, nobody waits for this either
+    last.start()
 
 
 def _stake(claim: Claim, configuration: Configuration) -> Configuration:

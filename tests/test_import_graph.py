@@ -26,6 +26,7 @@ BOTTOM = (
     "zones",
     "clock",
     "deadline",
+    "oneline",
     "supervision",
     "sdnotify",
     "policy",
