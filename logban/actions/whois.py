@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import socket
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from logban.actions import process
 from logban.actions.mail_server import Endpoint
 from logban.clock import Clock
+from logban.deadline import connected
 from logban.durations import format_duration
 from logban.model import canonical_address
 from logban.text import visible
@@ -21,6 +22,16 @@ _LINE_LENGTH = 200
 _CACHED = 256
 _LIFETIME = 86400.0  # an address changes hands rarely
 _FAILURE_LIFETIME = 600.0
+PROGRAM = ("whois", "--no-recursion")
+"""The program, told not to follow what an answer refers to.
+
+Whoever has a network at ARIN may refer to any server there: to one of this host, or to one that
+refers to a third.  So only the registries' own are asked beside the first, and by us."""
+
+_REGISTRY = re.compile(
+    rb"^ReferralServer:\s*whois://(whois\.(?:afrinic|apnic|arin|lacnic|ripe)\.net)(?::43)?/?\s*$",
+    re.MULTILINE,
+)
 
 
 class Whois:
@@ -31,7 +42,7 @@ class Whois:
         clock: Clock,
         *,
         server: Endpoint | None = None,
-        program: Sequence[str] = ("whois",),
+        program: Sequence[str] = PROGRAM,
         timeout: float = 10.0,
     ) -> None:
         self._clock = clock
@@ -72,9 +83,22 @@ class Whois:
         return self._ask_server(self._server, address)
 
     def _ask_program(self, address: str) -> tuple[bytes, bool]:
+        deadline = time.monotonic() + self._timeout
+        first = self._run([address], self._timeout)
+        registry = _REGISTRY.search(first[0])
+        if registry is None:
+            return first
+        try:
+            left = deadline - time.monotonic()
+            return self._run(["-h", registry[1].decode("ascii"), address], left)
+        except _NoAnswer:  # what the first said is better than nothing
+            return first
+
+    def _run(self, words: Sequence[str], timeout: float) -> tuple[bytes, bool]:
+        """Run the program; give its answer, and whether that was cut."""
         try:
             finished = process.run(
-                (*self._program, address), timeout=self._timeout, limit=_BYTES, end_when_full=True
+                (*self._program, *words), timeout=timeout, limit=_BYTES, end_when_full=True
             )
         except FileNotFoundError:
             raise _NoAnswer(f"there is no program {self._program[0]!r} on this host") from None
@@ -90,8 +114,7 @@ class Whois:
         deadline = time.monotonic() + self._timeout
         answer = bytearray()
         try:
-            place = (server.host, server.port or 43)
-            with socket.create_connection(place, timeout=self._timeout) as connection:
+            with connected(server.host, server.port or 43, self._timeout) as connection:
                 connection.sendall(f"{address}\r\n".encode("ascii"))
                 while len(answer) <= _BYTES:
                     left = deadline - time.monotonic()
