@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""An end to a conversation, however slowly the other side talks."""
+"""An end to a conversation, however slowly the other side talks or its host is found."""
 
 from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import suppress
 
 
@@ -33,3 +34,28 @@ class Deadline:
         self._timer.cancel()
         self._timer.join()
         self._line.close()
+
+
+def connected(host: str, port: int, within: float) -> socket.socket:
+    """Connect to a host; OSError, or TimeoutError, if that can't be done in so many seconds.
+
+    However many addresses its name has, they share the time: each could be one that says nothing.
+    """
+    end = time.monotonic() + within
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    failure = OSError("it has no address")
+    for number, (family, kind, protocol, _, address) in enumerate(found):
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        made = socket.socket(family, kind, protocol)
+        try:
+            made.settimeout(left / (len(found) - number))
+            made.connect(address)
+        except OSError as error:
+            made.close()
+            failure = error
+        else:
+            made.settimeout(max(0.001, end - time.monotonic()))
+            return made
+    raise failure

@@ -21,7 +21,7 @@ from typing import Protocol
 
 from logban.actions import process
 from logban.actions.mail_server import Endpoint, Tls, check_private
-from logban.deadline import Deadline
+from logban.deadline import Deadline, connected
 from logban.durations import format_duration
 from logban.errors import ActionError
 from logban.text import visible
@@ -144,7 +144,7 @@ class Smtp:
         end = time.monotonic() + self.timeout
         smtp = _Session(local_hostname=self.hostname)
         try:
-            connection = socket.create_connection(self._place(), timeout=self.timeout)
+            connection = connected(*self._place(), self.timeout)
         except OSError as error:
             reason = error.strerror or str(error)
             raise ActionError(f"mail: {self.endpoint} cannot be reached: {reason}") from error

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from logban.deadline import connected
 from logban.policy.plan import MAX_EXTENSION, MAX_EXTENSIONS
 from logban.text import visible
 
@@ -66,7 +67,7 @@ def extensions_of(
     where = f"{host}:{port}"
     end = time.monotonic() + within
     try:
-        with socket.create_connection((host, port), timeout=within) as connection:
+        with connected(host, port, within) as connection:
             return Conversation(connection, end).extensions(user, secret)
     except TimeoutError:
         raise ManagerError(f"{where} did not answer within {within:g} s") from None

@@ -7,18 +7,20 @@ import asyncio
 import logging
 import socket
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
+from logban.judging.aside import Aside
 from logban.model import canonical_address
 
 log = logging.getLogger(__name__)
 
-LOOKUP_TIMEOUT: Final = 5.0
-"""Seconds that the look-up of one name may take."""
+LOOKUP_TIMEOUT: Final = 30.0
+"""Seconds that the look-up of one name may take, its wait for a thread included.
 
-REVERSE_THREADS: Final = 16
-"""Addresses whose names are looked up at a time."""
+Where the first of the host's name servers is dead, each takes 5 seconds (resolv.conf(5))."""
+
+THREADS: Final = 16
+"""Names that are looked up at a time, and addresses."""
 
 
 class Resolver(Protocol):
@@ -38,34 +40,40 @@ class ReverseResolver(Resolver, Protocol):
 
 
 class SystemResolver:
-    """The host's own resolver.
+    """The host's own resolver, for names that the admin has written, and for addresses.
 
     Names of addresses are asked for in threads of their own: whoever is to be banned may have made
     his name servers slow, and nobody else should wait for them.
     """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(REVERSE_THREADS, "reverse")
+        self._forth = Aside(THREADS, "names")
+        self._back = Aside(THREADS, "reverse")
 
     async def resolve(self, name: str) -> frozenset[str]:
         """Give a name's addresses, A and AAAA, in canonical form; OSError if there are none."""
-        loop = asyncio.get_running_loop()
-        lookup = loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-        answers = await asyncio.wait_for(lookup, LOOKUP_TIMEOUT)
-        return frozenset(canonical_address(str(at[0]).partition("%")[0]) for *_, at in answers)
+        return await self._forth.call(lambda: addresses_of(name), LOOKUP_TIMEOUT)
 
     async def name_of(self, address: str) -> str | None:
         """Give the name of an address, None if it has none; OSError if the DNS does not say."""
-        loop = asyncio.get_running_loop()
         try:
-            name, _ = await loop.run_in_executor(
-                self._threads, socket.getnameinfo, (address, 0), socket.NI_NAMEREQD
+            name, _ = await self._back.call(
+                lambda: socket.getnameinfo((address, 0), socket.NI_NAMEREQD), LOOKUP_TIMEOUT
             )
         except socket.gaierror as error:
             if error.errno == socket.EAI_NONAME:
                 return None
             raise
         return name
+
+
+def addresses_of(name: str) -> frozenset[str]:
+    """Ask the system for a name's addresses, A and AAAA; OSError if there are none.
+
+    It blocks, for minutes where no name server answers.
+    """
+    answers = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return frozenset(canonical_address(str(at[0]).partition("%")[0]) for *_, at in answers)
 
 
 async def look_up(resolver: Resolver, names: Iterable[str]) -> dict[str, frozenset[str]]:

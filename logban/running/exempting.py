@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -39,7 +40,12 @@ WATCH_EVERY: Final = 1.0
 """Seconds between two looks at the lists that others keep."""
 
 FIRST_WITHIN: Final = 3.0
-"""Seconds that the start waits for lists; what comes later lifts what was banned meanwhile."""
+"""Seconds that the start waits for lists and names, and an admin for a name that he exempts.
+
+What comes later lifts what was banned meanwhile."""
+
+TAKEN_EVERY: Final = 1.0
+"""Seconds after which the names that have been found by then are taken up, if some have not."""
 
 
 class Exempting:
@@ -70,6 +76,7 @@ class Exempting:
         self._files: dict[str, FileList | PermissionsTable] = {}
         self._faults: list[str] = []
         self._reading: dict[KeptList, asyncio.Task[None]] = {}
+        self._looking: set[asyncio.Task[None]] = set()
         self._deleting: set[asyncio.Task[None]] = set()
         self._told: dict[str, str] = {}
 
@@ -149,7 +156,8 @@ class Exempting:
         while True:
             await self._clock.sleep(LOOK_UP_EVERY)
             self._book.forget_names()
-            await self._look_up()
+            await self._read_own()
+            self._look_up(self._book.names())
 
     async def watch(self) -> None:
         """Look at the lists that others keep again and again, until cancelled."""
@@ -160,28 +168,49 @@ class Exempting:
     async def refresh(self) -> None:
         """Look everything up now, lists included, and lift what has become exempt."""
         reading = self._read_lists()
-        if reading:
-            await asyncio.wait(reading, timeout=FIRST_WITHIN)
-        await self._look_up()
+        looking = self._look_up(self._book.names())
+        await self._read_own()
+        await asyncio.wait((*reading, looking), timeout=FIRST_WITHIN)
         self.lift()
 
     async def close(self) -> None:
         """Let go of what lists are read from."""
-        for task in self._reading.values():
+        tasks = (*self._reading.values(), *self._looking)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._reading.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._redis is not None:
             await self._redis.close()
 
-    async def _look_up(self) -> None:
-        names = self._book.names()
-        is_news = bool(names) and self._book.set_addresses(await look_up(self._resolver, names))
+    def _look_up(self, names: Iterable[str]) -> asyncio.Task[None]:
+        """Begin to look names up."""
+        task = asyncio.create_task(self._learn(set(names)))
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
+        return task
+
+    async def _learn(self, names: Iterable[str]) -> None:
+        """Look names up, and lift whom they exempt; one that hangs holds up no other."""
+        left = {asyncio.ensure_future(look_up(self._resolver, [name])) for name in names}
         try:
-            is_news |= self._book.set_own(await asyncio.to_thread(self._own_addresses))
+            while left:
+                done, left = await asyncio.wait(left, timeout=TAKEN_EVERY)
+                found = ChainMap(*(task.result() for task in done))
+                if self._book.set_addresses(found):
+                    self.lift()
+        finally:
+            for task in left:
+                task.cancel()
+
+    async def _read_own(self) -> None:
+        """Read the host's own addresses, and lift their bans."""
+        try:
+            own = await asyncio.to_thread(self._own_addresses)
         except OSError as error:
             log.warning("the host's own addresses can't be read: %s", error)
-        if is_news:
-            self.lift()
+        else:
+            if self._book.set_own(own):
+                self.lift()
 
     def _lists(self) -> list[KeptList]:
         kept: list[KeptList] = [*self._files.values()]
@@ -213,15 +242,13 @@ class Exempting:
         if listing is None or kept not in self._lists():
             return
         self._book.set_listing(kept.key, listing)
-        unknown = [name for name in listing.names if not self._book.addresses(name)]
-        if unknown:
-            self._book.set_addresses(await look_up(self._resolver, unknown))
+        self._look_up(name for name in listing.names if not self._book.addresses(name))
         self.lift()
 
     async def allow(self, allowed: Allowed) -> list[Change]:
         """Exempt somebody from now on; give the bans that this lifted."""
         if is_name(allowed.entry):
-            self._book.set_addresses(await look_up(self._resolver, [allowed.entry]))
+            await asyncio.wait((self._look_up([allowed.entry]),), timeout=FIRST_WITHIN)
         self._ledger.allow(allowed)
         return self.take_up()
 

@@ -890,11 +890,11 @@ def test_how_it_is_sent(serve, sendmail: Path, tmp_path: Path, password: Path) -
 def test_mta_smtp_without_a_server_is_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
     places = []
 
-    def refuse(place, timeout):
-        places.append(place)
+    def refuse(host, port, within):
+        places.append((host, port))
         raise ConnectionRefusedError(111, "Connection refused")
 
-    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr("logban.actions.delivery.connected", refuse)
     with pytest.raises(ActionError, match="localhost:25 cannot be reached"):
         build(spec(mta="smtp"), FakeClock()).notify(CHANGE)
     for tls in ("tls", "starttls", "none"):

@@ -74,3 +74,17 @@ def test_without_an_answer_nothing_stalls(
     assert server.ask("ping")["ok"]
     assert server.stop() == 0  # and nobody waits for the resolver at the end
     server.start()
+
+
+def test_exempt_names_without_an_answer_hold_up_neither_start_nor_end(
+    names: NameServer, server: RunningServer, log: LogFile, jail: Jail
+) -> None:
+    """Each takes the system's resolver ten seconds, and there are more of them than threads."""
+    names.silent = True
+    jail(maxretry="2", ignoreip=" ".join(f"{number}.example.org" for number in range(40)))
+    server.start()
+    log.fail(BAD, 2)
+    server.ban_of(BAD)
+    assert names.asked
+    assert server.stop() == 0
+    server.start()

@@ -281,3 +281,33 @@ def test_names_hold_over_a_restart_though_the_dns_is_away(bench: Machine) -> Non
     store = bench.store()
     assert store.load().names == {"office.example.test": OTHER}
     store.close()
+
+
+def test_a_name_that_hangs_holds_up_neither_the_start_nor_other_names(
+    bench: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logban.running.exempting.FIRST_WITHIN", 0.01)
+    monkeypatch.setattr("logban.running.exempting.TAKEN_EVERY", 0.01)
+    bench.names.known["office.example.test"] = frozenset({BAD})
+    answers = asyncio.Event()
+    known = bench.names.resolve
+
+    async def resolve(name: str) -> frozenset[str]:
+        if name == "slow.example.test":
+            await answers.wait()
+            return frozenset({OTHER})
+        return await known(name)
+
+    monkeypatch.setattr(bench.names, "resolve", resolve)
+
+    async def story() -> None:
+        bench.jail(ignoreip="slow.example.test office.example.test")
+        async with bench.running() as daemon:
+            await until(lambda: daemon.exemptions.exempt("pbx", WHO))
+            assert not answers.is_set()
+            bench.fail(OTHER, times=2)
+            await until(lambda: len(daemon.ledger) == 1)
+            answers.set()  # late, and still it counts
+            await until(lambda: len(daemon.ledger) == 0)
+
+    once(story)

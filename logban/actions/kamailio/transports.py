@@ -35,6 +35,7 @@ from logban.actions.kamailio.rpc import (
     silent,
     unreachable,
 )
+from logban.deadline import connected
 
 _WINDOW: Final = 8
 """Datagrams under way at a time: more than 11 and sending blocks (net.unix.max_dgram_qlen)."""
@@ -337,7 +338,7 @@ class Http:
             for each in calls:
                 self._end = time.monotonic() + self._timeout
                 if made is None:
-                    made = socket.create_connection((self._host, self._port), self._timeout)
+                    made = connected(self._host, self._port, self._timeout)
                     connection = HTTPConnection(self._host, self._port)
                     connection.sock = _TimedSocket(made, lambda: self._end)
                 answer, is_kept = self._call(connection, each)
