@@ -20,10 +20,16 @@ log = logging.getLogger(__name__)
 
 SOONEST: Final = 0.1
 EVERY: Final = 1.0
-"""Seconds from one commit to the next.
+LATEST: Final = 2.0
+"""Seconds from one commit to the next: after a ban, without one, and where commits take long.
 
 A ban goes to disk sooner than a mere count: until then a crash makes it a new one, which is told
 of again.
+"""
+
+REST: Final = 9.0
+"""How much longer than the last commit took it is left alone: in a flood each would write the same
+counts again, and more time goes into that than into reading the log.
 """
 
 _BANS_BACK: Final = 20  # bans of a subject among which the one whose lines are wanted is
@@ -67,16 +73,21 @@ class Checkpoints:
 
     async def run(self) -> None:
         """Commit again and again, until cancelled."""
+        pause = SOONEST
         while True:
-            await self._clock.sleep(SOONEST)
-            await sleep_until(self._clock, self._clock.now() + EVERY, self._urgent)
+            await self._clock.sleep(pause)
+            left = max(0.0, EVERY - pause)
+            await sleep_until(self._clock, self._clock.now() + left, self._urgent)
             self._urgent.clear()
+            begun = self._clock.steady()
             try:
                 await self.commit()
             except LedgerError as error:
                 if self.error != str(error):
                     log.error("%s; trying again", error)  # noqa: TRY400  # the sentence says it all
                 self.error = str(error)
+            took = self._clock.steady() - begun
+            pause = min(LATEST, max(SOONEST, REST * took))
 
     async def commit(self) -> None:
         """Write to the database all that has changed; LedgerError keeps it for the next time.

@@ -28,6 +28,11 @@ from logban.model import NO_FIELDS, Ban, Evidence, Position, Subject
 LATE: Final = 60.0
 """Seconds that an ended ban may be in force where bans are taken back by hand, and not at once."""
 
+CACHE: Final = 16 * 1024
+"""KiB of pages that are kept in memory, once there is so much: a flood's transaction changes more
+pages than SQLite's own 2 MiB hold, and what finds no room is written and read again and again.
+"""
+
 _SCHEMA: Final = """
 CREATE TABLE bans (
     id INTEGER PRIMARY KEY,
@@ -115,6 +120,7 @@ class Store:
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("PRAGMA synchronous = FULL")
                 self._database.execute("PRAGMA foreign_keys = ON")
+                self._database.execute(f"PRAGMA cache_size = -{CACHE}")
                 self._prepare()
                 undo.pop_all()
         except sqlite3.Error as error:

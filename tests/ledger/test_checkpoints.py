@@ -59,3 +59,50 @@ def test_the_number_of_bans_is_the_last_one_known_while_something_is_committed(
         await checkpoints.close()
 
     asyncio.run(story())
+
+
+def test_the_longer_a_commit_takes_the_longer_the_next_one_waits(tmp_path: Path) -> None:
+    async def story() -> None:
+        store, clock, ended = Slow(tmp_path / "db"), FakeClock(NOW), asyncio.Event()
+        begun: list[float] = []
+
+        def gather() -> Checkpoint:
+            begun.append(clock.steady())
+            return ban(len(begun))
+
+        async def take_turns() -> None:
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+        async def next_begins() -> None:
+            before = len(begun)
+            while len(begun) == before:
+                clock.advance(0.05)
+                await take_turns()
+
+        checkpoints = Checkpoints(store, clock, gather, ended.set)
+        running = asyncio.create_task(checkpoints.run())
+        await take_turns()
+        for took, least, most in ((0.1, 0.85, 0.95), (0.0, 0.05, 0.15), (60.0, 1.95, 2.05)):
+            checkpoints.hurry()
+            await next_begins()
+            clock.advance(took)
+            end = clock.steady()
+            ended.clear()
+            store.go.set()
+            await ended.wait()
+            await take_turns()
+            store.go.clear()
+            checkpoints.hurry()
+            await next_begins()
+            assert least <= begun[-1] - end <= most
+            ended.clear()
+            store.go.set()
+            await ended.wait()
+            await take_turns()
+            store.go.clear()
+        running.cancel()
+        store.go.set()
+        await checkpoints.close()
+
+    asyncio.run(story())
