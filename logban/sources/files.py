@@ -259,6 +259,7 @@ class FileSources:
             # An older file of one that is followed, perhaps.
             for other in self._followers.values():
                 if path.startswith(other.path):
+                    other.look_at_older()
                     self._make_ready(other)
 
     def _make_ready(self, follower: FileFollower) -> None:

@@ -9,45 +9,28 @@ No call waits, and none raises: what is in the way is told by ``state`` and ``re
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
+import math
 import os
-import resource
 import stat
 from enum import StrEnum
 from pathlib import Path
 
 from logban.clock import Clock
-from logban.model import Block
+from logban.model import Block, Position
 from logban.sources.book import Identity, PositionBook
+from logban.sources.older import GRACE, OlderFiles
+from logban.sources.opening import kind_of, open_to_read
 from logban.sources.reader import BLOCK, CutOff, Reader
 from logban.sources.recent import IsOld
 from logban.sources.report import SourceState, Tally
-from logban.sources.siblings import (
-    Elder,
-    Sibling,
-    elders_of,
-    head_of,
-    is_predecessor,
-    neighbours,
-    scheme_of,
-)
+from logban.sources.siblings import Sibling, is_predecessor, neighbours
+from logban.sources.succession import Succession
 
 log = logging.getLogger(__name__)
 
-# How long an older file is kept open after it was renamed and last grew: its writer goes on with
-# it until it is told to reopen its log.  Without a successor that has been written to, the old
-# file may well be the log still (a rotation that tells nobody), so it is kept for a day, or, if it
-# was removed and only we keep its space from being freed, for an hour.
-GRACE = 60.0
-_GRACE_UNLINKED = 3600.0
-_GRACE_ALONE = 86400.0
-_MOST_WALKS = 8
-# Of a log that is rotated faster than that, older files are let go of before their time.
-_MOST_OLDER = 100
-# Descriptors that are left to all that is not a log: the kernel, the database, programs.
-_SPARE = 50
-# libnftables waits by select(2), which ends the process where a descriptor is no smaller.
-_FD_SETSIZE = 1024
+_TOO_MANY = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class Start(StrEnum):
@@ -92,15 +75,11 @@ class FileFollower:
         self._looked = False
         self._reason = ""
         self._barred = False
-        self._older: list[Reader] = []
-        # Those of them that are copies of a file that was truncated then: nobody writes to them.
-        self._copies: set[Reader] = set()
+        # Some older files could not be opened, because too many others are open.
+        self._is_short = False
+        self._older = OlderFiles(clock)
         self._current: Reader | None = None
-        # For finding what was created and rotated away between two looks: when the last file was
-        # last written to, and what lay beside it before it was opened.
-        self._last_written_ns: int | None = None
-        self._last_identity: Identity | None = None
-        self._elders: dict[Identity, Elder] = {}
+        self._succession = Succession(path, book, self._open_older)
 
     @property
     def state(self) -> SourceState:
@@ -144,6 +123,7 @@ class FileFollower:
         self._reason = ""
         self._barred = False
         self.alias_of = None
+        self._older.look()
         if self.is_leaving:
             self._reason = "it is no longer followed"
             self._demote_current()
@@ -153,14 +133,16 @@ class FileFollower:
         except (FileNotFoundError, NotADirectoryError):
             self._reason = "there is no such file"
             if not self._looked and not self._book.of_path(self.path):
-                self._elders = elders_of(self.path, self._elders)
+                self._succession.wait_for_first()
             self._demote_current()
         except OSError as error:
             self._bar("looked at", error)
         else:
             self._see(status)
         if not self._looked and self._current is None:
-            self._open_saved()
+            self._succession.open_saved(self._succession.look_around(), self._long_ago)
+        elif self._is_short:
+            self._open_postponed()
         # What cannot be opened yet was there all the same: it is no news when it can be.
         if not self._barred:
             self._looked = self._watched = True
@@ -170,34 +152,24 @@ class FileFollower:
         if not self._looked:
             self.look()
         self.drained = False
-        readers = self._readers
-        for reader in readers:
-            try:
-                if reader is self._found:
-                    self._skip_old(reader)
-                block = reader.read(limit)
-                has_copy = self._look_for_copy(reader)
-            except OSError as error:
-                self._give_up(reader, error)
-                continue
-            self._book.keep(reader.position)
-            if block is not None:
-                self.drained = reader is readers[-1] and reader.drained and not has_copy
+        for reader in self._older.unread():
+            block, is_at_end = self._read_from(reader, limit)
+            if block is not None or not is_at_end:
                 return block
-            if has_copy or not reader.drained:
-                return None
-        for reader in tuple(self._older):
-            is_past = self._clock.steady() - reader.quiet_since >= self._grace(reader)
-            if reader in self._copies:
-                self._copies.discard(reader)
-                self._let_go(reader)  # what it holds without an LF went on in the other file
-                self._book.drop(reader.identity)
-            elif is_past or len(self._older) > _MOST_OLDER:
-                block = self._retire(reader)
-                if block is not None:
-                    return block
-        self.drained = True
-        return None
+        for reader in self._older.finished(self._is_succeeded, self._is_short):
+            block = self._retire(reader)
+            if block is not None:
+                self._older.look()
+                return block
+        if self._current is None:
+            self.drained = True
+            return None
+        block, self.drained = self._read_from(self._current, limit)
+        return block
+
+    def look_at_older(self) -> None:
+        """Let the next ``read`` see which of the older files have grown: one of them has."""
+        self._older.look()
 
     def close(self) -> None:
         """Let go of all files; the book knows where to go on."""
@@ -208,134 +180,109 @@ class FileFollower:
     def _readers(self) -> tuple[Reader, ...]:
         return (*self._older, self._current) if self._current else tuple(self._older)
 
+    def _read_from(self, reader: Reader, limit: int) -> tuple[Block | None, bool]:
+        """Give the next lines of a file, and whether there is nothing else to be read of it."""
+        try:
+            if reader is self._found:
+                self._skip_old(reader)
+            block = reader.read(limit)
+            has_copy = self._look_for_copy(reader)
+        except OSError as error:
+            self._give_up(reader, error)
+            return None, True
+        self._book.keep(reader.position)
+        return block, reader.drained and not has_copy
+
     def _see(self, status: os.stat_result) -> None:
         """Take in what is at the path."""
         identity = Identity.of(status)
         if not stat.S_ISREG(status.st_mode):
-            self._reason = f"it is {_kind(status.st_mode)}, not a file"
+            self._reason = f"it is {kind_of(status.st_mode)}, not a file"
             self._demote_current()
         elif self._current is not None and self._current.identity == identity:
-            self._last_written_ns = status.st_mtime_ns
+            self._succession.note_written(status.st_mtime_ns)
         else:
             self._demote_current()
-            again = [reader for reader in self._older if reader.identity == identity]
-            if again:
-                self._older.remove(again[0])
-                self._become(again[0])
+            self._current = self._older.take(identity)
+            if self._current is not None:
+                self._succession.pass_to(identity)
             else:
                 self._change_over()
 
-    def _become(self, current: Reader) -> None:
-        self._current = current
-        self._last_identity = current.identity
-        self._last_written_ns = None
-
     def _change_over(self) -> None:
         """Open the file that has the name now, and those that had it since the last one."""
-        elders = elders_of(self.path, self._elders)
+        elders = self._succession.look_around()
         from_end = (
             self._start is Start.TAIL and not self._watched and not self._book.of_path(self.path)
         )
-        current = self._open(self.path, from_end=from_end)
+        try:
+            current = self._open(self.path, from_end=from_end)
+        except OSError as error:
+            self._bar("opened", error)
+            return
         if current is None:
             return
         self._own(current)
+        self._current = current
         is_known = not self._looked and current.resumed
         if not self._looked:
-            self._open_saved()
-        if self._last_identity is None:
+            self._succession.open_saved(elders, self._long_ago)
+        if self._succession.last is None:
             if self._looked:  # there was none at first, and since then there may have been others
-                self._open_missed()
-        elif self._last_identity != current.identity and not is_known:
-            self.tally.rotations += 1
-            self._open_missed()
-        self._become(current)
-        self._elders = elders
+                self.tally.rotations += self._succession.open_missed()
+        elif self._succession.last != current.identity and not is_known:
+            self.tally.rotations += 1 + self._succession.open_missed()
+        self._succession.pass_to(current.identity, elders)
 
-    def _open_saved(self) -> None:
-        """Open what else was read under this name before the daemon stopped, wherever it is."""
-        saved = {Identity(entry.device, entry.inode) for entry in self._book.of_path(self.path)}
-        resumed: list[Sibling] = []
-        others: list[Sibling] = []
-        for _ in range(_MOST_WALKS if saved else 0):
-            beside = [entry for entry in neighbours(self.path) if entry.identity in saved]
-            for sibling in beside:
-                # What does not fit is the same file, truncated, or another with its inode; by its
-                # name it may be an older file of this log all the same, and nobody has read it.
-                is_older = is_predecessor(self.path, sibling, None)
-                if self._open_older(sibling, only_to_resume=not is_older):
-                    (resumed if self._older[-1].resumed else others).append(sibling)
-            if not any(map(_has_moved, beside)):
-                break
-        if resumed or others:
-            last = resumed[-1] if resumed else others[0]
-            self._last_identity, self._last_written_ns = last.identity, last.modified_ns
+    @property
+    def _long_ago(self) -> float:
+        """What was last changed before this time of day is over."""
+        return self._clock.now() - GRACE if self._is_succeeded else 0.0
 
-    def _open_missed(self) -> None:
-        """Open the files that had the name between the last look and now."""
-        for _ in range(_MOST_WALKS):
-            beside = neighbours(self.path)
-            missed = self._missed(beside)
-            self.tally.rotations += sum(map(self._open_older, missed))
-            if not any(map(_has_moved, missed)):
-                break
-        there = {entry.identity for entry in beside}
-        for entry in self._book.of_path(self.path):
-            identity = Identity(entry.device, entry.inode)
-            if identity not in there and self._book.reader_of(identity) is None:
-                self._book.drop(identity)
-
-    def _missed(self, beside: list[Sibling]) -> list[Sibling]:
-        last = [entry for entry in beside if entry.identity == self._last_identity]
-        scheme = scheme_of(self.path, last[0]) or "" if last else None
-        return [
-            entry
-            for entry in beside
-            if (self._last_written_ns is None or entry.modified_ns >= self._last_written_ns)
-            and is_predecessor(self.path, entry, scheme)
-            and self._book.reader_of(entry.identity) is None
-            and not self._is_elder(entry)
-        ]
-
-    def _is_elder(self, sibling: Sibling) -> bool:
-        """Tell whether this lay there already when the last file was opened."""
-        elder = self._elders.get(sibling.identity)
-        return elder is not None and (
-            elder.is_unchanged(sibling)
-            or elder.is_same(Elder(sibling.identity, head_of(sibling.path)))
-        )
-
-    def _open_older(self, sibling: Sibling, *, only_to_resume: bool = False) -> bool:
-        """Open one that had the name earlier, unless somebody reads it; tell whether it did."""
+    def _open_older(self, sibling: Sibling, only_to_resume: bool) -> Reader | None:
+        """Open one that had the name earlier, unless somebody reads it; None if it was not."""
         if self._book.reader_of(sibling.identity) is not None:
-            return False
-        reader = self._open(sibling.path, expected=sibling.identity)
+            return None
+        try:
+            reader = self._open(sibling.path, expected=sibling.identity)
+        except OSError as error:
+            if error.errno in _TOO_MANY:
+                self._postpone(sibling.identity)
+            return None
         if reader is not None and only_to_resume and not reader.resumed:
             reader.close()
             reader = None
         if reader is not None:
-            self._older.append(reader)
+            self._older.add(reader)
             self._own(reader)
-        return reader is not None
+        return reader
+
+    def _postpone(self, identity: Identity) -> None:
+        """Have this older file opened when there are descriptors again, be it after a restart."""
+        if not self._is_short:
+            log.warning("%r: too few descriptors for all its older files, some wait", self.path)
+        self._is_short = True
+        if self._book.get(identity) is None:
+            self._book.keep(Position(self.path, *identity, 0, hashlib.sha256().digest(), 0))
+
+    def _open_postponed(self) -> None:
+        """Open what there were no descriptors for."""
+        self._is_short = False
+        self._succession.open_saved(self._succession.look_around(), math.inf)
+        if not self._is_short:
+            log.info("%r: no older file waits any more", self.path)
 
     def _open(
         self, path: str, *, from_end: bool = False, expected: Identity | None = None
     ) -> Reader | None:
-        """Open this file where the book says; None if it can't be, or isn't the one expected.
-
-        O_NONBLOCK, because a FIFO may have come to the path since it was looked at.
-        """
-        descriptor = -1
+        """Open this file where the book says; None if it isn't the one expected; OSError."""
+        descriptor = open_to_read(path)
+        reader = None
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-            _leave_some(descriptor)
             reader = self._take(descriptor, from_end=from_end, expected=expected)
-        except OSError as error:
-            if path == self.path:
-                self._bar("opened", error)
-            reader = None
-        if reader is None and descriptor >= 0:
-            os.close(descriptor)
+        finally:
+            if reader is None:
+                os.close(descriptor)
         return reader
 
     def _take(self, descriptor: int, *, from_end: bool, expected: Identity | None) -> Reader | None:
@@ -375,13 +322,15 @@ class FileFollower:
             is_known = self._book.get(sibling.identity) is not None
             if is_known or not is_predecessor(self.path, sibling, None):
                 continue
-            copy = self._open(sibling.path, expected=sibling.identity)
+            try:
+                copy = self._open(sibling.path, expected=sibling.identity)
+            except OSError:
+                continue
             if copy is None:
                 continue
             if copy.resume_copy(cut_off):
                 self._own(copy)
-                self._older.append(copy)
-                self._copies.add(copy)
+                self._older.add(copy, is_copy=True)
                 return True
             copy.close()
         return False
@@ -405,19 +354,20 @@ class FileFollower:
         if self._current is not None:
             # However long it has been quiet: its writer may be told only now.
             self._current.quiet_since = self._clock.steady()
-            self._older.append(self._current)
+            self._older.add(self._current)
             self._current = None
 
-    def _grace(self, reader: Reader) -> float:
-        if self.is_leaving or self._size_of(self._current):
-            return GRACE
-        try:
-            return _GRACE_ALONE if reader.linked else _GRACE_UNLINKED
-        except OSError:
-            return GRACE
+    @property
+    def _is_succeeded(self) -> bool:
+        """Tell whether the older files have a successor that has been written to."""
+        return self.is_leaving or self._size_of(self._current) > 0
 
     def _retire(self, reader: Reader) -> Block | None:
         """Be done with an older file; what it holds without an LF is a line now."""
+        if self._older.is_copy(reader):
+            self._let_go(reader)  # what it holds without an LF went on in the other file
+            self._book.drop(reader.identity)
+            return None
         try:
             block = reader.finish()
             self._book.keep(reader.position)
@@ -447,24 +397,3 @@ class FileFollower:
             return reader.size if reader else 0
         except OSError:
             return 0
-
-
-def _leave_some(descriptor: int) -> None:
-    """Raise OSError where this leaves too few descriptors: the kernel gives the lowest one."""
-    limit = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _FD_SETSIZE)
-    if descriptor >= limit - min(_SPARE, limit // 2):
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-
-def _has_moved(sibling: Sibling) -> bool:
-    """Tell whether another file, or none, is at its path now: then it was renamed meanwhile."""
-    try:
-        return Identity.of(Path(sibling.path).stat()) != sibling.identity
-    except OSError:
-        return True
-
-
-def _kind(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a directory"
-    return "a FIFO" if stat.S_ISFIFO(mode) else "a device or socket"

@@ -40,9 +40,9 @@ class Reader:
     """Reads one descriptor, which it owns; blocks are named after ``path``.
 
     ``live`` says that all of it counts as written while it was being watched.  Every method but
-    ``close`` may raise OSError.  ``drained`` says whether the last ``read`` came to the end,
-    ``resumed`` whether this is known to be the file of a saved position, ``quiet_since`` when it
-    last grew.
+    ``close`` and ``has_grown`` may raise OSError.  ``drained`` says whether the last ``read`` came
+    to the end, ``resumed`` whether this is known to be the file of a saved position,
+    ``quiet_since`` when it last grew.
     """
 
     def __init__(
@@ -91,6 +91,14 @@ class Reader:
     def size(self) -> int:
         """The file's size now."""
         return os.fstat(self._descriptor).st_size
+
+    @property
+    def has_grown(self) -> bool:
+        """Tell whether the file ends elsewhere than when it was last read, as far as is known."""
+        try:
+            return self.size != self._end_seen
+        except OSError:
+            return True
 
     @property
     def linked(self) -> bool:

@@ -25,6 +25,8 @@ class Sibling:
     path: str
     identity: Identity
     modified_ns: int
+    changed_ns: int = 0
+    size: int = 0
 
     @property
     def name(self) -> str:
@@ -135,7 +137,13 @@ def _listing(directory: str) -> list[Sibling]:
                 except OSError:
                     continue  # it was removed meanwhile
                 if stat.S_ISREG(status.st_mode):
-                    found.append(Sibling(entry.path, Identity.of(status), status.st_mtime_ns))
+                    found.append(_sibling(entry.path, status))
     except OSError:
         return []
     return found
+
+
+def _sibling(path: str, status: os.stat_result) -> Sibling:
+    return Sibling(
+        path, Identity.of(status), status.st_mtime_ns, status.st_ctime_ns, status.st_size
+    )

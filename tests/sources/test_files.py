@@ -15,8 +15,8 @@ import pytest
 from logban.model import Block, Position
 from logban.sources import files as module
 from logban.sources.files import FileSources
-from logban.sources.follower import GRACE
 from logban.sources.mounts import Mount
+from logban.sources.older import GRACE
 from logban.sources.report import SourceReport, SourceState
 from logban.testing import FakeClock
 

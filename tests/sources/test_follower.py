@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from logban.sources import follower as module
+from logban.sources import opening, succession
 from logban.sources.book import Identity
 from logban.sources.follower import FileFollower, Start
+from logban.sources.older import GRACE
 from logban.sources.reader import Reader
 from logban.sources.report import SourceState
+from logban.sources.siblings import Elder, Sibling
 
 
 def offsets(follower: FileFollower) -> tuple[int, int, int]:
@@ -149,12 +151,12 @@ def test_the_old_file_is_kept_until_its_writer_has_been_quiet(bench) -> None:
     bench.write(b"2\n")
     bench.lines(follower)
     for number in range(3):
-        bench.clock.advance(module.GRACE - 1)
+        bench.clock.advance(GRACE - 1)
         bench.write(b"late %d\n" % number, old)
         assert bench.lines(follower) == [b"late %d" % number]
     bench.write(b"unfinished", old)
     assert bench.lines(follower) == []
-    bench.clock.advance(module.GRACE - 1)
+    bench.clock.advance(GRACE - 1)
     assert bench.lines(follower) == []
     bench.clock.advance(1)
     (last,) = bench.blocks(follower)
@@ -248,7 +250,7 @@ def test_a_predecessor_that_was_given_the_inode_of_an_older_one(bench, monkeypat
     bench.write(b"2\n")
     inode = bench.path.stat()
     identity = Identity.of(inode)
-    follower._elders = {identity: module.Elder(identity, b"older\n")}
+    follower._succession._elders = {identity: Elder(identity, b"older\n")}
     bench.rotate(".1")
     bench.write(b"3\n")
     assert bench.lines(follower) == [b"2", b"3"]
@@ -262,9 +264,9 @@ def test_a_predecessor_that_is_renamed_before_it_can_be_opened(bench, monkeypatc
     bench.write(b"2\n")
     bench.rotate(".1")
     bench.write(b"3\n")
-    real, calls = module.neighbours, []
+    real, calls = succession.neighbours, []
 
-    def neighbours(path: str) -> list[module.Sibling]:
+    def neighbours(path: str) -> list[Sibling]:
         found = real(path)
         calls.append(found)
         if len(calls) == 1:
@@ -272,7 +274,7 @@ def test_a_predecessor_that_is_renamed_before_it_can_be_opened(bench, monkeypatc
             Path(f"{bench.path}.1").rename(f"{bench.path}.2")
         return found
 
-    monkeypatch.setattr(module, "neighbours", neighbours)
+    monkeypatch.setattr(succession, "neighbours", neighbours)
     assert bench.lines(follower) == [b"2", b"3"]
     assert len(calls) == 2
 
@@ -286,7 +288,7 @@ def test_what_is_forgotten_of_files_that_are_gone(bench) -> None:
         bench.path.touch()
         bench.lines(follower)
         bench.write(b"next\n")
-        bench.clock.advance(module.GRACE)
+        bench.clock.advance(GRACE)
         assert bench.lines(follower) == [b"next"]
         assert bench.lines(follower) == []
         old.unlink()
@@ -350,7 +352,7 @@ def test_a_fifo_that_comes_between_looking_and_opening(bench, monkeypatch) -> No
     bench.write(b"1\n")
     follower = bench.follow()
     monkeypatch.setattr(
-        module, "elders_of", lambda *_: bench.path.unlink() or os.mkfifo(bench.path)
+        succession, "elders_of", lambda *_: bench.path.unlink() or os.mkfifo(bench.path)
     )
     assert bench.lines(follower) == []
     assert follower.state is SourceState.WAITING
@@ -414,7 +416,7 @@ def test_an_old_file_that_fails_does_not_hold_up_the_new_one(bench, monkeypatch)
     def fail(self: Reader, *_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    old = follower._older[0]
+    (old,) = follower._older
     really_read = Reader.read
     monkeypatch.setattr(
         Reader, "read", lambda self, limit: (fail if self is old else really_read)(self, limit)
@@ -425,7 +427,7 @@ def test_an_old_file_that_fails_does_not_hold_up_the_new_one(bench, monkeypatch)
     bench.rotate()
     bench.write(b"3\n")
     assert bench.lines(follower) == [b"3"]
-    bench.clock.advance(module.GRACE)
+    bench.clock.advance(GRACE)
     assert bench.lines(follower) == []
 
 
@@ -442,7 +444,7 @@ def test_sizes_and_names_that_cannot_be_had_are_no_error(bench, monkeypatch) -> 
     monkeypatch.setattr(Reader, "size", property(fail))
     monkeypatch.setattr(Reader, "linked", property(fail))
     assert follower.lag == 0
-    bench.clock.advance(module.GRACE)
+    bench.clock.advance(GRACE)
     assert bench.lines(follower) == []
     assert follower.idle
 
@@ -499,19 +501,19 @@ def test_leaving(bench) -> None:
     assert follower.state is SourceState.FOLLOWING
     follower.is_leaving = True
     bench.lines(follower)
-    bench.clock.advance(module.GRACE)
+    bench.clock.advance(GRACE)
     bench.lines(follower)
     assert follower.idle
 
 
 def test_descriptors_stay_below_what_select_can_wait_for(bench, monkeypatch) -> None:
     """However many the process may have: libnftables would end it."""
-    monkeypatch.setattr(module.resource, "getrlimit", lambda _: (65536, 65536))
+    monkeypatch.setattr(opening.resource, "getrlimit", lambda _: (65536, 65536))
     bench.write(b"1\n")
-    opening = os.open
+    really_open = os.open
 
     def high(path: str, flags: int) -> int:
-        descriptor = opening(path, flags)
+        descriptor = really_open(path, flags)
         raised = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 1024)
         os.close(descriptor)
         return raised

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from logban.sources import follower as follower_module
+from logban.sources import succession
 from logban.sources.follower import GRACE, Start
 from logban.sources.report import SourceState
 
@@ -189,16 +189,16 @@ def test_renamed_while_its_position_is_looked_for(bench, monkeypatch) -> None:
     bench.write(b"2\n")
     bench.rotate()
     bench.write(b"3\n")
-    real, calls = follower_module.neighbours, []
+    real, calls = succession.neighbours, []
 
-    def neighbours(path: str) -> list[follower_module.Sibling]:
+    def neighbours(path: str) -> list[succession.Sibling]:
         found = real(path)
         calls.append(found)
         if len(calls) == 1:
             Path(f"{bench.path}.1").rename(f"{bench.path}.2")
         return found
 
-    monkeypatch.setattr(follower_module, "neighbours", neighbours)
+    monkeypatch.setattr(succession, "neighbours", neighbours)
     assert bench.lines(bench.restart()) == [b"2", b"3"]
 
 

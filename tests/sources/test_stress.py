@@ -15,7 +15,8 @@ import pytest
 from logban.clock import SystemClock
 from logban.model import Position
 from logban.sources.files import FileSources
-from logban.sources.follower import GRACE, FileFollower
+from logban.sources.follower import FileFollower
+from logban.sources.older import GRACE
 
 
 class Program:
