@@ -8,7 +8,7 @@ themselves: ``build`` does, for those that a jail uses.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from logban.actions.declaration import (
@@ -108,6 +108,12 @@ def suspends(spec: ActionSpec) -> bool:
     """Tell whether an action can keep a user at an address out, and let others there go on."""
     kind, _ = find(spec.type_name)
     return kind.suspends is not None and kind.suspends(spec)
+
+
+def programs_of(spec: ActionSpec) -> Iterable[Sequence[str]]:
+    """Give the command lines of what an action runs, in words."""
+    kind, _ = find(spec.type_name)
+    return () if kind.programs is None else kind.programs(spec)
 
 
 def take(place: Place, bans: Collection[Ban]) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -61,6 +61,7 @@ class ActionType:
     ``target`` names where bans are kept in company: an action of the same jail with the same target
     takes them over.  ``remarks`` say of some of the aliases what fail2ban's action of that name
     does and this one does not.  ``suspends`` tells whether it can keep a user at an address out.
+    ``programs`` gives the command lines of what it runs, in words.
     """
 
     name: str
@@ -73,6 +74,7 @@ class ActionType:
     target: Callable[[ActionSpec], str] | None = None
     remarks: Mapping[str, str] = field(default_factory=dict)
     suspends: Callable[[ActionSpec], bool] | None = None
+    programs: Callable[[ActionSpec], Iterable[Sequence[str]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from logban.actions.declaration import (
@@ -204,6 +204,15 @@ def _keeps_users_out(spec: ActionSpec) -> bool:
     return isinstance(line, CommandLine) and "user" in line.text and "ip" in line.text
 
 
+def _commands(spec: ActionSpec) -> Iterator[Sequence[str]]:
+    from logban.actions.command import CommandLine  # noqa: PLC0415 - see above
+
+    for event in COMMAND_EVENTS:
+        line = spec.parameters[event]
+        if isinstance(line, CommandLine):
+            yield [word for word, _ in line.arguments]
+
+
 def _not_followed(reason: str, *names: str) -> tuple[Parameter, ...]:
     return tuple(Parameter(name, str, None, "taken for fail2ban's sake", reason) for name in names)
 
@@ -290,6 +299,7 @@ EMAIL = ActionType(
         *_not_followed("where an address is from is not looked up", "geoip"),
     ),
     check=_check_email,
+    programs=lambda spec: [[str(spec.value("sendmail", Path))]],
     aliases={
         "sendmail": {"whois": "no"},
         "sendmail-whois": {"whois": "yes"},
@@ -341,5 +351,6 @@ COMMAND = ActionType(
     ),
     check=_check_command,
     suspends=_keeps_users_out,
+    programs=_commands,
     aliases={},
 )

@@ -22,6 +22,7 @@ from logban.config.parameters import Selection
 from logban.config.parsers import boolean
 from logban.config.problem import Severity
 from logban.config.text import Text, joined
+from logban.config.trust import Trust
 from logban.durations import parse_duration
 
 FOLDER: Final = "actions.d"
@@ -62,12 +63,15 @@ class ActionFile:
         return ActionSpec(jail, selection.name, kind.name, values)
 
 
-def find_action(name: str, folder: Path) -> ActionFile | None:
-    """Give the action of that name in a folder; None if there is none."""
+def find_action(name: str, folder: Path, trust: Trust | None = None) -> ActionFile | None:
+    """Give the action of that name in a folder; None if there is none.
+
+    What ``trust`` objects to is told where the action is asked for.
+    """
     if "/" in name:
         return None
     files = layered(folder / f"{name}.conf")
-    return ActionFile(name, read_tree(files, str)) if files else None
+    return ActionFile(name, read_tree(files, str, trust)) if files else None
 
 
 def _problems(tree: Tree) -> Iterator[str]:

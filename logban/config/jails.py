@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -28,8 +28,9 @@ from logban.config.scopes import SectionScope
 from logban.config.setting import Setting
 from logban.config.settings import MANUAL, JailSettings, LogPath, UseDns
 from logban.config.text import Value, written
+from logban.config.trust import Trust
 from logban.matching.definition import FilterDefinition
-from logban.model import RECIDIVE
+from logban.model import RECIDIVE, Origin
 from logban.policy.bantime import Growth
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ def read_jail(
 ) -> JailReading:
     """Read the jail of that section; ``manual`` is on and has neither filter nor log files."""
     scope = SectionScope(section, tree.defaults, tree.sections, section.name, built_in=variables)
-    reader = _Reader(section, scope, directory=library.directory)
+    reader = _Reader(section, scope, directory=library.directory, trust=library.trust)
     if section.name != MANUAL and not reader.get(jail_table.ENABLED):
         off = JailSettings(section.name, section.origin)
         return JailReading(off, tuple(reader.problems), enabled=False)
@@ -120,6 +121,7 @@ class _Reader(JailValues):
     has_filter: bool = True
     is_recidive: bool = False
     directory: Path = field(default_factory=Path)
+    trust: Trust | None = None
 
     def log_paths(self) -> tuple[LogPath, ...]:
         """Give the log files, one a line."""
@@ -160,7 +162,15 @@ class _Reader(JailValues):
             message = f"ignorecommand: {words[0]} can't be run"
             hint = "as long as it is not there, nobody is exempt by it"
             self.problems.append(warning(self.at(value.origin), message, hint))
+        if words and value is not None:
+            self.check_program(words, self.at(value.origin))
         return words
+
+    def check_program(self, words: Sequence[str], origin: Origin) -> None:
+        """Tell of a program that others could put something else in for."""
+        objection = "" if self.trust is None else self.trust.objection_to_command(words)
+        if objection:
+            self.problems.append(error(origin, objection))
 
     def growth(self) -> Growth | None:
         """Give how bans grow; None if they don't."""
@@ -265,6 +275,8 @@ class _Reader(JailValues):
                 self.problems.append(error(origin, str(failure), hint))
             else:
                 found.append(replace(spec, origin=origin))
+                for words in catalogue.programs_of(spec):
+                    self.check_program(words, origin)
                 self.problems.extend(warning(origin, note) for note in spec.notes)
         return tuple(found)
 
@@ -273,7 +285,7 @@ class _Reader(JailValues):
         try:
             return catalogue.parse(self.section.name, selection.name, selection.parameters)
         except UnknownAction:
-            found = find_action(selection.name, self.directory / FOLDER)
+            found = find_action(selection.name, self.directory / FOLDER, self.trust)
             if found is None:
                 raise
             return found.spec(self.section.name, selection)

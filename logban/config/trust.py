@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Whether a file of the configuration can have been written by those alone who may command us.
+"""Whether what the configuration says can have been written by those alone who may command us.
 
-A file is followed if root, the user that logban runs as, or the owner of the configuration
-directory owns it, and if not everybody can write to it, to its directory or to one above; in a
-directory above with the sticky bit (``/tmp``) nobody can touch what is another's.
+A file, or a program that is to be run, is followed if root, the user that logban runs as, or the
+owner of the configuration directory owns it, and if nobody else can put another in its place: not
+everybody can write to its directory or to one above, and no directory or link on the way to it
+belongs to somebody else.  In a directory above with the sticky bit (``/tmp``) nobody can touch
+what is another's.
 """
 
 from __future__ import annotations
@@ -11,9 +13,19 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import re
+import shutil
 import stat
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+PROGRAMS: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are looked for, as `process` runs them."""
+
+_INTERPRETER: Final = re.compile(r"(?:ba|da|z|k)?sh|(?:python|perl|ruby|php|lua|node)[\d.]*")
+_LINKS: Final = 40  # that the kernel follows on one way
 
 
 class Trust:
@@ -22,49 +34,110 @@ class Trust:
     def __init__(self, directory: Path) -> None:
         """Trust also whoever owns this directory: it was named on purpose, a checkout perhaps."""
         self._owners = {0, os.geteuid()}
+        self._above: set[Path] = set()
         with suppress(OSError):  # it is not there: nothing in it is read either
             self._owners.add(directory.stat().st_uid)
-        self._judged: dict[Path, str] = {}
+            self._above = {*directory.absolute().parents, *directory.resolve().parents}
+        self._remarked: set[Path] = set()
 
     def objection(self, path: Path) -> str:
         """Say why a file is not followed, and what to do; "" if it is."""
         try:
             status = path.stat()
-            written_at, real = path.absolute().parent, path.resolve().parent
+            holders = {path.absolute().parent, path.resolve().parent}
+            on_the_way = [(place, place.lstat()) for place in _way_to(path)]
         except OSError:
             return ""  # that it can't be read is told where it is read
         if status.st_mode & stat.S_IWOTH:
             return f"everybody can write to it; do: chmod o-w {path}"
         if status.st_uid not in self._owners:
-            return (
-                f"it belongs to {_user(status.st_uid)}, who is neither root nor the owner of the "
-                f"configuration; do: chown root {path}"
-            )
-        return self._of_directory(written_at) or self._of_directory(real)
+            return f"it belongs to {self._stranger(status.st_uid)}; do: chown root {path}"
+        for place, found in on_the_way:
+            said = self._objection_to(place, found, holds_it=place in holders)
+            if said:
+                return said
+        return ""
+
+    def objection_to_command(self, words: Sequence[str]) -> str:
+        """Say why a program is not run, or the script that an interpreter is given; "" if it is."""
+        parts = [shutil.which(words[0], path=PROGRAMS) or words[0]]
+        if _INTERPRETER.fullmatch(Path(parts[0]).name):
+            parts += [word for word in words[1:] if word.startswith("/")][:1]
+        for part in parts:
+            objection = self.objection(Path(part)) if part.startswith("/") else ""
+            if objection:
+                return f"{part} is not run: {objection}"
+        return ""
 
     def remark(self, path: Path) -> str:
-        """Say what is odd about the rights on a file that is followed; "" if nothing is."""
+        """Say what is odd about the rights on a file that is followed; "" if nothing is.
+
+        Of directories it is said once.
+        """
         try:
-            status = path.stat()
+            if self._is_of_a_group(path.stat()):
+                group = _group(path.stat().st_gid)
+                return f"the group {group} can write to it; if that is not meant: chmod g-w"
+            for place in _way_to(path):
+                if place not in self._remarked and self._is_of_a_group(place.stat()):
+                    self._remarked.add(place)
+                    group = _group(place.stat().st_gid)
+                    return (
+                        f"the group {group} can write to its directory; if that is not meant: "
+                        f"chmod g-w {place}"
+                    )
         except OSError:
             return ""
-        if not status.st_mode & stat.S_IWGRP or status.st_gid in (0, os.getegid()):
-            return ""
-        if _is_private(status.st_gid, status.st_uid):
-            return ""
-        return f"the group {_group(status.st_gid)} can write to it; if that is not meant: chmod g-w"
-
-    def _of_directory(self, directory: Path) -> str:
-        if directory not in self._judged:
-            self._judged[directory] = self._judge(directory)
-        return self._judged[directory]
-
-    def _judge(self, directory: Path) -> str:
-        for place in (directory, *directory.parents):
-            mode = place.stat().st_mode
-            if mode & stat.S_IWOTH and (place == directory or not mode & stat.S_ISVTX):
-                return f"everybody can write to its directory; do: chmod o-w {place}"
         return ""
+
+    def _objection_to(self, place: Path, found: os.stat_result, *, holds_it: bool) -> str:
+        """Say why somebody could put another file there by way of this directory or link."""
+        is_link = stat.S_ISLNK(found.st_mode)
+        is_sticky = found.st_mode & stat.S_ISVTX and not holds_it
+        if found.st_mode & stat.S_IWOTH and not is_link and not is_sticky:
+            return f"everybody can write to its directory; do: chmod o-w {place}"
+        # Whose house the configuration stands in is not for us to say.
+        if found.st_uid not in self._owners and place not in self._above:
+            what = "the link" if is_link else "its directory"
+            who = self._stranger(found.st_uid)
+            return f"{what} {place} belongs to {who}; do: chown -h root {place}"
+        return ""
+
+    def _stranger(self, number: int) -> str:
+        return f"{_user(number)}, who is neither root nor the owner of the configuration"
+
+    def _is_of_a_group(self, status: os.stat_result) -> bool:
+        """Tell whether a group can write to it that others than its owner are in."""
+        is_own = status.st_gid in (0, os.getegid())
+        # Of a sticky directory the owners of files decide.
+        if not status.st_mode & stat.S_IWGRP or is_own or status.st_mode & stat.S_ISVTX:
+            return False
+        return not _is_private(status.st_gid, status.st_uid)
+
+
+def _way_to(path: Path) -> Iterator[Path]:
+    """Give every directory and every link that the kernel passes on its way to a file."""
+    left = [*reversed(path.absolute().parts)]
+    here = Path(left.pop())
+    yield here
+    links = 0
+    while left:
+        part = left.pop()
+        if part == "..":
+            here = here.parent
+            continue
+        entry = here / part
+        if entry.is_symlink():
+            links += 1
+            if links > _LINKS:
+                return
+            yield entry
+            target = entry.readlink()
+            here = Path(target.anchor) if target.is_absolute() else here
+            left += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+        elif left:
+            here = entry
+            yield here
 
 
 def _is_private(group: int, owner: int) -> bool:

@@ -150,10 +150,12 @@ class FileList:
 
 
 def _state_of(descriptor: int) -> _State:
-    """Give what differs when a file has changed; OSError if it is no file."""
+    """Give what differs when a file has changed; OSError if it is none to be followed."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise OSError("it is no regular file")
+    if status.st_mode & stat.S_IWOTH:
+        raise OSError("everybody can write to it, and so exempt himself; do: chmod o-w")
     return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 

@@ -21,6 +21,7 @@ from typing import Final
 from logban.errors import LedgerDamaged, LedgerError, LedgerUnwritable
 from logban.ledger.offences import MAX_OFFENCES, Offence
 from logban.ledger.records import Allowed, Checkpoint, PastBan, Stored
+from logban.ledger.rights import check_rights, make_private
 from logban.ledger.rows import BAN_COLUMNS, KINDS, ORIGINS, ban_of, key_of, subject_of
 from logban.ledger.writing import write
 from logban.model import NO_FIELDS, Ban, Evidence, Position, Subject
@@ -109,10 +110,12 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Open or make the database; LedgerError if it can't be used."""
         self.path = path
+        check_rights(path)
         self._lock = self._locked(path)
         try:
             with ExitStack() as undo:
                 undo.callback(os.close, self._lock)
+                make_private(path)
                 self._database = sqlite3.connect(
                     path, isolation_level=None, check_same_thread=False
                 )

@@ -125,6 +125,85 @@ def test_a_group_of_others_is_remarked(directory: Path) -> None:
     )
 
 
+def test_a_directory_of_somebody_else_is_not_followed(directory: Path) -> None:
+    """He could put another of root's files in the place of this one: a log, which he writes."""
+    folder = directory / "jails.d"
+    os.chown(folder, MAN.pw_uid, -1)
+    assert (
+        f"its directory {folder} belongs to man, who is neither root nor the owner of the "
+        f"configuration; do: chown -h root {folder}"
+    ) in errors(load(directory))[0]
+    # Whose house the whole configuration stands in is not for us to say.
+    os.chown(folder, 0, -1)
+    above = directory / "above"
+    for part in ("jails.d", "filters.d"):
+        shutil.copytree(directory / part, above / "etc" / part)
+    os.chown(above, MAN.pw_uid, -1)
+    assert errors(load(above / "etc")) == []
+
+
+def test_a_directory_of_a_group_is_remarked_once(directory: Path) -> None:
+    folder = directory / "jails.d"
+    os.chown(folder, -1, NEWS.pw_gid)
+    folder.chmod(0o775)
+    (problem,) = load(directory).problems()
+    assert str(problem) == (
+        "jails.d/one.conf:1: the group news can write to its directory; if that is not meant: "
+        f"chmod g-w {folder}"
+    )
+
+
+def test_every_link_on_the_way_counts(directory: Path, tmp_path: Path) -> None:
+    for name in ("good", "bad"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "good" / "three.conf").write_text(JAIL.format(name="three"))
+    between = tmp_path / "bad" / "three.conf"
+    between.symlink_to("../good/three.conf")
+    (directory / "jails.d" / "three.conf").symlink_to(between)
+    assert "three" in load(directory).jails
+    (tmp_path / "bad").chmod(0o777)
+    assert f"do: chmod o-w {tmp_path}/bad" in errors(load(directory))[0]
+    (tmp_path / "bad").chmod(0o755)
+    os.chown(between, MAN.pw_uid, -1, follow_symlinks=False)
+    assert f"the link {between} belongs to man" in errors(load(directory))[0]
+
+
+def test_an_action_that_everybody_can_write_is_not_run(directory: Path, write: Write) -> None:
+    """A shell would run it."""
+    write("actions.d/mine.conf", "[Definition]\nactionban = /bin/true <ip>\n")
+    jail = JAIL.format(name="three").replace("nftables", "mine")
+    write("jails.d/three.conf", jail)
+    path = directory / "actions.d" / "mine.conf"
+    assert "three" in load(directory).jails
+    path.chmod(0o666)
+    (problem,) = errors(load(directory))
+    assert "jails.d/three.conf:5: action 'mine': " in problem
+    assert f"the file is not followed: everybody can write to it; do: chmod o-w {path}" in problem
+
+
+@pytest.mark.parametrize("key", ["action", "ignorecommand"])
+@pytest.mark.parametrize("by", ["", "/bin/sh "])
+def test_a_program_that_others_can_write_is_not_run(
+    directory: Path, write: Write, key: str, by: str
+) -> None:
+    script = directory / "bin" / "tell"
+    write("bin/tell", "#!/bin/sh\n")
+    script.chmod(0o755)
+    asked = f"command[ban='{by}{script} {{{{ ip }}}}']" if key == "action" else f"{by}{script} <ip>"
+    jail = JAIL.format(name="three").replace("action = nftables\n", "")
+    write("jails.d/three.conf", f"{jail}{key} = {asked}\n")
+    assert "three" in load(directory).jails
+    script.chmod(0o757)
+    configuration = load(directory)
+    (problem,) = errors(configuration)
+    assert f"{script} is not run: everybody can write to it; do: chmod o-w {script}" in problem
+    assert "three" not in configuration.jails
+    assert "two" in configuration.jails
+    script.chmod(0o755)
+    os.chown(script.parent, MAN.pw_uid, -1)
+    assert f"its directory {script.parent} belongs to man" in errors(load(directory))[0]
+
+
 def test_a_link_is_as_good_as_what_it_leads_to(directory: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

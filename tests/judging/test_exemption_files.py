@@ -120,6 +120,21 @@ def test_one_that_cannot_be_read_keeps_what_it_held(path: Path) -> None:
     assert not kept.problem
 
 
+def test_one_that_everybody_can_write_to_exempts_nobody_new(path: Path) -> None:
+    kept = reading(path)
+    path.write_text("198.51.100.7\n")
+    assert entry(kept.read(), "198.51.100.7")
+    path.chmod(0o666)
+    path.write_text("203.0.113.66\n")
+    assert kept.read() is None
+    assert kept.problem == (
+        f"{path} can't be read: everybody can write to it, and so exempt himself; do: chmod o-w"
+    )
+    path.chmod(0o644)
+    assert entry(kept.read(), "203.0.113.66")
+    assert not kept.problem
+
+
 def test_one_that_is_too_long_is_not_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BYTES", 30)
     kept = reading(path)
