@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import itertools
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -18,9 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logban.actions.kamailio.calls import up_since
-from logban.actions.kamailio.rpc import Unavailable
+from logban.actions.kamailio.rpc import Rpc, Unavailable
 from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
+from logban.testing.sip import Request
+from logban.testing.waiting import LIMIT, wait
 
+_markers = itertools.count(1)
 _SECFILTER = "id(int,auto) action(int) type(int) data(string)\n"
 
 
@@ -44,17 +48,16 @@ def filled(script: str, document: str) -> str:
 def free_port() -> int:
     """Find a port that nobody has, by UDP and TCP, in both families."""
     while True:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as stream:
-            stream.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            stream.bind(("::", 0))
-            port = int(stream.getsockname()[1])
-            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagram:
-                datagram.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-                try:
-                    datagram.bind(("::", port))
-                except OSError:
-                    continue
-                return port
+        # Below those that the kernel gives to whoever asks for any, lest it does so meanwhile.
+        port = 10_000 + secrets.randbelow(20_000)
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET6, kind) as found:
+                    found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+                    found.bind(("::", port))
+        except OSError:
+            continue
+        return port
 
 
 def find_program() -> str:
@@ -117,6 +120,10 @@ class Kamailio:
         """The datagram socket, as actions are told of it."""
         return RpcAddress(Way.DATAGRAM, str(self.socket))
 
+    def rpc(self) -> Rpc:
+        """Give a client of its RPC that has patience."""
+        return open_rpc(self.address, timeout=LIMIT)
+
     @property
     def log(self) -> str:
         """All that it has logged, over all its runs."""
@@ -126,7 +133,7 @@ class Kamailio:
         """Let it check the script without running it; give what it finds wrong, "" if nothing."""
         script = str(self.directory / "kamailio.cfg")
         done = subprocess.run(
-            [find_program(), "-c", "-f", script], capture_output=True, check=False, timeout=60
+            [find_program(), "-c", "-f", script], capture_output=True, check=False, timeout=LIMIT
         )
         said = done.stderr.decode("utf-8", "replace")
         return said if done.returncode or "ERROR:" in said else ""
@@ -135,22 +142,20 @@ class Kamailio:
         """Start it, and return when it answers: at its RPC, and to OPTIONS."""
         self.launch()
         rpc = open_rpc(self.address, timeout=0.5)
-        end = time.monotonic() + 20
+
+        def answers() -> bool:
+            if self.process is None or self.process.poll() is not None:
+                raise RuntimeError(f"Kamailio did not start:\n{self.log[-3000:]}")
+            try:
+                up_since(rpc)
+            except Unavailable:
+                return False
+            return self.probe("127.9.0.0") == 200
+
         try:
-            while True:
-                try:
-                    up_since(rpc)
-                except Unavailable:
-                    ended = self.process is None or self.process.poll() is not None
-                    if ended or time.monotonic() > end:
-                        raise RuntimeError(f"Kamailio did not start:\n{self.log[-3000:]}") from None
-                    time.sleep(0.02)
-                else:
-                    break
+            wait(answers)
         finally:
             rpc.close()
-        if not self.answers_within("127.9.9.9", 200, 20):
-            raise RuntimeError(f"Kamailio does not answer to OPTIONS:\n{self.log[-3000:]}")
 
     def launch(self) -> None:
         """Start it and return at once."""
@@ -175,6 +180,17 @@ class Kamailio:
         if self.process is not None:
             os.killpg(self.process.pid, number)
 
+    def cpu_seconds(self) -> float:
+        """Give the time that its processes have spent on a CPU."""
+        spent = 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # one that has ended
+                # proc(5): behind the name "state ppid pgrp", and 8 fields later utime and stime.
+                fields = path.read_text("utf-8").rpartition(")")[2].split()
+                if self.process is not None and int(fields[2]) == self.process.pid:
+                    spent += int(fields[11]) + int(fields[12])
+        return spent / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> None:
         """End it in good order."""
         self._end(signal.SIGTERM)
@@ -195,7 +211,7 @@ class Kamailio:
         os.killpg(process.pid, number)
         os.killpg(process.pid, signal.SIGCONT)  # a paused one ends, too
         try:
-            process.wait(20)
+            process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -210,32 +226,92 @@ class Kamailio:
         agent: str = "telephone",
         *,
         stream: bool = False,
-        seconds: float = 0.4,
     ) -> int | None:
         """Send a request from an address of the loopback; give the status, None for no answer.
 
         With a password a challenge is answered, and the status is that of the second request.
         """
-        phone = _Phone(self.port, method, user, agent)
-        kind = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
-        family = socket.AF_INET6 if ":" in source else socket.AF_INET
-        with socket.socket(family, kind) as line:
-            line.settimeout(seconds)
-            line.bind((source, 0))
-            line.connect(("::1" if ":" in source else "127.0.0.1", self.port))
-            answer = phone.ask(line)
+        caller = _Caller(self.port, source, "TCP" if stream else "UDP")
+        request = caller.request(method, user, agent)
+        with caller.line() as line:
+            answer = caller.ask(line, request)
             if password is not None and answer is not None and b" 401 " in answer[:20]:
-                answer = phone.ask(line, phone.credentials(answer, password))
+                request = request.answering(answer, user.encode(), password.encode())
+                answer = caller.ask(line, request)
         return None if answer is None else int(answer.split(b" ", 2)[1])
 
-    def answers_within(self, source: str, wanted: int | None, seconds: float) -> bool:
-        """Ask again and again until the answer is the wanted one; tell whether it came to that."""
-        end = time.monotonic() + seconds
-        while self.probe(source) != wanted:
-            if time.monotonic() > end:
-                return False
+    def flood(self, source: str, times: int) -> None:
+        """Send requests from an address, and wait for no answer."""
+        caller = _Caller(self.port, source)
+        with caller.line() as line:
+            for _ in range(times):
+                line.send(caller.request("OPTIONS", "probe", "telephone").encoded())
+
+    def wait_for_answer(self, source: str, wanted: int | None) -> None:
+        """Ask again and again until the answer is the wanted one."""
+
+        def is_it() -> bool:
+            if self.probe(source) == wanted:
+                return True
             time.sleep(0.15)  # any faster, and pike would take it for a flood
-        return True
+            return False
+
+        wait(is_it)
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Somebody at an address of the loopback, for the proxy at a port."""
+
+    port: int
+    source: str
+    transport: str = "UDP"
+
+    def request(self, method: str, user: str, agent: str) -> Request:
+        """Make a request of a call of its own."""
+        host = f"[{self.source}]" if ":" in self.source else self.source
+        address = f"<sip:{user}@127.0.0.1>".encode()
+        return Request(
+            *(method.encode(), f"sip:127.0.0.1:{self.port}".encode(), address, address),
+            *(uuid.uuid4().hex.encode(), agent.encode()),
+            headers=(f"Contact: <sip:{user}@{host}>".encode(),),
+            transport=self.transport.encode(),
+        )
+
+    def line(self) -> socket.socket:
+        """Open a line to the proxy."""
+        is_six = ":" in self.source
+        kind = socket.SOCK_STREAM if self.transport == "TCP" else socket.SOCK_DGRAM
+        made = socket.socket(socket.AF_INET6 if is_six else socket.AF_INET, kind)
+        made.settimeout(LIMIT)
+        made.bind((self.source, 0))
+        made.connect(("::1" if is_six else "127.0.0.1", self.port))
+        return made
+
+    def ask(self, line: socket.socket, request: Request) -> bytes | None:
+        """Send a request and give the answer, None if none comes.
+
+        The scripts here have one process for the datagrams of a family, so the answer to the first
+        of two has come by the time when the second has its own.  A connection is closed instead.
+        """
+        try:
+            line.sendall(request.encoded())
+            if self.transport == "UDP":
+                self._wait_for_turn()
+                line.setblocking(False)
+            return line.recv(65535) or None
+        except (BlockingIOError, ConnectionError):
+            return None
+        finally:
+            line.settimeout(LIMIT)
+
+    def _wait_for_turn(self) -> None:
+        number = next(_markers)
+        source = "::1" if ":" in self.source else f"127.9.{number >> 8 & 255}.{number & 255}"
+        other = _Caller(self.port, source)
+        with other.line() as line:
+            line.send(other.request("OPTIONS", "marker", "marker").encoded())
+            line.recv(65535)
 
 
 def _wait_for_end(group: int) -> None:
@@ -244,60 +320,3 @@ def _wait_for_end(group: int) -> None:
         while True:
             os.killpg(group, 0)
             time.sleep(0.005)
-
-
-class _Phone:
-    """One caller's requests."""
-
-    def __init__(self, port: int, method: str, user: str, agent: str) -> None:
-        self._uri = f"sip:127.0.0.1:{port}"
-        self._method = method
-        self._user = user
-        self._agent = agent
-        self._call = uuid.uuid4().hex
-        self._sequence = 0
-
-    def ask(self, line: socket.socket, *headers: str) -> bytes | None:
-        """Send the request and give the answer, None if none comes."""
-        self._sequence += 1
-        host, port = line.getsockname()[:2]
-        host = f"[{host}]" if ":" in host else host
-        transport = "TCP" if line.type == socket.SOCK_STREAM else "UDP"
-        lines = [
-            f"{self._method} {self._uri} SIP/2.0",
-            f"Via: SIP/2.0/{transport} {host}:{port};branch=z9hG4bK{uuid.uuid4().hex};rport",
-            "Max-Forwards: 70",
-            f"From: <sip:{self._user}@127.0.0.1>;tag={self._call[:8]}",
-            f"To: <sip:{self._user}@127.0.0.1>",
-            f"Call-ID: {self._call}",
-            f"CSeq: {self._sequence} {self._method}",
-            f"Contact: <sip:{self._user}@{host}:{port}>",
-            f"User-Agent: {self._agent}",
-            *headers,
-            "Content-Length: 0",
-            "",
-            "",
-        ]
-        try:
-            line.sendall("\r\n".join(lines).encode())
-            return line.recv(65535) or None
-        except (TimeoutError, ConnectionError):
-            return None
-
-    def credentials(self, challenge: bytes, password: str) -> str:
-        """Answer a challenge (RFC 2617, without qop)."""
-        text = challenge.decode()
-        realm, nonce = (
-            found[1] if (found := re.search(f'{name}="([^"]+)"', text)) else ""
-            for name in ("realm", "nonce")
-        )
-        first = _digest(f"{self._user}:{realm}:{password}")
-        second = _digest(f"{self._method}:{self._uri}")
-        return (
-            f'Authorization: Digest username="{self._user}", realm="{realm}", nonce="{nonce}", '
-            f'uri="{self._uri}", response="{_digest(f"{first}:{nonce}:{second}")}"'
-        )
-
-
-def _digest(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

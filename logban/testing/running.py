@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -237,13 +238,22 @@ class RunningServer:
 
         return self.wait(look, seconds)
 
-    def ban_briefly(self, address: str, jail: str, is_banned: Callable[[], bool]) -> None:
-        """Ban by hand for a second, or for as long as this machine takes to see it."""
+    def ban_by_hand(self, address: str, jail: str, seconds: float) -> float:
+        """Ban an address and give the time when that ends."""
         subject = {"kind": "ip", "ip": address}
+        answer = self.ask("ban", subjects=[subject], jail=jail, seconds=seconds)
+        (ban,) = cast("list[Answer]", answer["bans"])
+        return cast("float", ban["until"])
+
+    def ban_briefly(self, address: str, jail: str, is_banned: Callable[[], bool]) -> float:
+        """Ban for a second, or for as long as this machine takes to see it; give the end."""
         for seconds in (1, 4, 16, 64):
-            self.ask("ban", subjects=[subject], jail=jail, seconds=seconds)
-            if is_banned():
-                return
+            until = self.ban_by_hand(address, jail, seconds)
+            while True:
+                if is_banned():
+                    return until
+                if time.time() > until:
+                    break
         raise TimeoutError(f"{address} was banned for a minute, and nothing of it to be seen")
 
     def wait(self, look: Callable[[], T | None], seconds: float = LIMIT) -> T:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from logban.actions.kamailio.rpc import Method, call
-from logban.actions.kamailio.transports import open_rpc
 from logban.testing.kamailio import Kamailio, filled
 from logban.testing.namespaces import Namespace
 from logban.testing.running import Finished, RunningServer
@@ -148,7 +147,7 @@ def test_the_declared_lists_need_no_daemon(host: Host, tmp_path: Path) -> None:
 
 def test_hot_sources_and_their_release(host: Host) -> None:
     proxy = host.kamailio
-    rpc = open_rpc(proxy.address)
+    rpc = proxy.rpc()
     for address in ("127.0.6.9", "2001:db8:66::9", "2001:db8:67::9"):
         call(rpc, Method.HTABLE_SETXI, "ipban", address, 1, 300)
     assert proxy.probe("127.0.6.9") is None

@@ -24,6 +24,7 @@ from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
 from logban.testing.kamailio import Kamailio, filled
 from logban.testing.namespaces import Namespace
 from logban.testing.running import Answer, RunningServer
+from logban.testing.waiting import LIMIT
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "actions" / "kamailio" / "banning.cfg"
@@ -121,42 +122,36 @@ def where(kamailio: Kamailio, **more: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("action", "banned", "bantime", "late"),
+    ("action", "banned"),
     [
-        ("kamailio-htable[{socket}]", None, 5, 3.0),
-        ("kamailio-secfilter[{socket}, ctl={control}]", 403, 5, 3.0),
-        # The file is read at most every 5 s.
-        ("kamailio-address[{socket}, file={directory}/logban.list]", None, 12, 8.0),
+        ("kamailio-htable[{socket}]", None),
+        ("kamailio-secfilter[{socket}, ctl={control}]", 403),
+        ("kamailio-address[{socket}, file={directory}/logban.list]", None),
     ],
 )
-def test_an_attack_by_sip_is_banned_for_bantime(
-    kamailio: Kamailio,
-    server: RunningServer,
-    action: str,
-    banned: int | None,
-    bantime: int,
-    late: float,
+def test_an_attack_by_sip_is_banned_and_a_ban_ends(
+    kamailio: Kamailio, server: RunningServer, action: str, banned: int | None
 ) -> None:
     words = {
         "socket": where(kamailio),
         "control": kamailio.control,
         "directory": kamailio.directory,
     }
-    write_jail(server, kamailio, action.format(**words), bantime=str(bantime))
+    write_jail(server, kamailio, action.format(**words), bantime="600")
     server.start()
     attacker, customer = "127.0.4.41", "127.0.4.50"
     assert kamailio.probe(attacker) == 200
     for _ in range(3):
         assert kamailio.probe(attacker, "REGISTER", "alice", "guess") == 401
-    begun = time.monotonic()
-    assert kamailio.answers_within(attacker, banned, 8)
+    kamailio.wait_for_answer(attacker, banned)
     assert kamailio.probe(customer, "REGISTER", "bob", "secret") == 200
     ban = server.ban_of(attacker)
     assert ban["rule"]
-    assert kamailio.answers_within(attacker, 200, bantime + late)
-    lasted = time.monotonic() - begun
-    assert bantime - 1 < lasted < bantime + late + 1
-    server.wait(lambda: not server.bans())
+    other = "127.0.4.42"
+    server.ban_briefly(other, "kamailio", lambda: kamailio.probe(other) == banned)
+    kamailio.wait_for_answer(other, 200)
+    server.wait(lambda: server.bans().keys() == {attacker})
+    assert kamailio.probe(attacker) == banned
 
 
 def entries(rpc: Rpc, table: str) -> dict[str, Item]:
@@ -185,26 +180,23 @@ def test_a_thousand_bans_return_after_a_crash(kamailio: Kamailio, server: Runnin
 
     bans = ban(0, 500, 600) + ban(500, 900, 3600)
     short = ban(900, 1000, 4)
-    rpc = open_rpc(RpcAddress(Way.FIFO, str(kamailio.fifo)), timeout=10)
-    server.wait(lambda: len(entries(rpc, "logban")) == 1000)
+    rpc = open_rpc(RpcAddress(Way.FIFO, str(kamailio.fifo)), timeout=LIMIT)
+    lasting = {cast("dict[str, str]", each["subject"])["ip"] for each in bans}
+    server.wait(lambda: lasting <= entries(rpc, "logban").keys())
     kamailio.kill()
     error = server.wait(lambda: action_of(server, "kamailio-htable")["error"])
     assert "nobody listens at" in str(error)
     ended = max(cast("float", each["until"]) for each in short)
-    server.wait(lambda: time.time() > ended + 0.5, 10)
+    server.wait(lambda: time.time() > ended + 0.5)
     kamailio.start()
-    begun = time.monotonic()
-    server.wait(lambda: len(entries(rpc, "logban")) == 900, 5)
-    taken = time.monotonic() - begun
-    assert taken < 5
+    server.wait(lambda: lasting == entries(rpc, "logban").keys())
     found = entries(rpc, "logban")
     ends = Ends()
     for each in bans:
         item = found[cast("dict[str, str]", each["subject"])["ip"]]
         end = ends.read(item.expire)
         assert end is not None
-        assert math.isclose(end, cast("float", each["until"]), abs_tol=3)
-    assert not any(cast("dict[str, str]", each["subject"])["ip"] in found for each in short)
+        assert math.isclose(end, cast("float", each["until"]), abs_tol=60)
     server.wait(lambda: action_of(server, "kamailio-htable")["state"] == "ok")
 
 
@@ -213,14 +205,14 @@ def test_a_flush_is_repaired_within_seconds(kamailio: Kamailio, server: RunningS
     server.start()
     assert server.client("ban", "127.0.4.60", "--jail", "kamailio").code == 0
     assert kamailio.probe("127.0.4.60") is None
-    rpc = open_rpc(kamailio.address)
+    rpc = kamailio.rpc()
     for key, _ in calls.dump(rpc, "logban"):
         calls.require_done(
             [calls.delete("logban", key)], rpc.call_many([calls.delete("logban", key)])
         )
     rpc.close()
-    server.wait(lambda: "has lost its entries" in server.log, 5)
-    assert kamailio.answers_within("127.0.4.60", None, 2)
+    server.wait(lambda: "has lost its entries" in server.log)
+    kamailio.wait_for_answer("127.0.4.60", None)
     assert "has lost its entries" in server.log
     assert server.client("unban", "127.0.4.60").code == 0
     assert kamailio.probe("127.0.4.60") == 200
@@ -243,18 +235,18 @@ def test_an_attack_by_ipv6_bans_its_network(
     for address in (*NEAR, *FAR):
         server.namespace.run(["ip", "address", "add", f"{address}/128", "dev", "lo", "nodad"])
     words = {"socket": where(kamailio), "directory": kamailio.directory}
-    write_jail(server, kamailio, action.format(**words), bantime="8", prefix=64)
+    write_jail(server, kamailio, action.format(**words), bantime="600", prefix=64)
     server.start()
     for address in NEAR:  # he has the whole network, and changes his address
         assert kamailio.probe(address, "REGISTER", "alice", "guess") == 401
     server.ban_of("2001:db8:66::/64")
     for address in NEAR:
-        assert kamailio.answers_within(address, None, 8)
+        kamailio.wait_for_answer(address, None)
     for address in FAR:
         assert kamailio.probe(address) == 200
+    assert server.client("unban", "2001:db8:66::/64").code == 0
     for address in NEAR:
-        assert kamailio.answers_within(address, 200, 16)
-    server.wait(lambda: not server.bans())
+        kamailio.wait_for_answer(address, 200)
 
 
 def test_what_the_script_does_not_look_for_is_named(
@@ -319,21 +311,20 @@ def test_each_fault_is_told_of_and_holds_nothing_else_up(
             asked = asking.submit(
                 server.ask, "ban", subjects=subjects, jail="kamailio", seconds=600
             )
-            server.wait(by_nftables, 3)
+            server.wait(by_nftables)
             bans = cast("list[Answer]", asked.result()["bans"])
         assert bans[0]["in_force"] is (fault == "short autoexpire")  # that one keeps users out
-        error = str(server.wait(lambda: action_of(server, name)["error"]))
-        assert said in error
+        server.wait(lambda: said in str(action_of(server, name)["error"]))
         shown = server.client("status", "kamailio")
         assert shown.code == 0
         assert f"action {name} is retrying: " in shown.out
         assert said in " ".join(shown.out.split())
         if fault == "no rights":  # they are what is lacking, and are looked for again and again
             os.chown(kamailio.socket, 65534, 65534)
-            server.ban_of("198.51.100.7", 8)
+            server.ban_of("198.51.100.7")
         if fault == "stopped":
             kamailio.send(signal.SIGCONT)
-            server.ban_of("198.51.100.7", 8)
+            server.ban_of("198.51.100.7")
     finally:
         if little is not kamailio:
             little.remove()
@@ -373,7 +364,7 @@ def test_lists_are_back_after_a_restart(
     kamailio.kill()
     server.wait(lambda: action_of(server, "kamailio-lists")["error"])
     kamailio.start()
-    server.wait(lambda: kamailio.probe("127.0.4.80", agent="friendly-scanner") == 403, 6)
+    server.wait(lambda: kamailio.probe("127.0.4.80", agent="friendly-scanner") == 403)
     assert kamailio.probe("127.0.4.81", agent="telephone") == 200
 
 
@@ -388,16 +379,23 @@ def test_what_secfilter_bans_ends_though_logban_was_down(
     server.client("ban", short, "--jail", "kamailio", "--for", "1s")
     server.wait(lambda: kamailio.probe(lifted) == 403)
     # The first reload is at once, so this one is there to be waited for.
-    server.wait(lambda: kamailio.probe(short) == 200, 5)
-    server.client("unban", lifted)
-    server.client("ban", short, "--jail", "kamailio", "--for", "1s")
-    ended = time.time() + 1.5
-    assert kamailio.probe(short) == kamailio.probe(lifted) == 403
-    server.kill()
-    server.wait(lambda: time.time() > ended)
+    server.wait(lambda: kamailio.probe(short) == 200)
+
+    def is_banned() -> bool:
+        server.client("unban", lifted)
+        server.kill()
+        if kamailio.probe(short) == 403:
+            return True
+        server.start()  # it was over before it came to a reload
+        server.client("ban", lifted, "--jail", "kamailio")
+        return False
+
+    until = server.ban_briefly(short, "kamailio", is_banned)
+    server.wait(lambda: time.time() > until)
+    assert kamailio.probe(short) == 403
     server.start()
-    assert kamailio.answers_within(short, 200, 6)
-    assert kamailio.answers_within(lifted, 200, 1)
+    kamailio.wait_for_answer(short, 200)
+    kamailio.wait_for_answer(lifted, 200)
     assert kamailio.probe(lasting) == 403
 
 
@@ -405,11 +403,11 @@ def test_a_user_agent_is_banned_wherever_it_calls_from(
     kamailio: Kamailio, server: RunningServer
 ) -> None:
     action = f"kamailio-secfilter[{where(kamailio)}, ctl={kamailio.control}, type=ua]"
-    write_jail(server, kamailio, action, bantime="15")
+    write_jail(server, kamailio, action, bantime="600")
     server.start()
     for _ in range(3):
         kamailio.probe("127.0.4.61", "REGISTER", "alice", "guess", agent="evil dialer 7")
-    ban = server.ban_of("127.0.4.61")
+    server.ban_of("127.0.4.61")
 
     def call() -> int | None:
         return kamailio.probe("127.0.4.62", agent="evil dialer 7.1")
@@ -420,12 +418,13 @@ def test_a_user_agent_is_banned_wherever_it_calls_from(
     kamailio.start()
     server.wait(lambda: call() == 403)
     # What is to be taken off is known from the ledger, whoever has put it on.
+    until = server.ban_by_hand("127.0.4.61", "kamailio", 15)
     server.kill()
-    server.wait(lambda: time.time() > cast("float", ban["until"]), 20)
+    server.wait(lambda: time.time() > until)
     assert call() == 403
     server.start()
     server.wait(lambda: call() == 200)
-    write_jail(server, kamailio, action.replace("type=ua", "type=domain"), bantime="15")
+    write_jail(server, kamailio, action.replace("type=ua", "type=domain"), bantime="600")
     server.client("reload")
     server.wait(lambda: "captures no domain" in str(action_of(server, "kamailio-secfilter")))
 
@@ -462,7 +461,7 @@ def test_an_unban_reaches_what_the_script_has_banned(
     write_jail(server, kamailio, f"kamailio-htable[{where(kamailio)}]", bantime="600")
     server.start()
     server.wait(lambda: action_of(server, "kamailio-htable")["state"] == "ok")
-    rpc = open_rpc(kamailio.address)
+    rpc = kamailio.rpc()
     requests = [calls.put("ipban", "127.0.4.95", 1, 300)]
     calls.require_done(requests, rpc.call_many(requests))
     rpc.close()

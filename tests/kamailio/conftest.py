@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -21,6 +19,8 @@ from logban.config import load_filter
 from logban.matching.matcher import Matcher
 from logban.model import Block, Outcome, Position
 from logban.testing.kamailio import find_program, free_port
+from logban.testing.sip import Request
+from logban.testing.waiting import LIMIT, wait
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "kamailio.md"
@@ -38,71 +38,6 @@ def pieces() -> dict[str, str]:
 
 
 @dataclass(slots=True)
-class Request:
-    """A SIP request, every part of it as bytes that may be hostile."""
-
-    method: bytes = b"OPTIONS"
-    uri: bytes = b"sip:127.0.0.1"
-    sender: bytes = b"<sip:bob@example.org>"
-    recipient: bytes = b"<sip:bob@example.org>"
-    call_id: bytes = b"call-1"
-    agent: bytes = b"telephone"
-    cseq: int = 1
-    headers: tuple[bytes, ...] = ()
-
-    def encoded(self) -> bytes:
-        """Write the request."""
-        lines = [
-            self.method + b" " + self.uri + b" SIP/2.0",
-            b"Via: SIP/2.0/UDP 127.0.0.1:5999;branch=z9hG4bK%d;rport" % time.monotonic_ns(),
-            b"Max-Forwards: 70",
-            b"From: " + self.sender + b";tag=1",
-            b"To: " + self.recipient,
-            b"Call-ID: " + self.call_id,
-            b"CSeq: %d " % self.cseq + self.method,
-            b"User-Agent: " + self.agent,
-            *self.headers,
-            b"Content-Length: 0",
-            b"",
-            b"",
-        ]
-        return b"\r\n".join(lines)
-
-    def answering(self, challenge: bytes, user: bytes, password: bytes) -> Request:
-        """Give the same request with the answer to a challenge (RFC 2617, without qop)."""
-        realm, nonce = (
-            re.search(name + rb'="([^"]+)"', challenge)[1]  # type: ignore[index]  # it is there
-            for name in (b"realm", b"nonce")
-        )
-        first = _digest(user + b":" + realm + b":" + password)
-        second = _digest(self.method + b":" + self.uri)
-        response = _digest(first + b":" + nonce + b":" + second)
-        kind = b"Proxy-Authorization" if b"Proxy-Auth" in challenge else b"Authorization"
-        answer = b'%s: Digest username="%s", realm="%s", nonce="%s", uri="%s", response="%s"' % (
-            kind,
-            user,
-            realm,
-            nonce,
-            self.uri,
-            response,
-        )
-        return Request(
-            self.method,
-            self.uri,
-            self.sender,
-            self.recipient,
-            self.call_id,
-            self.agent,
-            self.cseq + 1,
-            (answer,),
-        )
-
-
-def _digest(text: bytes) -> bytes:
-    return hashlib.md5(text, usedforsecurity=False).hexdigest().encode()
-
-
-@dataclass(slots=True)
 class Proxy:
     """A running Kamailio; ``log`` grows with what it writes to standard error."""
 
@@ -112,63 +47,66 @@ class Proxy:
     _marks: Iterator[int] = field(default_factory=lambda: iter(range(1, 1 << 16)))
 
     def exchange(
-        self, data: bytes, source: str, port: int = 0, *, wait: float = 0.0, stream: bool = False
+        self, data: bytes, source: str, port: int = 0, *, wait: bool = False, stream: bool = False
     ) -> bytes | None:
-        """Send a packet, or the first bytes of a connection, and wait some seconds for an answer.
-
-        None is given if none came.
-        """
+        """Send a packet, or the first bytes of a connection, and wait for an answer if told to."""
         family = socket.AF_INET6 if ":" in source else socket.AF_INET
         kind = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
         with socket.socket(family, kind) as peer:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             peer.bind((source, port))
-            peer.settimeout(wait or 5.0)
+            peer.settimeout(LIMIT)
             peer.connect(("::1" if ":" in source else "127.0.0.1", self.port))
             peer.sendall(data)
-            if not wait:
-                return None
-            try:
-                return peer.recv(65535) or None
-            except (TimeoutError, ConnectionError):
-                return None
+            return peer.recv(65535) if wait else None
 
-    def send(self, request: Request, source: str, port: int = 0, wait: float = 5.0) -> bytes | None:
-        """Send a request by UDP, and wait some seconds for the answer."""
+    def send(
+        self, request: Request, source: str, port: int = 0, *, wait: bool = True
+    ) -> bytes | None:
+        """Send a request by UDP, and wait for the answer unless told not to."""
         return self.exchange(request.encoded(), source, port, wait=wait)
 
     def authenticate(
         self, request: Request, source: str, user: bytes, password: bytes, port: int = 0
     ) -> bytes | None:
-        """Ask for a challenge, again if there is no answer as phones do, and answer it."""
-        answers = (self.send(request, source, port, wait=2.0) for _ in range(5))
-        challenge = next((answer for answer in answers if answer is not None), None)
-        assert challenge is not None, self.log.read_bytes()[-2000:]
+        """Ask for a challenge and answer it."""
+        challenge = self.send(request, source, port) or b""
         assert b" 401 " in challenge or b" 407 " in challenge, challenge
         return self.send(request.answering(challenge, user, password), source, port)
 
-    def wait_for_connections(self, end: float) -> None:
-        """Return when it takes TCP connections, which it does later than packets."""
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-            except ConnectionRefusedError:
-                assert time.monotonic() < end, self.log.read_bytes()[-2000:]
-                time.sleep(0.02)  # a port tells nobody that it is open
-            else:
-                return
+    def is_there(self) -> bool:
+        """Tell whether it answers to packets, and takes connections, which it does later."""
+        assert self.process.poll() is None, self.log.read_bytes()[-2000:]
+        try:
+            self.send(Request(), "127.0.0.1")
+            socket.create_connection(("127.0.0.1", self.port), LIMIT).close()
+        except ConnectionRefusedError:
+            return False
+        return True
 
     def wait_for(self, text: bytes, start: int = 0) -> bytes:
         """Give what was logged from ``start`` on, as soon as ``text`` is in it."""
-        end = time.monotonic() + 10
-        while time.monotonic() < end:
+
+        def look() -> bytes | None:
             logged = self.log.read_bytes()[start:]
-            if text in logged:
-                return logged
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.02)  # a log file tells nobody that it has grown
-        raise AssertionError(f"{text!r} was not logged: {self.log.read_bytes()[start:][-3000:]!r}")
+            assert self.process.poll() is None, logged[-3000:]
+            return logged if text in logged else None
+
+        try:
+            return wait(look)
+        except TimeoutError:
+            logged = self.log.read_bytes()[start:]
+            raise AssertionError(f"{text!r} was not logged: {logged[-3000:]!r}") from None
+
+    def flood(self, request: Request, source: str, logged: int) -> None:
+        """Send packets until lines about their sender have been logged."""
+
+        def is_logged() -> bool:
+            for _ in range(60):
+                self.send(request, source, wait=False)
+            return self.log.read_bytes().count(source.encode()) >= logged
+
+        wait(is_logged)
 
     def logged_during(self, act: Callable[[], object]) -> bytes:
         """Give what is logged because of the packets that ``act`` sends by UDP.
@@ -184,7 +122,7 @@ class Proxy:
             mark = b"sipcli %d." % number
             source = family.format(number // 250, number % 250 + 1)
             request = Request(uri=b"sip:call@127.0.0.1", agent=mark)
-            self.send(request, source, wait=0)
+            self.send(request, source, wait=False)
             marks.append(mark if self.log.stem == "guides" else mark.hex().encode())
             logged = self.wait_for(marks[-1], start)
         lines = logged.splitlines(keepends=True)
@@ -238,7 +176,7 @@ class Checked:
 def checked_script(script: Path) -> Checked:
     """Let Kamailio check a script without running it."""
     command = [find_program(), "-c", "-f", str(script)]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, check=False, timeout=LIMIT)
     errors = done.stderr.decode(errors="replace")
     return Checked(done.returncode == 0 and "ERROR:" not in errors, errors)
 
@@ -278,18 +216,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Proxy]]:
             )
         proxy = Proxy(port, log, process)
         running.append(proxy)
-        end = time.monotonic() + 15
-        while proxy.send(Request(), "127.0.0.1", wait=0.2) is None:
-            assert process.poll() is None, log.read_bytes().decode(errors="replace")
-            assert time.monotonic() < end, log.read_bytes().decode(errors="replace")
-        proxy.wait_for_connections(end)
+        wait(proxy.is_there)
         return proxy
 
     yield started
     for proxy in running:
         proxy.process.terminate()
         try:
-            proxy.process.wait(10)
+            proxy.process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             # Killed, it would leave its children behind; they are in a session of their own.
             os.killpg(proxy.process.pid, signal.SIGKILL)

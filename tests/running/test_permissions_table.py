@@ -13,7 +13,6 @@ import pytest
 
 from logban.actions import catalogue
 from logban.actions.kamailio.rpc import Answer, Call, Method, Struct, Value, call
-from logban.actions.kamailio.transports import open_rpc
 from logban.config import parsers
 from logban.config.parsers import exempt_or_list
 from logban.judging.exemptions import Exemptions
@@ -51,7 +50,7 @@ def write(kamailio: Kamailio, *rows: str) -> None:
 def change(kamailio: Kamailio, *rows: str) -> None:
     """Write the table, and let Kamailio read it."""
     write(kamailio, *rows)
-    rpc = open_rpc(kamailio.address)
+    rpc = kamailio.rpc()
     assert call(rpc, Method.ADDRESS_RELOAD) == "Reload OK"
     rpc.close()
 

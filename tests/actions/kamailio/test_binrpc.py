@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from logban.actions.kamailio.binrpc import Control, read_records
 from logban.actions.kamailio.rpc import Call, Method, Refused, Struct, Unavailable, call
 from logban.testing.kamailio import Kamailio
+from logban.testing.waiting import LIMIT
 
 
 def test_a_real_kamailio(kamailio: Kamailio) -> None:
@@ -72,10 +73,12 @@ def test_records() -> None:
 
 
 @contextmanager
-def answering(path: Path, answer: Callable[[bytes], bytes]) -> Iterator[Control]:
+def answering(
+    path: Path, answer: Callable[[bytes], bytes], patience: float = LIMIT
+) -> Iterator[Control]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
-        listener.settimeout(10)
+        listener.settimeout(LIMIT)
         listener.listen()
 
         def serve() -> None:
@@ -83,13 +86,13 @@ def answering(path: Path, answer: Callable[[bytes], bytes]) -> Iterator[Control]
             with connection, suppress(OSError):
                 request = connection.recv(1 << 16)
                 connection.sendall(answer(request[3:7]))  # its cookie
-                connection.settimeout(5)
+                connection.settimeout(LIMIT)
                 connection.recv(1)
 
         serving = threading.Thread(target=serve)
         serving.start()
         try:
-            yield Control(str(path), timeout=0.3)
+            yield Control(str(path), timeout=patience)
         finally:
             serving.join()
 
@@ -106,7 +109,11 @@ def answering(path: Path, answer: Callable[[bytes], bytes]) -> Iterator[Control]
     ],
 )
 def test_a_hostile_server(tmp_path: Path, answer: Callable[[bytes], bytes], said: str) -> None:
-    with answering(tmp_path / "c", answer) as client, pytest.raises(Unavailable, match=said):
+    patience = 0.3 if said == "has not answered" else LIMIT
+    with (
+        answering(tmp_path / "c", answer, patience) as client,
+        pytest.raises(Unavailable, match=said),
+    ):
         call(client, Method.UPTIME)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from logban.actions.kamailio.rpc import Method, call
-from logban.actions.kamailio.transports import open_rpc
 from logban.testing.kamailio import Kamailio, pieces_of
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "kamailio.md"
@@ -47,7 +46,7 @@ def test_debians_script_takes_a_piece_and_runs(name: str) -> None:
         assert proxy.check() == ""
         proxy.start()
         if name == "htable":
-            rpc = open_rpc(proxy.address)
+            rpc = proxy.rpc()
             call(rpc, Method.HTABLE_SETXI, "logban", "127.0.7.1", 1, 60)
             rpc.close()
             assert proxy.probe("127.0.7.1") is None

@@ -22,6 +22,7 @@ from logban.clock import SystemClock
 from logban.errors import ActionError
 from logban.model import Ban, Subject, SubjectKind
 from logban.testing.kamailio import Kamailio
+from logban.testing.waiting import LIMIT, wait
 
 CLOCK = SystemClock()
 DROPPED = None
@@ -47,7 +48,7 @@ def make(kamailio: Kamailio) -> Iterator[Callable[..., Htable]]:
     made: list[Htable] = []
 
     def enforcer(table: str = "logban", jail: str = "kamailio", **more: object) -> Htable:
-        settings = TableSettings(jail, table, kamailio.address, 2.0)
+        settings = TableSettings(jail, table, kamailio.address, LIMIT)
         made.append(Htable(settings, AddressKeys(), CLOCK, **more))  # type: ignore[arg-type]  # by name
         made[-1].prepare()
         return made[-1]
@@ -55,21 +56,21 @@ def make(kamailio: Kamailio) -> Iterator[Callable[..., Htable]]:
     yield enforcer
     for each in made:
         each.close()
-    rpc = open_rpc(RpcAddress(Way.FIFO, str(kamailio.fifo)), timeout=10)
+    rpc = open_rpc(RpcAddress(Way.FIFO, str(kamailio.fifo)), timeout=LIMIT)
     for table in ("logban", "ipban"):
         for key, _ in calls.dump(rpc, table):
             open_and_delete(kamailio, table, key)
 
 
 def open_and_delete(kamailio: Kamailio, table: str, key: str) -> None:
-    rpc = open_rpc(kamailio.address)
+    rpc = kamailio.rpc()
     call(rpc, Method.HTABLE_DELETE, table, key)
     rpc.close()
 
 
 @pytest.fixture
 def rpc(kamailio: Kamailio) -> Iterator[Rpc]:
-    client = open_rpc(kamailio.address)
+    client = kamailio.rpc()
     yield client
     client.close()
 
@@ -88,9 +89,14 @@ def test_a_ban_is_in_force_until_it_is_lifted(
 
 
 def test_a_ban_ends_by_itself(kamailio: Kamailio, make: Callable[..., Htable]) -> None:
-    make().apply([ban("127.0.0.5", 1.5)])
-    assert kamailio.probe("127.0.0.5") is DROPPED
-    assert kamailio.answers_within("127.0.0.5", 200, 4)
+    enforcer = make()
+    for seconds in (1.5, 6.0, 24.0):  # as long as this machine takes to look
+        enforcer.apply([ban("127.0.0.5", seconds)])
+        if kamailio.probe("127.0.0.5") is DROPPED:
+            break
+    else:
+        pytest.fail("nothing of the ban was to be seen")
+    kamailio.wait_for_answer("127.0.0.5", 200)
 
 
 def test_a_ban_over_a_stream_closes_the_connection(
@@ -137,9 +143,13 @@ def test_what_has_ended_is_forgotten(make: Callable[..., Htable], rpc: Rpc) -> N
     call(rpc, Method.HTABLE_SETXI, "ipban", "198.51.100.2", 1, 300)
     enforcer = make("ipban")
     enforcer.apply([ban("198.51.100.1", 1), ban("198.51.100.2", 1)])
-    until = time.monotonic() + 5
-    while enforcer.read() and time.monotonic() < until:
+
+    def is_over() -> bool:
         enforcer.check()
+        return not enforcer.read()
+
+    wait(is_over)
+    enforcer.check()
     assert not enforcer._claims
     assert not enforcer._yielded
 
@@ -176,7 +186,7 @@ def test_a_ban_takes_over_when_the_entry_of_another_ends(
     call(rpc, Method.HTABLE_SETXI, "ipban", "127.0.0.10", 1, 1)
     enforcer = make("ipban")
     enforcer.apply([ban("127.0.0.10", 100)])
-    assert kamailio.answers_within("127.0.0.10", 200, 4)  # pike's entry has ended
+    kamailio.wait_for_answer("127.0.0.10", 200)  # pike's entry has ended
     enforcer.check()
     assert kamailio.probe("127.0.0.10") is DROPPED
     assert dict(calls.dump(rpc, "ipban"))["127.0.0.10"] == mark_of("kamailio")
@@ -221,18 +231,18 @@ def test_a_flush_is_noticed(kamailio: Kamailio, make: Callable[..., Htable], rpc
 
 
 def test_ten_thousand_bans_take_no_longer_each_than_a_thousand(
-    make: Callable[..., Htable], record_property: Callable[[str, object], None]
+    kamailio: Kamailio, make: Callable[..., Htable], record_property: Callable[[str, object], None]
 ) -> None:
     enforcer = make()
     bans = many(10_000)
     times = []
     for batch in (bans[:1000], bans):
-        begun = time.monotonic()
+        begun = time.process_time() + kamailio.cpu_seconds()
         enforcer.apply(batch)
-        times.append(time.monotonic() - begun)
+        times.append(time.process_time() + kamailio.cpu_seconds() - begun)
         enforcer.lift(batch[:1000])
     record_property("seconds", round(times[1], 2))
-    assert times[1] < 40 * times[0]
+    assert times[1] < 40 * max(times[0], 0.05)  # the kernel counts in hundredths
     enforcer.apply(bans)
     assert len(enforcer.read()) == 10_000
     # A dump of so many does not fit into a datagram: it comes by the FIFO beside it.
@@ -327,7 +337,7 @@ def test_kamailio_in_another_zone(script: str) -> None:
         if before is not None:
             os.environ["TZ"] = before
     try:
-        enforcer = Htable(TableSettings("k", "logban", proxy.address, 2.0), AddressKeys(), CLOCK)
+        enforcer = Htable(TableSettings("k", "logban", proxy.address, LIMIT), AddressKeys(), CLOCK)
         enforcer.prepare()
         wanted = ban("198.51.100.1", 5000)
         enforcer.apply([wanted])

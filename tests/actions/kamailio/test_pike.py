@@ -12,27 +12,30 @@ from logban.actions.kamailio.htable import Htable, TableSettings
 from logban.actions.kamailio.keys import AddressKeys
 from logban.actions.kamailio.pike import HotSource, hot_sources
 from logban.actions.kamailio.rpc import Answer, Call, Method, Refused, Rpc, Struct, Value, call
-from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
+from logban.actions.kamailio.transports import RpcAddress, Way
 from logban.clock import SystemClock
 from logban.errors import ActionError
 from logban.model import Subject, SubjectKind
 from logban.testing.kamailio import Kamailio
+from logban.testing.waiting import wait
 
 
 @pytest.fixture
 def rpc(kamailio: Kamailio) -> Iterator[Rpc]:
-    client = open_rpc(kamailio.address)
+    client = kamailio.rpc()
     yield client
     client.close()
 
 
 def test_hot_addresses_and_those_in_the_stock_table(kamailio: Kamailio, rpc: Rpc) -> None:
     call(rpc, Method.HTABLE_SETXI, "ipban", "127.0.5.2", 1, 300)
-    for _ in range(200):
-        kamailio.probe("127.0.5.1", seconds=0.005)
+
+    def found() -> list[HotSource]:
+        kamailio.flood("127.0.5.1", 50)
         sources = hot_sources(rpc)
-        if any(each.where == "pike" for each in sources):
-            break
+        return sources if any(each.where == "pike" for each in sources) else []
+
+    sources = wait(found)
     states = {(each.address, each.where): each.state for each in sources}
     assert states["127.0.5.1", "pike"] == "HOT"
     assert states["127.0.5.2", "ipban"].startswith("until 20")

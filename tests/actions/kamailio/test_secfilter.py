@@ -26,7 +26,6 @@ from logban.actions.kamailio.rpc import (
     call,
 )
 from logban.actions.kamailio.secfilter import Secfilter
-from logban.actions.kamailio.transports import open_rpc
 from logban.errors import ActionError
 from logban.model import Ban, Subject, SubjectKind
 from logban.testing import FakeClock
@@ -70,7 +69,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def rpc(kamailio: Kamailio) -> Iterator[Watching]:
-    client = Watching(open_rpc(kamailio.address))
+    client = Watching(kamailio.rpc())
     yield client
     call(client, Method.SECFILTER_RELOAD)
     client.close()
@@ -89,7 +88,7 @@ def enforcer(blacklist: Blacklist, clock: FakeClock) -> Secfilter:
 
 
 def printed(kamailio: Kamailio, *kinds: Kind) -> list[str]:
-    client = open_rpc(kamailio.address)
+    client = kamailio.rpc()
     found = print_lists(client, lambda: Control(str(kamailio.control)), kinds)
     client.close()
     return sorted(map(str, found))

@@ -15,7 +15,6 @@ from logban.actions.kamailio.lists import Color, Entry, Kind
 from logban.actions.kamailio.printing import print_lists
 from logban.actions.kamailio.rpc import Method, Rpc, call
 from logban.actions.kamailio.traits import Traits
-from logban.actions.kamailio.transports import open_rpc
 from logban.errors import ActionError
 from logban.model import Ban, Subject, SubjectKind
 from logban.testing import FakeClock
@@ -44,7 +43,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def rpc(kamailio: Kamailio) -> Iterator[Rpc]:
-    client = open_rpc(kamailio.address)
+    client = kamailio.rpc()
     yield client
     call(client, Method.SECFILTER_RELOAD)
     client.close()
