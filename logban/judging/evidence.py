@@ -8,13 +8,13 @@ line is the oldest lose theirs first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
 from logban.judging.entries import UNIT, Entry
 from logban.judging.weights import what_of
-from logban.model import Evidence
+from logban.model import Evidence, Failure
 
 MAX_LINE_KEPT: Final = 1000
 """Characters of a line that are kept as evidence."""
@@ -22,8 +22,8 @@ MAX_LINE_KEPT: Final = 1000
 MAX_LINES_KEPT: Final = 50_000
 """Lines of evidence that are kept of all subjects."""
 
-Kept = tuple[float, str, str, str, int]
-"""When it counted, the rule, the line, its source, and what was tried."""
+Kept = tuple[float, str, str, str, int, int]
+"""When it counted, the rule, the line, its source, what was tried, and what it weighed."""
 
 Written = Sequence[float | str]
 
@@ -47,8 +47,12 @@ class KeptLines:
     def __len__(self) -> int:
         return self._number
 
-    def keep(self, key: str, item: Kept) -> None:
-        """Keep a line."""
+    def keep(self, key: str, time: float, failure: Failure, what: int, units: int) -> None:
+        """Keep a failure's line."""
+        line = failure.line
+        if len(line) > MAX_LINE_KEPT:
+            line = line[:MAX_LINE_KEPT]
+        item = (time, failure.rule, line, failure.source, what, units)
         kept = self._of.get(key)
         if kept is None:
             self._of[key] = [item]
@@ -61,24 +65,13 @@ class KeptLines:
         if self._number > MAX_LINES_KEPT:
             self._shed()
 
-    def give(self, key: str, entries: Sequence[Entry]) -> list[Evidence]:
-        """Give the lines of a subject's failures, with what those weigh."""
-        lines = self._of.get(key)
-        if not lines or not entries:
-            return []
-        oldest = entries[0][0]
-        weights: dict[tuple[float, int], list[int]] = {}
-        for time, what, units in entries:
-            weights.setdefault((time, what), []).append(units)
-        given = []
-        # The last lines are kept, so the last weights are theirs.
-        for time, rule, line, source, what in reversed(lines):
-            if time >= oldest:
-                units_left = weights.get((time, what))
-                units = units_left.pop() if units_left else UNIT
-                given.append(Evidence(time, rule, line, source, units / UNIT))
-        given.reverse()
-        return given
+    def give(self, key: str, oldest: float) -> list[Evidence]:
+        """Give the lines of a subject's failures from a time on, with what those weigh."""
+        return [
+            Evidence(time, rule, line, source, units / UNIT)
+            for time, rule, line, source, _, units in self._of.get(key, ())
+            if time >= oldest
+        ]
 
     def forget(self, key: str) -> None:
         """Keep no lines of a subject any longer."""
@@ -94,16 +87,23 @@ class KeptLines:
             self._number -= len(kept) - len(others)
             self._of[key] = others
 
-    def write(self, key: str) -> list[Kept]:
-        """Write a subject's lines down for :meth:`restore`."""
-        return self._of.get(key, [])
+    def write(self, key: str) -> list[Written]:
+        """Write a subject's lines down for :meth:`restore`: the weights stand in the record."""
+        return [item[:5] for item in self._of.get(key, ())]
 
-    def restore(self, key: str, lines: Sequence[Written]) -> None:
+    def restore(self, key: str, lines: Sequence[Written], entries: Iterable[Entry]) -> None:
         """Take up what :meth:`write` gave, and what earlier versions did: names as they were."""
-        kept = [
-            (float(time), str(rule), str(line), str(source), _number_of(what))
-            for time, rule, line, source, what in (lines[-self._most :] if self._most else ())
-        ]
+        weights: dict[tuple[float, int], list[int]] = {}
+        for time, what, units in entries:
+            weights.setdefault((time, what), []).append(units)
+        kept: list[Kept] = []
+        # The last lines are kept, so the last weights are theirs.
+        for at, rule, line, source, tried in reversed(lines[-self._most :] if self._most else ()):
+            time, what = float(at), _number_of(tried)
+            left = weights.get((time, what))
+            units = left.pop() if left else UNIT
+            kept.append((time, str(rule), str(line), str(source), what, units))
+        kept.reverse()
         if kept:
             self.forget(key)
             self._of[key] = kept

@@ -30,7 +30,7 @@ from logban.judging.entries import (
     pack,
     record_of,
 )
-from logban.judging.evidence import MAX_LINE_KEPT, KeptLines
+from logban.judging.evidence import KeptLines
 from logban.judging.slow import SlowCounts
 from logban.judging.surplus import surplus
 from logban.model import Evidence, Failure
@@ -81,14 +81,13 @@ class Tracker:
         self.dropped = 0
         self.lines = KeptLines(max_evidence)
         self._findtime = findtime
-        self._has_evidence = bool(max_evidence)
+        self._keep = self.lines.keep if max_evidence else None
         self._max_subjects = max_subjects
         self._max_size = max_entries * SIZE
         self._slow = slow
         # In the order of the last failure's arrival, so that the quietest come first.
         self._records: dict[str, bytes] = {}
         self._in_order = True
-        self._size = 0  # of all records together
         self._dirty: set[str] = set()
 
     def __len__(self) -> int:
@@ -107,7 +106,7 @@ class Tracker:
         Of somebody who goes on failing, what leaves the window is kept until he fails again; of
         all others until they are forgotten.
         """
-        return self._size // SIZE
+        return sum(map(len, self._records.values())) // SIZE
 
     def get(self, key: str, now: float | None = None) -> Tracked | None:
         """Give what is known of a subject, as of its last failure or of ``now``."""
@@ -125,7 +124,7 @@ class Tracker:
         return Tracked(
             [time for time, _, _ in entries],
             [weight / UNIT for _, _, weight in entries],
-            self.lines.give(key, entries),
+            self.lines.give(key, entries[0][0]) if entries else [],
             value,
         )
 
@@ -156,17 +155,7 @@ class Tracker:
         A failure that comes late counts if it lies in the window that ends with the subject's
         newest one.
         """
-        record = self._records.pop(key, None)
-        if record is None:
-            record = pack(time, what, weight)
-            self._size += SIZE
-        else:
-            self._size -= len(record)
-            record = self._grown(key, record, (time, what, weight))
-            self._size += len(record)
-        self._records[key] = record
-        self._note(key, time, failure, what)
-        return record
+        return self.push_on(self.look(key, time), key, time, failure, weight, what)
 
     def push_on(
         self,
@@ -176,26 +165,29 @@ class Tracker:
         failure: Failure,
         weight: int,
         what: int,
-    ) -> None:
+    ) -> bytes:
         """Count a failure on top of those that ``look`` gave for it a moment ago."""
         records = self._records
-        record = records.get(key, b"")
-        if len(record) != len(entries) * ENTRY_SHARE or len(record) >= self._max_size:
-            self.push(key, time, failure, weight, what)
-            return
-        if entries:
-            if time < entries[-3]:
-                self.push(key, time, failure, weight, what)
-                return
-            del records[key]
-        records[key] = record + pack(time, what, weight)
-        self._size += SIZE
-        self._note(key, time, failure, what)
+        record = records.pop(key, b"")
+        size = len(record)
+        if size != len(entries) * ENTRY_SHARE or size >= self._max_size:
+            record = self._grown(key, record, (time, what, weight))
+        elif entries and time < entries[-3]:
+            record = self._grown(key, record, (time, what, weight))
+        else:
+            record += pack(time, what, weight)
+        records[key] = record
+        self._dirty.add(key)
+        if self._keep is not None:
+            self._keep(key, time, failure, what, weight)
+        if not size and len(records) > self._max_subjects:
+            self._forget_quietest()
+        return record
 
     def take(self, key: str) -> Taken:
         """Give what a subject did, whose count starts again."""
-        entries = entries_of(self._records.get(key, b""))
-        taken = Taken(tuple(each[0] for each in entries), self.lines.give(key, entries))
+        times = flat(self._records.get(key, b""))[0::3]
+        taken = Taken(times, self.lines.give(key, times[0]) if times else [])
         self.clear(key)
         return taken
 
@@ -209,7 +201,7 @@ class Tracker:
 
     def keep_no_evidence(self) -> None:
         """Keep no lines from now on."""
-        self._has_evidence = False
+        self._keep = None
 
     def forgive(self, key: str, what: int) -> None:
         """Take back what was tried with one name."""
@@ -226,7 +218,7 @@ class Tracker:
             self._drop(key)
             return
         self._dirty.add(key)
-        self._put(key, record_of(left))
+        self._records[key] = record_of(left)
         self.lines.forgive(key, what)
 
     def bring_back(self, now: float) -> None:
@@ -266,14 +258,13 @@ class Tracker:
         if slow is not None and self._slow is not None:
             self._slow.restore(key, slow)
         if entries:
-            self._put(key, record_of(entries))
+            self._records[key] = record_of(entries)
             self._in_order = False
-            self.lines.restore(key, lines)
+            self.lines.restore(key, lines, entries)
 
     def take_over(self, earlier: Tracker) -> None:
         """Go on where the jail's tracker before this one stops, with what it has not saved yet."""
         self._records.update(earlier._records)
-        self._size = sum(map(len, self._records.values()))
         self.lines.take_over(earlier.lines)
         self._in_order = earlier._in_order
         self._dirty |= earlier._dirty
@@ -321,19 +312,11 @@ class Tracker:
                 self._slow.add(key, time, what)
         return record[size:]
 
-    def _note(self, key: str, time: float, failure: Failure, what: int) -> None:
-        """See to what else a failure that was counted needs."""
-        self._dirty.add(key)
-        if self._has_evidence:
-            line = failure.line
-            if len(line) > MAX_LINE_KEPT:
-                line = line[:MAX_LINE_KEPT]
-            self.lines.keep(key, (time, failure.rule, line, failure.source, what))
-        if len(self._records) > self._max_subjects:
-            self._sort()
-            for quietest in surplus(self._records, self._max_subjects):
-                self._drop(quietest)
-                self.dropped += 1
+    def _forget_quietest(self) -> None:
+        self._sort()
+        for quietest in surplus(self._records, self._max_subjects):
+            self._drop(quietest)
+            self.dropped += 1
 
     def _sort(self) -> None:
         """Put those first who have been quiet the longest, after some came in another order."""
@@ -341,11 +324,7 @@ class Tracker:
             self._records = dict(sorted(self._records.items(), key=lambda item: last(item[1])))
             self._in_order = True
 
-    def _put(self, key: str, record: bytes) -> None:
-        self._size += len(record) - len(self._records.get(key, b""))
-        self._records[key] = record
-
     def _drop(self, key: str) -> None:
-        self._size -= len(self._records.pop(key))
+        del self._records[key]
         self.lines.forget(key)
         self._dirty.add(key)
