@@ -73,6 +73,16 @@ class KeptLines:
             if time >= oldest
         ]
 
+    def take(self, key: str, oldest: float) -> list[Evidence]:
+        """Give the lines as :meth:`give` does, and keep them no longer."""
+        kept = self._of.pop(key, ())
+        self._number -= len(kept)
+        return [
+            Evidence(time, rule, line, source, units / UNIT)
+            for time, rule, line, source, _, units in kept
+            if time >= oldest
+        ]
+
     def forget(self, key: str) -> None:
         """Keep no lines of a subject any longer."""
         kept = self._of.pop(key, None)

@@ -16,6 +16,9 @@ from logban.model import CanonicalAddress, Subject, SubjectKind
 IPV4_AROUND: Final = 24
 IPV6_AROUND: Final = 56
 
+_IP: Final = SubjectKind.IP
+_NET: Final = SubjectKind.NET
+
 
 def place_of(address: CanonicalAddress, ipv6_prefix: int) -> str:
     """Give the place of an address."""
@@ -24,7 +27,8 @@ def place_of(address: CanonicalAddress, ipv6_prefix: int) -> str:
 
 def subject_of(place: str) -> Subject:
     """Give the subject that a place is banned as."""
-    return Subject(SubjectKind.NET if "/" in place else SubjectKind.IP, place)
+    # Once for each ban: Subject() itself takes three times as long.
+    return tuple.__new__(Subject, (_NET if "/" in place else _IP, place, ""))
 
 
 def around(place: str) -> tuple[str, int]:

@@ -54,6 +54,8 @@ class Strangers:
         self._enough_units = offenders.enough_units
         self._customers = customers
         self._crowds = crowds
+        self._charge_account = crowds.charge_account
+        self._charge_network = crowds.charge_network
         self._protected = crowds.accounts.protected_until
         self._beset = crowds.beset
         self._always_user_ip = scrutiny.always_user_ip
@@ -73,7 +75,7 @@ class Strangers:
         same = whats.count(what)
         if is_guess and self._by_user:
             if not same:
-                verdicts = self._crowds.charge_account(failure, time, place, user)
+                verdicts = self._charge_account(failure, time, place, user)
             elif user in self._protected and user in self._owners:
                 verdicts = self._crowds.charge_again(failure, time, user)
         if self._is_unusual or not user:
@@ -83,18 +85,19 @@ class Strangers:
         if self._heavy:
             weight *= self._heavy.get(failure.address, 1.0)
         if same >= FREE_TRIES:
-            weight *= self._pace(entries, whats, what, time)
+            if time - entries[0] >= FREE_TRIES * PHONE_PACE:
+                weight *= self._pace(entries, whats, what, time)
         elif whats and what and not same:
             weight *= novelty(len(set(whats)))
         units = int(weight * UNIT) if weight < MAX_WEIGHT else MAX_UNITS
         self._push_on(entries, key, time, failure, units, what)
-        if whats:
-            total = units + sum(entries[2::3])
-            if total < self._enough_units and key not in self._slow and not self._beset:
-                return verdicts
+        total = units + sum(entries[2::3])
+        if total >= self._enough_units or key in self._slow or (whats and self._beset):
+            concluded = self._conclude(failure, time, place, key, user, total, len(whats))
+        elif whats or not self._by_network:
+            return verdicts
         else:
-            total = units
-        concluded = self._conclude(failure, time, place, key, user, total, len(whats))
+            concluded = self._charge_network(failure, time, place)
         return [*verdicts, *concluded] if verdicts else concluded
 
     def _charge_beside(

@@ -170,9 +170,11 @@ class Tracker:
         records = self._records
         record = records.pop(key, b"")
         size = len(record)
-        if size != len(entries) * ENTRY_SHARE or size >= self._max_size:
-            record = self._grown(key, record, (time, what, weight))
-        elif entries and time < entries[-3]:
+        if (
+            size != len(entries) * ENTRY_SHARE
+            or size >= self._max_size
+            or (entries and time < entries[-3])
+        ):
             record = self._grown(key, record, (time, what, weight))
         else:
             record += pack(time, what, weight)
@@ -186,10 +188,13 @@ class Tracker:
 
     def take(self, key: str) -> Taken:
         """Give what a subject did, whose count starts again."""
-        times = flat(self._records.get(key, b""))[0::3]
-        taken = Taken(times, self.lines.give(key, times[0]) if times else [])
-        self.clear(key)
-        return taken
+        record = self._records.pop(key, b"")
+        times = flat(record)[0::3]
+        evidence = self.lines.take(key, times[0]) if record else []
+        known = self._slow is not None and self._slow.forget(key)
+        if record or known:
+            self._dirty.add(key)
+        return Taken(times, evidence)
 
     def clear(self, key: str) -> None:
         """Let a subject's count start again."""
