@@ -69,20 +69,6 @@ class Attempts:
         values = shape.read(fields)
         if len(failure.line) > LONG_LINE:
             values = tuple(map(_shortened, values))
-        known = self._recent.get(failure.address)
-        if type(known) is Alike and known.shape is shape:
-            recent = known.recent
-            if values not in recent and values not in known.before:
-                if len(recent) + known.further >= HALF:
-                    recent = known.turn()
-                recent[values] = (time, failure.rule, failure.source, failure.proven)
-                return False
-        proves = self._meet(failure, time, shape, values)
-        self.proves = bool(proves)
-        return proves is not None
-
-    def _meet(self, failure: Failure, time: float, shape: Shape, values: Values) -> bool | None:
-        """Tell whether a failure proves an attempt that was seen already; None if it is new."""
         address = failure.address
         known = self._recent.get(address)
         if known is None:
@@ -92,13 +78,22 @@ class Attempts:
             if known is None:
                 single = (time, failure.rule, failure.source, failure.proven)
                 self._recent[address] = (shape, values, single)
-                return None
+                return False
+        elif type(known) is Alike and known.shape is shape:
+            recent = known.recent
+            if values not in recent and values not in known.before:
+                if len(recent) + known.further >= HALF:
+                    recent = known.turn()
+                recent[values] = (time, failure.rule, failure.source, failure.proven)
+                return False
         if isinstance(known, tuple):
             known = Alike(*known)
         if isinstance(known, Alike) and known.shape is not shape:
             known = Unlike(known)
         self._recent[address] = known
-        return known.meet(failure, time, shape, values)
+        proves = known.meet(failure, time, shape, values)
+        self.proves = bool(proves)
+        return proves is not None
 
     def _turn(self, time: float) -> None:
         if time - self._turned <= SPAN:

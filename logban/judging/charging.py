@@ -82,6 +82,8 @@ class Charging:
         self.slow_limit = self._offenders.slow_limit
         self.weight = self.weighing.weight
         self._weigh = self.weighing.weigh
+        self._logins = self.weighing.logins
+        self._shapes = trust.shapes
         self._known_places = trust.places
         self._charge_stranger = self._strangers.charge
         self._in_force = in_force
@@ -90,9 +92,11 @@ class Charging:
 
     def fail(self, failure: Failure, time: float, place: str, key: str) -> Sequence[Verdict]:
         """Charge a failure; ``key`` is what the place is counted under."""
-        weighed = self._weigh(failure, place)
-        if weighed is None:
-            return ()
+        weighed = self._logins.get((failure.kind, failure.rule, failure.fields.get("user", "")))
+        if weighed is None or self._shapes.changes != self.weighing.changes:
+            weighed = self._weigh(failure, place)
+            if weighed is None:
+                return ()
         known = self._known_places.get(place)
         if known is not None:
             user = weighed[0]

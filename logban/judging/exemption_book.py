@@ -189,7 +189,7 @@ class ExemptionBook:
     def exempt(self, jail: str, subject: Subject) -> Exemption | None:
         """Give the reason why a jail must not ban a subject, if there is one."""
         network = subject.network
-        if subject.kind is SubjectKind.IP and self.clears(jail, network):
+        if subject.kind is SubjectKind.IP and self._is_clear(jail, network):
             return None
         if network not in self._cleared.get(jail, ()) and subject.kind is not SubjectKind.USER:
             found = self._kept(jail, network)
@@ -217,7 +217,10 @@ class ExemptionBook:
                 yield Subject(kind, network, user)
 
     def clears(self, jail: str, address: str) -> bool:
-        """Tell at once, where that can be told, that an address is not exempt."""
+        """Tell at once, where that can be told, that an address is not exempt and counts once."""
+        return self._weigh is alike and self._is_clear(jail, address)
+
+    def _is_clear(self, jail: str, address: str) -> bool:
         if self._checks:
             return False
         octets = self._octets.get(jail)

@@ -73,7 +73,8 @@ class Judge:
     ) -> None:
         """Ask ``exempt`` of every subject; count nothing of a subject up to its floor's time.
 
-        ``clears`` may tell of an address, at little cost, that nothing can exempt it.
+        ``clears`` may tell of an address, at little cost, that nothing can exempt it, and that
+        its failures count once.
         ``spared`` is told of every failure, and its time, that an exemption keeps from counting.
         ``in_force`` tells whether this jail keeps a subject out, ``weigh`` how many times a
         stranger's failure counts because of where his address is.
@@ -139,8 +140,7 @@ class Judge:
             if key is not None:
                 place = key
             else:
-                place = self._place_of(outcome.address)
-                key = self._unexempted(outcome, time, place)
+                place, key = self._unexempted(outcome, time)
                 if key is None:
                     continue
             if has_floors and time <= self._floor_of(key):
@@ -168,25 +168,29 @@ class Judge:
             self.counters.successes += 1
             self.charging.succeed(success, time, self._place_of(success.address))
 
-    def _unexempted(self, failure: Failure, time: float, place: str) -> str | None:
-        """Give the key under which a place is counted; None if it is exempt."""
-        cleared = self._cleared
-        times = self._weigh(failure.address)
+    def _unexempted(self, failure: Failure, time: float) -> tuple[str, str | None]:
+        """Give the place of a failure and the key that it is counted under; None if exempt."""
+        address, cleared = failure.address, self._cleared
+        if ":" not in address and self._clears(address):
+            cleared[address] = address
+            return address, address
+        place = self._place_of(address)
+        times = self._weigh(address)
         if times != 1.0:
-            self._heavy[failure.address] = times
+            self._heavy[address] = times
         if place in cleared or self._clears(place):
-            cleared[place] = cleared[failure.address] = place
-            return place
+            cleared[place] = cleared[address] = place
+            return place, place
         subject = self.subject_of(failure)
         exemption = self._exempt(subject)
         if exemption is not None:
             self.counters.exempted += 1
             if not self._attempts.is_repeat(failure, time):
                 self._spared(subject, exemption, time)
-            return None
+            return place, None
         if subject.network == place:
-            cleared[place] = cleared[failure.address] = place
-        return subject.network
+            cleared[place] = cleared[address] = place
+        return place, subject.network
 
     def ask_anew(self) -> None:
         """Ask of everybody anew whether he is exempt: the exemptions have changed."""

@@ -8,7 +8,6 @@ for at least ``findtime`` and at most twice as long.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from logban.judging.surplus import shed
@@ -16,11 +15,8 @@ from logban.judging.surplus import shed
 MAX_NETWORKS: Final = 20_000
 
 
-@dataclass(slots=True)
-class _Network:
-    start: float
-    places: int = 0
-    before: int = 0
+_Network = tuple[float, int, int]
+"""When its span began, the bits of those that offended in it, and of those in the one before."""
 
 
 class Networks:
@@ -40,20 +36,20 @@ class Networks:
         """Note that a part of a network has offended; give how many of them have."""
         known = self._networks.pop(network, None)
         if known is None:
-            known = _Network(time)
-        elif time - known.start >= self._findtime:
-            recent = time - known.start < 2 * self._findtime
-            known.before = known.places if recent else 0
-            known.places = 0
-            known.start = time
-        self._networks[network] = known
-        known.places |= 1 << part
+            start, places, before = time, 1 << part, 0
+        else:
+            start, places, before = known
+            if time - start >= self._findtime:
+                before = places if time - start < 2 * self._findtime else 0
+                start, places = time, 0
+            places |= 1 << part
+        self._networks[network] = (start, places, before)
         self._dirty.add(network)
         if len(self._networks) > self._max_networks:
             gone = shed(self._networks, self._max_networks)
             self._dirty.update(gone)
             self.dropped += len(gone)
-        return (known.places | known.before).bit_count()
+        return (places | before).bit_count()
 
     def forget(self, network: str) -> None:
         """Let a network start again."""
@@ -69,7 +65,7 @@ class Networks:
     def restore(self, network: str, text: str) -> None:
         """Take up what an earlier run wrote down of a network."""
         start, places, before = text.split(" ")
-        self._networks[network] = _Network(float(start), int(places, 16), int(before, 16))
+        self._networks[network] = (float(start), int(places, 16), int(before, 16))
 
     def take_dirty(self) -> dict[str, str | None]:
         """Give what has changed since the last call, written down; None for what is gone."""
@@ -79,21 +75,23 @@ class Networks:
             if known is None:
                 changed[network] = None
             else:
-                changed[network] = f"{known.start!r} {known.places:x} {known.before:x}"
+                start, places, before = known
+                changed[network] = f"{start!r} {places:x} {before:x}"
         self._dirty.clear()
         return changed
 
     def bring_back(self, now: float) -> None:
         """Go on though the clock was set back: what began since began now."""
-        for known in self._networks.values():
-            known.start = min(known.start, now)
+        for network, (start, *bits) in self._networks.items():
+            if start > now:
+                self._networks[network] = (now, bits[0], bits[1])
 
     def tidy(self, now: float) -> None:
         """Forget the networks from which nothing has come for long."""
         old = [
             name
-            for name, known in self._networks.items()
-            if now - known.start >= 2 * self._findtime
+            for name, (start, _, _) in self._networks.items()
+            if now - start >= 2 * self._findtime
         ]
         for name in old:
             del self._networks[name]

@@ -28,6 +28,9 @@ from logban.policy.scrutiny import Scrutiny, Unit
 
 MAX_UNITS: Final = int(MAX_WEIGHT) * UNIT
 
+FREE_WITHIN: Final = FREE_TRIES * PHONE_PACE
+"""Seconds within which tries come faster than any telephone's."""
+
 
 class Strangers:
     """Charges in one jail the failures of strangers."""
@@ -47,7 +50,9 @@ class Strangers:
         self._owners = trust.users
         self._heavy = heavy
         self._offenders = offenders
+        self._places = offenders.places.records
         self._look = offenders.places.look
+        self._begin = offenders.places.begin
         self._push_on = offenders.places.push_on
         self._slow = offenders.slow.records
         self._limit = offenders.limit
@@ -68,6 +73,8 @@ class Strangers:
         self, failure: Failure, time: float, place: str, key: str, weighed: Weighed
     ) -> Sequence[Verdict]:
         """Charge a stranger's place."""
+        if key not in self._places:
+            return self._charge_newcomer(failure, time, place, key, weighed)
         verdicts: Sequence[Verdict] = ()
         user, what, weight, is_guess = weighed
         entries = self._look(key, time)
@@ -85,18 +92,38 @@ class Strangers:
         if self._heavy:
             weight *= self._heavy.get(failure.address, 1.0)
         if same >= FREE_TRIES:
-            if time - entries[0] >= FREE_TRIES * PHONE_PACE:
+            if time - entries[0] >= FREE_WITHIN:
                 weight *= self._pace(entries, whats, what, time)
         elif whats and what and not same:
             weight *= novelty(len(set(whats)))
         units = int(weight * UNIT) if weight < MAX_WEIGHT else MAX_UNITS
         self._push_on(entries, key, time, failure, units, what)
         total = units + sum(entries[2::3])
-        if total >= self._enough_units or key in self._slow or (whats and self._beset):
-            concluded = self._conclude(failure, time, place, key, user, total, len(whats))
-        elif whats or not self._by_network:
+        if total < self._enough_units and key not in self._slow and whats and not self._beset:
             return verdicts
-        else:
+        concluded = self._conclude(failure, time, place, key, user, total, len(whats))
+        return [*verdicts, *concluded] if verdicts else concluded
+
+    def _charge_newcomer(
+        self, failure: Failure, time: float, place: str, key: str, weighed: Weighed
+    ) -> Sequence[Verdict]:
+        """Charge a place that has no failures in the window."""
+        verdicts: Sequence[Verdict] = ()
+        user, what, weight, is_guess = weighed
+        if is_guess and self._by_user:
+            verdicts = self._charge_account(failure, time, place, user)
+        if self._is_unusual or not user:
+            verdicts = [*verdicts, *self._charge_beside(failure, time, place, key, weighed)]
+            if not self._by_place:
+                return verdicts
+        if self._heavy:
+            weight *= self._heavy.get(failure.address, 1.0)
+        units = int(weight * UNIT) if weight < MAX_WEIGHT else MAX_UNITS
+        self._begin(key, time, failure, units, what)
+        concluded: Sequence[Verdict] = ()
+        if units >= self._enough_units or key in self._slow:
+            concluded = self._conclude(failure, time, place, key, user, units, 0)
+        elif self._by_network:
             concluded = self._charge_network(failure, time, place)
         return [*verdicts, *concluded] if verdicts else concluded
 

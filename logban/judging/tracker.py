@@ -85,19 +85,20 @@ class Tracker:
         self._max_subjects = max_subjects
         self._max_size = max_entries * SIZE
         self._slow = slow
-        # In the order of the last failure's arrival, so that the quietest come first.
-        self._records: dict[str, bytes] = {}
+        # In the order of the last failure's arrival, so that the quietest come first.  Who asks
+        # for each failure looks here.
+        self.records: dict[str, bytes] = {}
         self._in_order = True
         self._dirty: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self.records)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._records)
+        return iter(self.records)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._records
+        return key in self.records
 
     @property
     def failures(self) -> int:
@@ -106,11 +107,11 @@ class Tracker:
         Of somebody who goes on failing, what leaves the window is kept until he fails again; of
         all others until they are forgotten.
         """
-        return sum(map(len, self._records.values())) // SIZE
+        return sum(map(len, self.records.values())) // SIZE
 
     def get(self, key: str, now: float | None = None) -> Tracked | None:
         """Give what is known of a subject, as of its last failure or of ``now``."""
-        record = self._records.get(key)
+        record = self.records.get(key)
         slow = self._slow
         if record is None and (slow is None or key not in slow):
             return None
@@ -130,7 +131,7 @@ class Tracker:
 
     def look(self, key: str, time: float) -> tuple[float, ...]:
         """Give the failures that one at ``time`` comes on top of: time, what and weight of each."""
-        record = self._records.get(key)
+        record = self.records.get(key)
         if record is None:
             return ()
         unpack = UNPACK.get(len(record))
@@ -167,7 +168,7 @@ class Tracker:
         what: int,
     ) -> bytes:
         """Count a failure on top of those that ``look`` gave for it a moment ago."""
-        records = self._records
+        records = self.records
         record = records.pop(key, b"")
         size = len(record)
         if (
@@ -186,9 +187,18 @@ class Tracker:
             self._forget_quietest()
         return record
 
+    def begin(self, key: str, time: float, failure: Failure, weight: int, what: int) -> None:
+        """Count the first failure of somebody who is not known."""
+        self.records[key] = pack(time, what, weight)
+        self._dirty.add(key)
+        if self._keep is not None:
+            self._keep(key, time, failure, what, weight)
+        if len(self.records) > self._max_subjects:
+            self._forget_quietest()
+
     def take(self, key: str) -> Taken:
         """Give what a subject did, whose count starts again."""
-        record = self._records.pop(key, b"")
+        record = self.records.pop(key, b"")
         times = flat(record)[0::3]
         evidence = self.lines.take(key, times[0]) if record else []
         known = self._slow is not None and self._slow.forget(key)
@@ -199,7 +209,7 @@ class Tracker:
     def clear(self, key: str) -> None:
         """Let a subject's count start again."""
         known = self._slow is not None and self._slow.forget(key)
-        if key in self._records:
+        if key in self.records:
             self._drop(key)
         elif known:
             self._dirty.add(key)
@@ -210,7 +220,7 @@ class Tracker:
 
     def forgive(self, key: str, what: int) -> None:
         """Take back what was tried with one name."""
-        record = self._records.get(key)
+        record = self.records.get(key)
         if self._slow is not None and key in self._slow:
             self._slow.forgive(key, what)
             self._dirty.add(key)
@@ -223,7 +233,7 @@ class Tracker:
             self._drop(key)
             return
         self._dirty.add(key)
-        self._records[key] = record_of(left)
+        self.records[key] = record_of(left)
         self.lines.forgive(key, what)
 
     def bring_back(self, now: float) -> None:
@@ -231,10 +241,10 @@ class Tracker:
 
         The clock has been set back.
         """
-        for key, record in self._records.items():
+        for key, record in self.records.items():
             if last(record) > now:
                 brought = [(min(now, time), *rest) for time, *rest in entries_of(record)]
-                self._records[key] = record_of(brought)
+                self.records[key] = record_of(brought)
                 self._dirty.add(key)
         if self._slow is not None:
             self._dirty.update(self._slow.bring_back(now))
@@ -243,13 +253,13 @@ class Tracker:
         """Drop what has been in the window and is not after ``time``."""
         self._sort()
         old = []
-        for key, record in self._records.items():
+        for key, record in self.records.items():
             if last(record) > time:
                 break
             old.append(key)
         for key in old:
             if self._slow is not None:
-                self._cut(key, self._records[key], time)
+                self._cut(key, self.records[key], time)
             self._drop(key)
 
     def forget_faded(self, time: float) -> None:
@@ -263,13 +273,13 @@ class Tracker:
         if slow is not None and self._slow is not None:
             self._slow.restore(key, slow)
         if entries:
-            self._records[key] = record_of(entries)
+            self.records[key] = record_of(entries)
             self._in_order = False
             self.lines.restore(key, lines, entries)
 
     def take_over(self, earlier: Tracker) -> None:
         """Go on where the jail's tracker before this one stops, with what it has not saved yet."""
-        self._records.update(earlier._records)
+        self.records.update(earlier.records)
         self.lines.take_over(earlier.lines)
         self._in_order = earlier._in_order
         self._dirty |= earlier._dirty
@@ -285,7 +295,7 @@ class Tracker:
 
     def _to_text(self, key: str) -> str | None:
         slow = self._slow.to_json(key) if self._slow is not None else None
-        record = self._records.get(key, b"")
+        record = self.records.get(key, b"")
         if not record and slow is None:
             return None
         return json.dumps([entries_of(record), self.lines.write(key), slow])
@@ -319,17 +329,19 @@ class Tracker:
 
     def _forget_quietest(self) -> None:
         self._sort()
-        for quietest in surplus(self._records, self._max_subjects):
+        for quietest in surplus(self.records, self._max_subjects):
             self._drop(quietest)
             self.dropped += 1
 
     def _sort(self) -> None:
         """Put those first who have been quiet the longest, after some came in another order."""
         if not self._in_order:
-            self._records = dict(sorted(self._records.items(), key=lambda item: last(item[1])))
+            in_order = sorted(self.records.items(), key=lambda item: last(item[1]))
+            self.records.clear()
+            self.records.update(in_order)
             self._in_order = True
 
     def _drop(self, key: str) -> None:
-        del self._records[key]
+        del self.records[key]
         self.lines.forget(key)
         self._dirty.add(key)

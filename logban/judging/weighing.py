@@ -49,8 +49,10 @@ class Weighing:
         self._written = scrutiny.plan
         self._shapes = trust.shapes
         self._factor: Callable[[str], float] = (scrutiny.plan or trust.shapes).factor
-        self._logins: dict[tuple[str, str, str], Weighed] = {}
-        self._changes = trust.shapes.changes
+        # Who weighs each failure looks here first: by kind, rule and user, as long as the shapes
+        # of extensions have not changed more often than this.
+        self.logins: dict[tuple[str, str, str], Weighed] = {}
+        self.changes = trust.shapes.changes
         self._probes = Probes()
 
     def set_extensions(self, names: frozenset[str]) -> None:
@@ -63,14 +65,14 @@ class Weighing:
 
     def forget(self) -> None:
         """Remember of no try any longer what it weighs."""
-        self._logins.clear()
+        self.logins.clear()
 
     def weigh(self, failure: Failure, place: str) -> Weighed | None:
-        """Weigh a failure, whatever was before it; None if it is not charged."""
+        """Weigh a failure, whatever was before it; None if it is not charged.
+
+        What ``logins`` has of it is as good.
+        """
         user = failure.fields.get("user", "")
-        weighed = self._logins.get((failure.kind, failure.rule, user))
-        if weighed is not None and self._changes == self._shapes.changes:
-            return weighed
         kind, rule = failure.kind, failure.rule
         if rule in self._weightless or (kind in self._weightless and rule not in self._rules):
             return None
@@ -82,10 +84,10 @@ class Weighing:
             return ("", what_of(number) if number else 0, self.weight(failure), False)
         weighed = (name, what_of(name), self.weight(failure), kind == WRONG_PASSWORD)
         if name == user and kind != PROBE:
-            if self._changes != self._shapes.changes or len(self._logins) >= MAX_REMEMBERED:
-                self._logins.clear()
-                self._changes = self._shapes.changes
-            self._logins[kind, rule, user] = weighed
+            if self.changes != self._shapes.changes or len(self.logins) >= MAX_REMEMBERED:
+                self.logins.clear()
+                self.changes = self._shapes.changes
+            self.logins[kind, rule, user] = weighed
         return weighed
 
     def weight(self, failure: Failure) -> float:

@@ -76,6 +76,8 @@ class Bench:
         self.trust = Trust(max_places=max_places, max_users=2)
         self.book = ExemptionBook()
         self.book.set_jail("pbx", EXEMPT, "ignoreip", own=True)
+        if events % 2:
+            self.book.set_checks({}, lambda address: 2.0 if address.endswith("3") else 1.0)
         self.suspended: set[Subject] = set()
         self.judge = Judge(
             "pbx",
@@ -84,7 +86,7 @@ class Bench:
             floors={},
             trust=self.trust,
             in_force=self.suspended.__contains__,
-            weigh=lambda address: 2.0 if address.endswith("3") else 1.0,
+            weigh=self.book.weigh,
             clears=lambda address: at_once and self.book.clears("pbx", address),
         )
 
