@@ -25,7 +25,7 @@ from logban.sources.opening import kind_of, open_to_read
 from logban.sources.reader import BLOCK, CutOff, Reader
 from logban.sources.recent import IsOld
 from logban.sources.report import SourceState, Tally
-from logban.sources.siblings import Sibling, is_predecessor, neighbours
+from logban.sources.siblings import Sibling, is_predecessor, namesakes
 from logban.sources.succession import Succession
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ class FileFollower:
         else:
             self._see(status)
         if not self._looked and self._current is None:
-            self._succession.open_saved(self._succession.look_around(), self._long_ago)
+            self._succession.open_saved(self._long_ago)
         elif self._is_short:
             self._open_postponed()
         # What cannot be opened yet was there all the same: it is no news when it can be.
@@ -206,8 +206,16 @@ class FileFollower:
             self._current = self._older.take(identity)
             if self._current is not None:
                 self._succession.pass_to(identity)
-            else:
+            elif not self._is_alias(identity):
                 self._change_over()
+
+    def _is_alias(self, identity: Identity) -> bool:
+        """Tell whether somebody else reads this file, and note it."""
+        owner = self._book.reader_of(identity)
+        if owner is not None:
+            self.alias_of = owner
+            self._reason = f"it is being read as {owner}"
+        return owner is not None
 
     def _change_over(self) -> None:
         """Open the file that has the name now, and those that had it since the last one."""
@@ -226,7 +234,7 @@ class FileFollower:
         self._current = current
         is_known = not self._looked and current.resumed
         if not self._looked:
-            self._succession.open_saved(elders, self._long_ago)
+            self._succession.open_saved(self._long_ago, elders)
         if self._succession.last is None:
             if self._looked:  # there was none at first, and since then there may have been others
                 self.tally.rotations += self._succession.open_missed()
@@ -268,7 +276,7 @@ class FileFollower:
     def _open_postponed(self) -> None:
         """Open what there were no descriptors for."""
         self._is_short = False
-        self._succession.open_saved(self._succession.look_around(), math.inf)
+        self._succession.open_saved(math.inf)
         if not self._is_short:
             log.info("%r: no older file waits any more", self.path)
 
@@ -290,11 +298,7 @@ class FileFollower:
         identity = Identity.of(status)
         if not stat.S_ISREG(status.st_mode) or expected not in {None, identity}:
             return None
-        owner = self._book.reader_of(identity)
-        if owner is not None:
-            if expected is None:
-                self.alias_of = owner
-                self._reason = f"it is being read as {owner}"
+        if self._book.reader_of(identity) if expected else self._is_alias(identity):
             return None
         reader = Reader(
             descriptor, self.path, clock=self._clock, tally=self.tally, live=self._watched
@@ -317,7 +321,7 @@ class FileFollower:
         cut_off, reader.cut_off = reader.cut_off, None
         if cut_off is None:
             return False
-        for sibling in reversed(neighbours(self.path)):
+        for sibling in reversed(namesakes(self.path)):
             # A copy is a file of its own, which nobody has read from yet.
             is_known = self._book.get(sibling.identity) is not None
             if is_known or not is_predecessor(self.path, sibling, None):

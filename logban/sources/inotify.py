@@ -34,6 +34,9 @@ _EVENT: Final = struct.Struct("iIII")
 """Of inotify(7): the watch, what happened, a cookie, the length of the name behind it."""
 
 _MOST: Final = 64 * 1024
+_READS: Final = 16
+"""Of what is written faster than it is read, the rest is told another time."""
+
 _LIMITS: Final = {
     errno.EMFILE: "no instance is left (fs.inotify.max_user_instances)",
     errno.ENOSPC: "no watch is left (fs.inotify.max_user_watches)",
@@ -96,7 +99,7 @@ class Inotify:
 
     def read(self) -> Iterator[Heard]:
         """Give what has happened since this was last asked."""
-        while True:
+        for _ in range(_READS):
             try:
                 data = os.read(self._descriptor, _MOST)
             except BlockingIOError:

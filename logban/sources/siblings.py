@@ -65,11 +65,22 @@ def neighbours(path: str) -> list[Sibling]:
     A file that is renamed while a directory is being listed may be left out, so it is listed
     until two listings agree; what any of them showed is given.
     """
+    return _listed(path, "")
+
+
+def namesakes(path: str) -> list[Sibling]:
+    """Give those neighbours whose names begin with the log's, which costs little beside others."""
+    return _listed(path, path.rpartition("/")[2])
+
+
+def _listed(path: str, prefix: str) -> list[Sibling]:
     directory, name = os.path.split(path)
     known: dict[Identity, Sibling] = {}
     last: set[Identity] | None = None
     for _ in range(_MOST_LISTINGS):
-        listed = {entry.identity: entry for entry in _listing(directory) if entry.name != name}
+        listed = {
+            entry.identity: entry for entry in _listing(directory, prefix) if entry.name != name
+        }
         known.update(listed)
         if last == listed.keys():
             break
@@ -104,7 +115,7 @@ def elders_of(path: str, known: Mapping[Identity, Elder]) -> dict[Identity, Elde
     Of those that are ``known`` and have not changed, none is read again: there may be thousands.
     """
     found = {}
-    for entry in neighbours(path):
+    for entry in namesakes(path):
         if is_predecessor(path, entry, None):
             elder = known.get(entry.identity)
             if elder is None or not elder.is_unchanged(entry):
@@ -127,11 +138,13 @@ def head_of(path: str) -> bytes:
         os.close(descriptor)
 
 
-def _listing(directory: str) -> list[Sibling]:
+def _listing(directory: str, prefix: str) -> list[Sibling]:
     found = []
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
+                if not entry.name.startswith(prefix):
+                    continue
                 try:
                     status = entry.stat(follow_symlinks=False)
                 except OSError:

@@ -60,20 +60,23 @@ class Succession:
         if elders is not None:
             self._elders = elders
 
-    def open_saved(self, elders: Elders, long_ago: float) -> None:
+    def open_saved(self, long_ago: float, elders: Elders | None = None) -> None:
         """Open what was read under this name before the daemon stopped, wherever it is.
 
         Not what has been read and was not changed since ``long_ago``, a time of day, or is one too
         many: there may be thousands of those.  ``elders`` is what lies beside the log now.
         """
         saved = {Identity(entry.device, entry.inode) for entry in self._book.of_path(self._path)}
+        saved = {identity for identity in saved if self._book.reader_of(identity) is None}
+        if saved and elders is None:
+            elders = self.look_around()
         resumed: list[Sibling] = []
         others: list[Sibling] = []
         for _ in range(_MOST_WALKS if saved else 0):
             beside = [entry for entry in neighbours(self._path) if entry.identity in saved]
             to_open = []
             for left, sibling in zip(range(len(beside), 0, -1), beside, strict=True):
-                if self._is_over(sibling, long_ago if left <= MOST else math.inf, elders):
+                if self._is_over(sibling, long_ago if left <= MOST else math.inf, elders or {}):
                     resumed.append(sibling)
                     continue
                 to_open.append(sibling)

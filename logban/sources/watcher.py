@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 _SPACING = 0.0025
 # The less has happened lately, the sooner: it doubles with each time that somebody had to wait.
 _LEAST_SPACING = 0.0005
+# To look at all files takes the longer the more there are: so many times that goes by before the
+# next time, however often names change.
+_REST = 4
 
 
 class Backend(StrEnum):
@@ -264,6 +267,9 @@ class Watcher:
         self._woken_at = self._loop.time()
         self._listen()
         self._wake(paths, names_changed)
+        if self._loop is not None:
+            took = self._loop.time() - self._woken_at
+            self._spacing = max(self._spacing, (1 + _REST) * took)
 
 
 def _identity(directory: str) -> Identity | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from logban.sources import opening, succession
+from logban.sources import opening, siblings, succession
 from logban.sources.book import Identity
 from logban.sources.follower import FileFollower, Start
 from logban.sources.older import GRACE
@@ -461,6 +461,22 @@ def test_a_file_is_read_once_whatever_its_names(bench, tmp_path) -> None:
     first.close()
     assert bench.lines(second) == [b"2"]
     assert second.alias_of is None
+
+
+def test_a_file_that_is_read_already_costs_no_look_at_the_directory(
+    bench, tmp_path, monkeypatch
+) -> None:
+    """Behind a glob there may be hundreds, and each of them looks every second."""
+    bench.write(b"1\n")
+    bench.lines(bench.follow())
+    os.link(bench.path, tmp_path / "other")
+    second = bench.follow(tmp_path / "other")
+    listed: list[str] = []
+    monkeypatch.setattr(siblings, "_listing", lambda *given: listed.append(given[0]) or [])
+    for _ in range(2):
+        second.look()
+    assert second.alias_of == str(bench.path)
+    assert listed == []
 
 
 def test_a_glob_that_matches_the_rotated_names_too(bench) -> None:

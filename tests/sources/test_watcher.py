@@ -181,6 +181,27 @@ def test_a_busy_file_wakes_less_and_less_often(tmp_path: Path) -> None:
     told.watcher.close()
 
 
+def test_a_look_that_takes_long_is_not_followed_by_the_next(tmp_path: Path) -> None:
+    loop = FakeLoop()
+    calls = 0
+
+    def wake(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        loop.now += 0.01  # among many files
+
+    watcher = Watcher(wake)
+    watcher.attach(loop)  # type: ignore[arg-type]  # what a watcher asks of one
+    watcher.watch({str(tmp_path): wanted()})
+    for number in range(3):
+        watcher._take(str(tmp_path), "log", True)
+        if number:
+            loop.go_on()
+    assert calls == 3
+    assert loop.waits == pytest.approx([0.04, 0.04])
+    watcher.close()
+
+
 def test_what_happened_before_the_loop_ran_is_told(tmp_path: Path) -> None:
     told = Woken()
     told.watcher.watch({str(tmp_path): wanted()})
