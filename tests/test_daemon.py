@@ -23,7 +23,7 @@ from logban.model import Ban, ChangeKind, Subject
 from logban.running import handing
 from logban.supervision import supervise
 from logban.testing.machine import BAD, NOW, OTHER, Machine, once
-from logban.testing.waiting import until
+from logban.testing.waiting import LIMIT, until
 
 WHO = Subject.parse(BAD)
 
@@ -182,7 +182,7 @@ def test_a_stop_in_the_middle_of_a_commit_writes_nothing_twice(
     def slow(store: Store, checkpoint: Checkpoint) -> None:
         if checkpoint.bans:
             begun.set()
-            gate.wait(5)
+            gate.wait(LIMIT)
         commit(store, checkpoint)
 
     monkeypatch.setattr(Store, "commit", slow)
@@ -464,7 +464,7 @@ def test_old_history_is_forgotten(bench: Machine) -> None:
 
 
 async def until_async(count: Callable[[], Awaitable[int]]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT):
         while await count():  # noqa: ASYNC110  # a thread has a part in it
             await asyncio.sleep(0.001)
 

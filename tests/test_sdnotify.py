@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logban.sdnotify import ServiceManager
+from logban.testing.waiting import LIMIT
 
 
 class Listener:
@@ -23,7 +24,7 @@ class Listener:
         self.address = address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self._socket.settimeout(5)
+        self._socket.settimeout(LIMIT)
 
     def told(self) -> list[str]:
         return self._socket.recv(65536).decode().split("\n")

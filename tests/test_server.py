@@ -24,6 +24,7 @@ from logban.client.connection import ask
 from logban.control.protocol import Request
 from logban.errors import LogbanError
 from logban.server import main
+from logban.testing.waiting import LIMIT
 
 JAIL = "[pbx]\nenabled = true\nfilter = f\nlogpath = {folder}/log\naction =\n"
 
@@ -55,7 +56,7 @@ def meanwhile(folder: Path, story: Callable[[], None]) -> threading.Thread:
     """Do something as soon as the daemon answers, then tell it to stop."""
 
     def act() -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + LIMIT
         try:
             while time.monotonic() < deadline:
                 try:
@@ -73,7 +74,7 @@ def meanwhile(folder: Path, story: Callable[[], None]) -> threading.Thread:
 
 
 def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + LIMIT
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -116,7 +117,7 @@ def test_the_service_manager_is_told_how_it_is(
     told: list[str] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(place))
-        manager.settimeout(10)
+        manager.settimeout(LIMIT)
 
         def hear(what: str) -> None:
             while not told or what not in told[-1]:

@@ -39,6 +39,7 @@ from logban.actions.whois import Whois
 from logban.errors import ActionError
 from logban.model import Ban, BanOrigin, Change, ChangeKind, Evidence, Subject, SubjectKind
 from logban.testing.clock import FakeClock
+from logban.testing.waiting import LIMIT
 
 NOW = FakeClock().now()  # 2026-11-20 10:00 UTC
 LINES = tuple(
@@ -187,7 +188,7 @@ def sendmail(tmp_path: Path) -> Path:
 
 
 def smtp(endpoint: Endpoint, **options) -> Smtp:
-    return Smtp(endpoint, "pbx.example.org", **{"timeout": 20.0, **options})
+    return Smtp(endpoint, "pbx.example.org", **{"timeout": LIMIT, **options})
 
 
 # --- what a mail says
@@ -502,13 +503,17 @@ def test_a_message_refused_for_good_is_an_error_once(serve) -> None:
 def test_a_server_that_takes_the_mail_and_hangs_leaves_doubt(serve) -> None:
     """It is said once; and the change is not told again, because it may have been."""
     server = serve("--hang")
-    notifier = email(smtp(server.endpoint, timeout=0.7))
-    begun = time.monotonic()
-    with pytest.raises(
-        NotAgain, match="did not say whether it took the mail; it is not sent again"
-    ):
-        notifier.notify(CHANGE)
-    assert time.monotonic() - begun < 10
+    for seconds in (0.7, 3.0, 12.0, 48.0):  # a busy machine wants more, to come so far
+        notifier = email(smtp(server.endpoint, timeout=seconds))
+        try:
+            notifier.notify(CHANGE)
+        except NotAgain as error:
+            assert "did not say whether it took the mail; it is not sent again" in str(error)  # noqa: PT017  # it is not the only one that may come
+            break
+        except ActionError as error:
+            assert "did not answer within" in str(error)  # noqa: PT017  # as above
+    else:
+        pytest.fail("the server never had the whole mail")
     server.told()
     notifier.notify(CHANGE)
     assert server.end() == []
@@ -582,10 +587,9 @@ def test_servers_that_do_not_speak_as_they_should(talk, tls: Tls, message: str) 
     listener, thread = talking(talk)
     with listener:
         endpoint = Endpoint("127.0.0.1", listener.getsockname()[1])
-        begun = time.monotonic()
+        seconds = 0.5 if message == "did not answer within" else LIMIT
         with pytest.raises(ActionError, match=message) as caught:
-            email(smtp(endpoint, tls=tls, timeout=0.5, verify=False)).notify(CHANGE)
-        assert time.monotonic() - begun < 10
+            email(smtp(endpoint, tls=tls, timeout=seconds, verify=False)).notify(CHANGE)
         assert str(caught.value).isprintable()
         thread.join()
 

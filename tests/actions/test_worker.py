@@ -19,9 +19,9 @@ from logban.actions.worker import RECONCILE_EVERY, EnforcerWorker
 from logban.errors import ActionError
 from logban.model import Ban, Change, ChangeKind, Subject
 from logban.testing import FakeClock, FakeEnforcer, FakeNotifier
+from logban.testing.waiting import LIMIT
 
 SPEC = ActionSpec("jail", "fake", "fake", {})
-LIMIT = 5.0  # seconds after which a test that waits for something has failed
 
 BAN, EXTEND, LIFT, EXPIRE = ChangeKind.BAN, ChangeKind.EXTEND, ChangeKind.LIFT, ChangeKind.EXPIRE
 

@@ -18,6 +18,7 @@ from logban.errors import ActionError
 from logban.model import Ban, Change, ChangeKind, Subject, SubjectKind
 from logban.testing import FakeClock
 from logban.testing.actions import FakeEnforcer
+from logban.testing.waiting import LIMIT
 
 SPEC = ActionSpec("jail", "kamailio-htable", "kamailio-htable", {})
 USER = Subject(SubjectKind.USER, user="6003")
@@ -55,7 +56,7 @@ class Story:
 
     async def until(self, seen: Callable[[], bool]) -> None:
         """Wait until the worker's thread has come to something."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT):
             while not seen():  # noqa: ASYNC110  # what is seen is another thread's work
                 await asyncio.sleep(0.001)
 

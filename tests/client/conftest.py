@@ -20,6 +20,7 @@ from logban.control.server import ControlServer
 from logban.control.service import Forever
 from logban.errors import ConfigurationError, UnknownName
 from logban.model import BanOrigin, Evidence, Subject, SubjectKind
+from logban.testing.waiting import LIMIT
 
 NOW = 1_795_168_800.0  # 2026-11-20 10:00:00 UTC
 SCANNER = Subject(SubjectKind.IP, "198.51.100.7")
@@ -286,7 +287,7 @@ def socket_path(folder, daemon):
     yield path
     asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    thread.join(LIMIT)
     loop.close()
 
 

@@ -13,6 +13,7 @@ import pytest
 from logban.client.connection import ask
 from logban.control.protocol import MalformedAnswer, Refused, Request
 from logban.errors import DaemonNotRunning, NotPermitted, TryAgain, UsageError
+from logban.testing.waiting import LIMIT
 
 PING = Request("ping")
 REFUSAL = b'{"schema":"logban/1","ok":false,"error":{"message":"m","exit_code":4,"kind":"k"}}\n'
@@ -44,7 +45,7 @@ def answering(path, *pieces, read=True):
     try:
         yield
     finally:
-        thread.join(10)
+        thread.join(LIMIT)
         listener.close()
 
 

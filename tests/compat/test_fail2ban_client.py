@@ -19,6 +19,7 @@ import pytest
 
 from logban.testing.namespaces import Namespace
 from logban.testing.running import RunningServer
+from logban.testing.waiting import LIMIT
 
 UTC = {"PATH": os.environ["PATH"], "TZ": "UTC", "LC_ALL": "C.UTF-8"}
 JAILS = """
@@ -110,14 +111,14 @@ def theirs(tree: Path, namespace: Namespace) -> Iterator[Client]:
         [*command, "start"], env=UTC, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as server:
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + LIMIT
             while "sshd" not in run("fail2ban-client", "-c", tree, "status")[1]:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
             yield lambda words: run("fail2ban-client", "-c", tree, *words.split())
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(LIMIT)
 
 
 @pytest.fixture

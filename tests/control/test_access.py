@@ -20,6 +20,7 @@ from logban.control.protocol import Request, encode_request
 from logban.control.server import ControlServer, Limits
 from logban.errors import NotPermitted, TryAgain
 from logban.model import Subject
+from logban.testing.waiting import LIMIT
 
 MAN = pwd.getpwnam("man").pw_uid  # users and a group of Debian's base-passwd
 NEWS = pwd.getpwnam("news").pw_uid
@@ -60,7 +61,7 @@ def serve(
             limits,
             operators=lambda: operators,
         )
-        async with asyncio.timeout(20), control:
+        async with asyncio.timeout(LIMIT), control:
             await story(control)
 
     asyncio.run(main())

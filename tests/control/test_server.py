@@ -15,6 +15,7 @@ from logban.control.endpoint import AlreadyRunning
 from logban.control.protocol import REQUEST_LIMIT, Request, encode_request
 from logban.control.server import ControlServer, Limits
 from logban.errors import ConfigurationError
+from logban.testing.waiting import LIMIT
 
 PING = encode_request(Request("ping"))
 NOBODY = 65534
@@ -45,7 +46,7 @@ def serve(story, path, service, *, group="no-such-group", limits=Limits()):  # n
     """Run a story with a server, for ten seconds at most."""
 
     async def main():
-        async with asyncio.timeout(10), ControlServer(path, service, group, limits) as server:
+        async with asyncio.timeout(LIMIT), ControlServer(path, service, group, limits) as server:
             return await story(server)
 
     return asyncio.run(main())
@@ -320,9 +321,9 @@ def test_closing_breaks_off_what_is_being_asked(path, service):
         asking = asyncio.create_task(
             talk(path, encode_request(Request("why", {"subject": subject})))
         )
-        await asyncio.wait_for(service.held.wait(), 10)
-        await asyncio.wait_for(server.close(), 10)
-        assert await asyncio.wait_for(asking, 10) == []
+        await asyncio.wait_for(service.held.wait(), LIMIT)
+        await asyncio.wait_for(server.close(), LIMIT)
+        assert await asyncio.wait_for(asking, LIMIT) == []
         assert not path.exists()
         await server.close()
 

@@ -20,7 +20,7 @@ from logban.health import mail
 from logban.health.figures import Figures
 from logban.health.watch import LOOK_EVERY, TOLD_AT_ONCE, Watch
 from logban.testing.clock import FakeClock
-from logban.testing.waiting import until
+from logban.testing.waiting import LIMIT, until
 
 from .conftest import figures
 
@@ -73,7 +73,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 def play(story: Callable[[], Coroutine[object, object, None]]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LIMIT):
             await story()
 
     asyncio.run(limited())

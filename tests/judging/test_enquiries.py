@@ -15,6 +15,7 @@ from logban.judging.exemptions import Exemption
 from logban.model import Subject, SubjectKind, Verdict
 from logban.testing.clock import FakeClock
 from logban.testing.enquiries import FakeEnquiry
+from logban.testing.waiting import LIMIT
 
 WHO = Subject.parse("198.51.100.7")
 
@@ -42,7 +43,7 @@ def verdict(subject: Subject = WHO, jail: str = "pbx") -> Verdict:
 def story(tell: Callable[[Enquiries, FakeClock], Awaitable[None]], limit: float = 5.0) -> None:
     async def limited() -> None:
         clock = FakeClock(1000.0)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LIMIT):
             await tell(Enquiries(clock, time_limit=limit), clock)
 
     asyncio.run(limited())

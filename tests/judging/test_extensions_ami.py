@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from logban.judging import extensions_ami
 from logban.judging.extensions_ami import ManagerError, extensions_of
 from logban.testing.asterisk_manager import AsteriskManager
+from logban.testing.waiting import LIMIT
 
 Made = Callable[..., AsteriskManager]
 
@@ -210,7 +211,7 @@ def test_whatever_a_server_says_is_names_or_an_error(said: list[bytes], ends: bo
                 theirs.sendall(b"\r\n\r\n" + COMPLETE.encode())
             theirs.shutdown(socket.SHUT_WR)
             try:
-                found = extensions_ami.Conversation(ours, time.monotonic() + 60).extensions(
+                found = extensions_ami.Conversation(ours, time.monotonic() + LIMIT).extensions(
                     "u", "s"
                 )
             except ManagerError:

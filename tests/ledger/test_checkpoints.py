@@ -12,6 +12,7 @@ from logban.ledger.records import BanRow, Checkpoint
 from logban.ledger.store import Store
 from logban.model import Ban, Subject
 from logban.testing import FakeClock
+from logban.testing.waiting import LIMIT
 
 NOW = 1_795_168_800.0
 
@@ -26,7 +27,7 @@ class Slow(Store):
 
     def commit(self, checkpoint: Checkpoint) -> None:
         self.begun.set()
-        assert self.go.wait(5)
+        assert self.go.wait(LIMIT)
         super().commit(checkpoint)
 
 
@@ -50,7 +51,7 @@ def test_the_number_of_bans_is_the_last_one_known_while_something_is_committed(
         checkpoints.add(ban(2))
         committing = asyncio.create_task(checkpoints.commit())
         await asyncio.to_thread(store.begun.wait, 5)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LIMIT):
             assert [await checkpoints.count() for _ in range(3)] == [1, 1, 1]
         store.go.set()
         await committing

@@ -28,6 +28,7 @@ from logban.migration.report import Outcome
 from logban.model import ChangeKind
 from logban.offline.replay import Replay
 from logban.testing.namespaces import Namespace
+from logban.testing.waiting import LIMIT
 
 PROGRAM = Path(__file__).parents[1] / "compat" / "fail2ban_judging.py"
 UTC = {"PATH": os.environ["PATH"], "TZ": "UTC", "LC_ALL": "C.UTF-8"}
@@ -236,7 +237,7 @@ def fail2ban_server(tree: Path, folder: Path) -> Iterator[Path]:
                 yield database
             finally:
                 server.terminate()
-                server.wait(20)
+                server.wait(LIMIT)
     finally:
         namespace.remove()
 
@@ -272,7 +273,7 @@ def test_a_running_fail2ban_bans_the_same(freepbx: Path, shipped: Path, tmp_path
             ours.setdefault((jail, who, begun[who]), set()).add(until)
     assert len(ours) > 60
     with fail2ban_server(freepbx, tmp_path) as database:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + LIMIT
         while {jail for jail, who, *_ in banned(database) if who == SENTINEL} != logs.keys():
             assert time.monotonic() < deadline, banned(database)
             time.sleep(0.1)

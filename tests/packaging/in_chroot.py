@@ -19,6 +19,7 @@ import pytest
 
 from logban.testing.lines import LogFile
 from logban.testing.namespaces import BAD, NEIGHBOUR, Network, lay_network
+from logban.testing.waiting import LIMIT
 
 ROOT = Path(__file__).parents[2]
 BASE = ROOT / "build" / "debian-12"
@@ -273,7 +274,7 @@ def test_removal_lifts_what_nobody_could_lift_then(
     finally:
         log.close()
         server.terminate()
-        assert server.wait(20) == 0
+        assert server.wait(LIMIT) == 0
     assert not machine.network.arrives(BAD)
     machine.run("dpkg", "--remove", "logban")
     assert machine.network.arrives(BAD)

@@ -14,6 +14,8 @@ from typing import Protocol
 
 import pytest
 
+from logban.testing.waiting import LIMIT
+
 
 class Package(Protocol):
     """What the fixture gives."""
@@ -122,7 +124,7 @@ def test_zsh_completes_at_the_first_tab(package: Package, tmp_path: Path) -> Non
 def _read_until(terminal: int, pattern: str) -> str:
     """Read from a terminal until it shows that; AssertionError after 20 s."""
     seen = b""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LIMIT
     while not re.search(pattern, seen.decode("utf-8", "replace"), re.DOTALL):
         ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
         assert ready, seen

@@ -14,7 +14,7 @@ from logban.daemon import Daemon
 from logban.model import CanonicalAddress, Failure
 from logban.testing.asterisk_manager import AsteriskManager
 from logban.testing.machine import NOW, Machine
-from logban.testing.waiting import until
+from logban.testing.waiting import LIMIT, until
 
 BAD = CanonicalAddress("198.51.100.9")
 FILTER = """
@@ -46,7 +46,7 @@ def machine(bench: Machine, manager: AsteriskManager) -> Machine:
 
 def run(machine: Machine, story: Callable[[Daemon], Awaitable[None]]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(30), machine.running() as daemon:
+        async with asyncio.timeout(LIMIT), machine.running() as daemon:
             await story(daemon)
 
     asyncio.run(limited())

@@ -21,7 +21,7 @@ from logban.running.permissions_table import PermissionsTable
 from logban.testing import FakeClock
 from logban.testing.kamailio import Kamailio
 from logban.testing.machine import BAD, Machine
-from logban.testing.waiting import until
+from logban.testing.waiting import LIMIT, until
 
 COLUMNS = "id(int,auto) grp(int) ip_addr(string) mask(int) port(int) tag(string,null)\n"
 ROWS = (
@@ -244,7 +244,7 @@ def test_a_row_that_is_added_lifts_a_ban_in_the_running_daemon(
     async def story() -> None:
         machine.jail(ignoreip=f"permissions:{kamailio.socket}", bantime="1h")
         machine.names.known["sip.example.org"] = frozenset({"203.0.113.77"})
-        async with asyncio.timeout(30), machine.running() as daemon:
+        async with asyncio.timeout(LIMIT), machine.running() as daemon:
             assert daemon.problems == []
             machine.fail()
             who = Subject.parse(BAD)

@@ -17,7 +17,7 @@ from logban.service.commands import DaemonService
 from logban.testing.asterisk_manager import AsteriskManager
 from logban.testing.lines import asterisk_line
 from logban.testing.machine import NOW, Machine
-from logban.testing.waiting import until
+from logban.testing.waiting import LIMIT, until
 
 OFFICE = "203.0.113.50"
 FILTER = """[Definition]
@@ -39,7 +39,7 @@ def bench(bench: Machine) -> Machine:
 
 def run(bench: Machine, story: Callable[[Daemon, DaemonService], Awaitable[None]]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(30), bench.running() as daemon:
+        async with asyncio.timeout(LIMIT), bench.running() as daemon:
             service = DaemonService(daemon, lambda: load(bench.folder))
             await story(daemon, service)
 

@@ -14,7 +14,7 @@ from logban.model import Subject
 from logban.service.commands import DaemonService
 from logban.testing.lines import asterisk_line
 from logban.testing.machine import NOW, Machine
-from logban.testing.waiting import until
+from logban.testing.waiting import LIMIT, until
 
 FILTER = """[Definition]
 datepattern = {^LN-BEG}
@@ -37,7 +37,7 @@ def test_failures_of_one_moment_have_each_its_own_weight(
     bench.jail(maxretry="9", maxmatches="3", logtimezone="UTC")
 
     async def story() -> None:
-        async with asyncio.timeout(20), bench.running() as daemon:
+        async with asyncio.timeout(LIMIT), bench.running() as daemon:
             service = DaemonService(daemon, lambda: load(tmp_path))
             for words in ("refused 201", "probe", "refused 201", "probe"):
                 bench.log.write(asterisk_line(f"{words} 198.51.100.7", NOW))
@@ -63,7 +63,7 @@ def test_a_list_that_can_not_be_read_is_no_list_that_says_no(
     bench.jail(ignoreip=f"{lists} permissions:{tmp_path}/none.sock")
 
     async def story() -> None:
-        async with asyncio.timeout(20), bench.running() as daemon:
+        async with asyncio.timeout(LIMIT), bench.running() as daemon:
             service = DaemonService(daemon, lambda: load(tmp_path))
             answer = await service.why(Subject.parse("198.51.100.7"))
             said = {each.source: each.error for each in answer.consulted}

@@ -19,6 +19,7 @@ from logban.sources.mounts import Mount
 from logban.sources.older import GRACE
 from logban.sources.report import SourceReport, SourceState
 from logban.testing import FakeClock
+from logban.testing.waiting import LIMIT
 
 
 class Stream:
@@ -70,7 +71,7 @@ async def stream(positions: Iterable[Position] = ()) -> AsyncIterator[Stream]:
 
 def run(story: Callable[[], Coroutine[None, None, None]]) -> None:
     async def bounded() -> None:
-        await asyncio.wait_for(story(), 60)
+        await asyncio.wait_for(story(), LIMIT)
 
     asyncio.run(bounded())
 

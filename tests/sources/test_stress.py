@@ -17,6 +17,7 @@ from logban.model import Position
 from logban.sources.files import FileSources
 from logban.sources.follower import FileFollower
 from logban.sources.older import GRACE
+from logban.testing.waiting import LIMIT
 
 
 class Program:
@@ -241,8 +242,8 @@ def test_a_program_that_rotates_faster_than_anyone_looks(tmp_path: Path) -> None
     with subprocess.Popen([sys.executable, "-c", WRITER, log, str(total), str(every)]) as writer:
         chance = random.Random(1)  # noqa: S311  # it need not be secret
         while writer.poll() is None:
-            asyncio.run(asyncio.wait_for(take_some(chance.randrange(1, 60), writer), 20))
-        asyncio.run(asyncio.wait_for(take_some(1_000_000, writer), 20))
+            asyncio.run(asyncio.wait_for(take_some(chance.randrange(1, 60), writer), LIMIT))
+        asyncio.run(asyncio.wait_for(take_some(1_000_000, writer), LIMIT))
     assert writer.returncode == 0
     numbers = [int(line) for line in lines if not line.startswith(b"late")]
     late = [int(line.split()[1]) for line in lines if line.startswith(b"late")]

@@ -18,6 +18,7 @@ from logban.sources.inotify import Heard, Inotify
 from logban.sources.mounts import Mount
 from logban.sources.polling import Polling
 from logban.sources.watcher import Backend, Wanted, Watcher, Watching
+from logban.testing.waiting import LIMIT
 
 
 class Woken:
@@ -60,7 +61,7 @@ async def woken(**options: object) -> AsyncIterator[Woken]:
 
 def run(story: Callable[[], Coroutine[None, None, None]]) -> None:
     async def bounded() -> None:
-        await asyncio.wait_for(story(), 60)
+        await asyncio.wait_for(story(), LIMIT)
 
     asyncio.run(bounded())
 
