@@ -192,6 +192,7 @@ class Daemon:
             with suppress(LedgerError):  # said below
                 await self.checkpoints.commit()  # behind it, people are told of the last changes
             self.handing.announce()
+            self.handing.sum_up()
             await self.jails.close()
             await self.checkpoints.close()
 
@@ -357,6 +358,7 @@ class Daemon:
             self._judge(self.jails.filters.release(now), False, now)
             for jail in self.jails.running.values():
                 self._hear(jail)
+            self.handing.sum_up()
 
     async def _tidy(self) -> None:
         """Forget what has become too old to matter."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from logban.clock import Clock
 from logban.durations import format_duration
-from logban.model import RECIDIVE, Change, ChangeKind
+from logban.model import RECIDIVE, Change, ChangeKind, Subject
 from logban.policy.bantime import ordinal
 from logban.text import visible
 
@@ -19,8 +20,16 @@ LONGEST_NOTICE: Final = 500
 """Characters of a notice in the log; names in it are the peers'."""
 
 MOST_ANNOUNCED: Final = 10
-"""Changes of one kind in one second of which each has a line of its own; so many of the others are
-named."""
+"""Changes of one kind in one second of which each has a line of its own; the others have one
+together, which names so many."""
+
+
+@dataclass(slots=True)
+class _Flood:
+    """Changes of one kind in a jail that have no lines of their own."""
+
+    number: int = 0
+    some: list[Subject] = field(default_factory=list)
 
 
 class Announcer:
@@ -30,9 +39,10 @@ class Announcer:
         self._clock = clock
         self._second = 0
         self._said: dict[ChangeKind, int] = {}
+        self._floods: dict[tuple[str, ChangeKind], _Flood] = {}
 
     def announce(self, changes: Sequence[Change]) -> None:
-        """Tell what happened in a jail; of a flood no more than how much."""
+        """Tell what happened in a jail; what is a flood waits to be summed up."""
         second = int(self._clock.steady())
         if second != self._second:
             self._second = second
@@ -47,10 +57,19 @@ class Announcer:
                 for change in those:
                     _announce_one(change)
             else:
-                some = ", ".join(str(change.ban.subject) for change in those[:MOST_ANNOUNCED])
-                more = ", ..." if len(those) > MOST_ANNOUNCED else ""
-                text = "[%s] %s %d subjects: %s%s; logban-client why knows each"
-                log.info(text, those[0].ban.jail, kind.value, len(those), some, more)
+                flood = self._floods.setdefault((those[0].ban.jail, kind), _Flood())
+                flood.number += len(those)
+                room = MOST_ANNOUNCED - len(flood.some)
+                flood.some += [change.ban.subject for change in those[:room]]
+
+    def sum_up(self) -> None:
+        """Tell of each flood since the last call how much it was."""
+        floods, self._floods = self._floods, {}
+        for (jail, kind), flood in floods.items():
+            some = ", ".join(map(str, flood.some))
+            more = ", ..." if flood.number > len(flood.some) else ""
+            text = "[%s] %s %d subjects: %s%s; logban-client why knows each"
+            log.info(text, jail, kind.value, flood.number, some, more)
 
 
 def _announce_one(change: Change) -> None:

@@ -85,6 +85,10 @@ class Handing:
         for changes in unannounced:
             self._announcer.announce(changes)
 
+    def sum_up(self) -> None:
+        """Tell the log of floods; once a second, and at the end."""
+        self._announcer.sum_up()
+
     def begin_commit(self) -> None:
         """Take note that all that was handed on so far is about to be committed."""
         self._telling += self._untold

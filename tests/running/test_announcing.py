@@ -29,7 +29,7 @@ def test_each_of_a_few_has_its_line(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_of_a_flood_within_a_second_only_some_are_named(caplog: pytest.LogCaptureFixture) -> None:
+def test_of_a_flood_only_some_are_named_once_a_second(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     clock = FakeClock(NOW)
     announcer = Announcer(clock)
@@ -37,15 +37,27 @@ def test_of_a_flood_within_a_second_only_some_are_named(caplog: pytest.LogCaptur
     announcer.announce(changes(2))
     announcer.announce(changes(50))
     announcer.announce(changes(1, ChangeKind.LIFT))
-    assert len(caplog.messages) == MOST_ANNOUNCED + 3
-    two, fifty, lift = caplog.messages[-3:]
-    assert two.startswith("[pbx] ban 2 subjects: 198.51.100.0, 198.51.100.1; ")
-    assert fifty.startswith("[pbx] ban 50 subjects: ")
-    assert "198.51.100.9, ...; " in fifty
-    assert lift == "[pbx] lift 198.51.100.0"
+    assert len(caplog.messages) == MOST_ANNOUNCED + 1
+    assert caplog.messages[-1] == "[pbx] lift 198.51.100.0"
+    announcer.sum_up()
+    assert len(caplog.messages) == MOST_ANNOUNCED + 2
+    flood = caplog.messages[-1]
+    assert flood.startswith("[pbx] ban 52 subjects: 198.51.100.0, 198.51.100.1, 198.51.100.0, ")
+    assert "198.51.100.7, ...; " in flood
     clock.advance(1)
     announcer.announce(changes(1))
+    announcer.sum_up()
+    assert len(caplog.messages) == MOST_ANNOUNCED + 3
     assert caplog.messages[-1] == "[pbx] ban 198.51.100.0 for 1m by hand"
+
+
+def test_who_is_named_of_a_small_flood_is_all_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    announcer = Announcer(FakeClock(NOW))
+    announcer.announce(changes(MOST_ANNOUNCED))
+    announcer.announce(changes(2))
+    announcer.sum_up()
+    assert "ban 2 subjects: 198.51.100.0, 198.51.100.1; logban-client" in caplog.messages[-1]
 
 
 def test_every_notice_is_told(caplog: pytest.LogCaptureFixture) -> None:
