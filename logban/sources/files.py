@@ -32,13 +32,13 @@ _BIG = 64 * 1024 * 1024
 _TELL_EVERY = 5.0
 
 # Seconds of its own time that the loop may spend on a block, and the bytes it has at the least.
-_LONG = 0.006
+_LONG = 0.01
 _SMALLEST = 8 * 1024
 # What the first ones have: nobody knows yet how long they take.
 _FIRST = 32 * 1024
 # After so many seconds spent on blocks the loop turns so often for everybody else's sake: an answer
 # to an admin takes some ten turns.
-_SHIFT = 0.005
+_SHIFT = 0.008
 _TURNS = 20
 
 
