@@ -96,9 +96,13 @@ class Candidates:
         return self.gates.of_line(line), self._ends(line)
 
     def as_beginning(self, line: bytes) -> tuple[list[int], list[int]]:
-        """Give the same without rules; nothing of a line that begins no quote."""
-        numbers = [self.begins.start + number for number in self._begin_gates.of_line(line)]
-        return numbers, self._ends(line) if numbers else []
+        """Give the same without rules: the quotes that may begin, and which of these may end."""
+        begun = self._begin_gates.of_line(line)
+        ends = [each for each in begun if each in self._end_gates and self._may_end(each, line)]
+        return [self.begins.start + number for number in begun], ends
 
     def _ends(self, line: bytes) -> list[int]:
-        return [quote for quote, gates in self._end_gates.items() if gates.of_line(line)]
+        return [quote for quote in self._end_gates if self._may_end(quote, line)]
+
+    def _may_end(self, quote: int, line: bytes) -> bool:
+        return bool(self._end_gates[quote].of_line(line))

@@ -26,7 +26,7 @@ _Look = tuple[bytes, _Plan, re.Pattern[bytes] | None]
 SAMPLE_SIZE: Final = 16 * 1024
 """Bytes of a block that tell what is rare in a log."""
 
-SAMPLED: Final = 64 * 1024
+SAMPLED: Final = 32 * 1024
 """Bytes of a block that are looked at for that, at the most."""
 
 SAMPLE_EVERY: Final = 512
@@ -200,17 +200,10 @@ def _cover(
         for choice in sets:
             rules_of.setdefault(choice, set()).add(number)
     cost_of = {choice: sum(cost[literal] for literal in choice) for choice in rules_of}
-    left = {number for number, sets in enumerate(required) if sets}
+    rank = {choice: (min(map(len, choice)), sorted(choice)) for choice in rules_of}
     chosen: dict[frozenset[bytes], set[int]] = {}
-    while left:
-        choice = max(
-            rules_of,
-            key=lambda each: (
-                len(rules_of[each] & left) / cost_of[each],
-                min(map(len, each)),
-                sorted(each),
-            ),
-        )
-        chosen[choice] = rules_of[choice] & left
-        left -= rules_of[choice]
+    while rules_of:
+        choice = max(rules_of, key=lambda each: (len(rules_of[each]) / cost_of[each], *rank[each]))
+        stood_for = chosen[choice] = rules_of[choice]
+        rules_of = {each: left for each, some in rules_of.items() if (left := some - stood_for)}
     return chosen

@@ -137,12 +137,14 @@ class QuoteGuard:
         return self._threads.have_no_room_for(new)
 
     def pass_by(
-        self, threads: Sequence[str], last: Unread, named: AbstractSet[str] = frozenset()
+        self, threads: Sequence[str], last: Unread | None, named: AbstractSet[str] = frozenset()
     ) -> None:
         """Note lines with an outcome of their own, of known threads; ``last`` is the last of them.
 
-        Nothing is held back, and no message is late or written twice.  The same as taking each of
-        them, and all are believed: of what they begin only the last one's can still be open.
+        It is None if that one begins nothing.  Nothing is held back, and no message is late or
+        written twice.  The same as taking each of them, and all are believed: of what they begin
+        only the last one's can still be open.  Where nothing was open, threads may be unknown up to
+        the first line that begins something, as long as none is forgotten for them.
         """
         self._threads.pass_by(threads, named)
         self._go_on_from(last)
@@ -154,12 +156,12 @@ class QuoteGuard:
             self._advance(start)
         return self._is_clear()
 
-    def welcome(self, thread: str, line: Unread) -> None:
+    def welcome(self, thread: str, line: Unread | None) -> None:
         """Note a line of that kind, of a thread that is not known, where the guard is clear."""
         self._threads.learn(thread)
         self._go_on_from(line)
 
-    def _go_on_from(self, line: Unread) -> None:
+    def _go_on_from(self, line: Unread | None) -> None:
         if self._windows:
             self._close(lambda window, _: not window.quote.twice)
         self._unread = line

@@ -73,9 +73,10 @@ class Threads:
         return iter(self._known)
 
     def pass_by(self, threads: Sequence[str], named: AbstractSet[str] = frozenset()) -> None:
-        """Note lines of threads that are all known; the same as learning each of them.
+        """Note lines of threads that are all known, or for which there is room.
 
-        ``named`` are these threads, where somebody has them without the many that come twice.
+        The same as learning each of them.  ``named`` are these threads, all known, where somebody
+        has them without the many that come twice.
         """
         begin = 0
         while begin < len(threads):

@@ -7,11 +7,13 @@ thread and its address where all lines are the program's own, or these and its t
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from logban.matching.engine.beginnings import Beginnings
 from logban.matching.engine.blocks import BlockEngine, Sightings
 from logban.matching.engine.stretches import Stretch
 from logban.matching.engine.taken import Taken
@@ -48,10 +50,13 @@ class Habit:
 class Counting:
     """Counts what is in one block."""
 
-    def __init__(self, taken: Taken, blocks: BlockEngine, habit: Habit) -> None:
+    def __init__(
+        self, taken: Taken, blocks: BlockEngine, beginnings: Beginnings, habit: Habit
+    ) -> None:
         self.tally = Tally()
         self._taken = taken
         self._blocks = blocks
+        self._beginnings = beginnings
         self._habit = habit
         self._guard = taken.source.guard
         self._waiting = taken.source.hearsay.threads
@@ -116,26 +121,34 @@ class Counting:
         is_careful = self._is_guarded and guard.may_forget(len(left))
         if is_careful:
             left = list(range(len(addresses)))
+        elif left and self._is_guarded:
+            seen.look_for(self._beginnings)
         left.reverse()
         run = 0  # where the lines begin that are not counted yet, all of them the program's own
+        clear = self._clear_from(seen, run, is_careful=is_careful)
         while left:
             number = left.pop()
             thread, is_sure = threads[number], addresses[number] not in odd
             if is_sure and (not self._is_guarded or self._is_own(thread)):
                 continue
+            if is_sure and number <= clear and thread and thread not in self._waiting:
+                continue
             self._count_run(seen, run, number)
             run = number + 1
-            if is_sure and self._is_believed(thread, seen, number):
+            if is_sure and self._is_own(thread):
+                run = number  # the thread of an earlier line
+            elif is_sure and self._is_believed(thread, seen, number):
                 guard.welcome(thread, self._unread(seen, number))
                 self._count(addresses[number : number + 1])
-                continue
-            start, line = seen.line(number)
-            self.add(self._taken.line(start, start + len(line)))
-            if self._taken.is_holding():
-                return start + len(line) + 1
-            if not is_careful and self._taken.source.hearsay.is_waiting:
-                is_careful = True
-                left = list(range(len(addresses) - 1, number, -1))
+            else:
+                start, line = seen.line(number)
+                self.add(self._taken.line(start, start + len(line)))
+                if self._taken.is_holding():
+                    return start + len(line) + 1
+                if not is_careful and self._taken.source.hearsay.is_waiting:
+                    is_careful = True
+                    left = list(range(len(addresses) - 1, number, -1))
+            clear = self._clear_from(seen, run, is_careful=is_careful)
         self._count_run(seen, run, len(addresses))
         return seen.end
 
@@ -150,6 +163,15 @@ class Counting:
             return [n for n, thread in enumerate(seen.threads) if thread in new] if new else []
         both = enumerate(zip(seen.threads, seen.addresses, strict=True))
         return [n for n, (thread, address) in both if thread in new or address in odd]
+
+    def _clear_from(self, seen: _Seen, number: int, *, is_careful: bool) -> int:
+        """Give the last record up to which all are believed, whatever threads they name.
+
+        The guard is clear, and goes on being so up to the first one that may begin a message.
+        """
+        if is_careful or not self._is_guarded or self._guard.is_open:
+            return -1
+        return seen.next_begun(number)
 
     def _is_own(self, thread: str) -> bool:
         return self._guard.knows(thread) and thread not in self._waiting
@@ -168,7 +190,10 @@ class Counting:
             self._guard.pass_by(seen.threads[begin:end], self._unread(seen, end - 1))
         self._count(seen.addresses[begin:end])
 
-    def _unread(self, seen: _Seen, number: int) -> Unread:
+    def _unread(self, seen: _Seen, number: int) -> Unread | None:
+        """Give what is to be read of a line if another one asks; None if it begins nothing."""
+        if not seen.may_begin(number):
+            return None
         start, _ = seen.line(number)
         return Unread(self._taken.offset_behind(start), partial(self._read, seen, number))
 
@@ -189,6 +214,25 @@ class _Seen:
         self.end = stretch.end
         self._points, self.threads, self.addresses = found
         self._stretch = stretch
+        self._begun: Sequence[int] = range(len(self._points))
+
+    def look_for(self, beginnings: Beginnings) -> None:
+        """Find out which of the lines may begin a message of several; until then, all may."""
+        found = []
+        for start, end in beginnings.lines(self._stretch.text):
+            number = bisect_left(self._points, start)
+            if number < len(self._points) and self._points[number] < end:
+                found.append(number)
+        self._begun = found
+
+    def next_begun(self, number: int) -> int:
+        """Give the first record from one on that may begin a message; the number of all if none."""
+        at = bisect_left(self._begun, number)
+        return self._begun[at] if at < len(self._begun) else len(self._points)
+
+    def may_begin(self, number: int) -> bool:
+        """Tell whether a record's line may begin a message of several lines."""
+        return self.next_begun(number) == number
 
     def line(self, number: int) -> tuple[int, bytes]:
         """Give where the line of a record begins in the block, and the line."""

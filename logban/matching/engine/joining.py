@@ -20,6 +20,7 @@ from functools import partial
 
 from logban.matching.dates import DateReader, NoDates, tries_defaults_first
 from logban.matching.definition import FilterDefinition, Quote
+from logban.matching.engine.beginnings import Beginnings
 from logban.matching.engine.blocks import BlockEngine, Record
 from logban.matching.engine.counting import Counting, Habit, Tally
 from logban.matching.engine.dated import DATED, UNDATED, Head
@@ -40,12 +41,18 @@ class Engine:
     """A filter's engine at work."""
 
     def __init__(
-        self, blocks: BlockEngine, stretches: Stretches, refused: Mapping[str, str], rung: Rung
+        self,
+        blocks: BlockEngine,
+        stretches: Stretches,
+        beginnings: Beginnings,
+        refused: Mapping[str, str],
+        rung: Rung,
     ) -> None:
         self.refused = refused
         self.rung = rung
         self._blocks = blocks
         self._stretches = stretches
+        self._beginnings = beginnings
         self._habit = Habit()
         self._asked: tuple[bytes, ...] = ()
         self._prefilter = Literals(())
@@ -82,7 +89,7 @@ class Engine:
 
     def count(self, taken: Taken) -> Tally:
         """Give only how many failures and successes are in a block."""
-        counting = Counting(taken, self._blocks, self._habit)
+        counting = Counting(taken, self._blocks, self._beginnings, self._habit)
         if taken.is_holding():
             counting.add(taken.rest(0))
             return counting.tally
@@ -200,7 +207,8 @@ def make_engine(
         if isinstance(program, Program):
             blocks = BlockEngine(pcre2, program, definition, dates)
             stretches = Stretches(Doubts(pcre2, texts, program.doubts))
-            return Engine(blocks, stretches, program.refused, rung)
+            beginnings = Beginnings(sets for _, sets in quotes)
+            return Engine(blocks, stretches, beginnings, program.refused, rung)
     except Pcre2Error as error:
         return str(error)
     return program
