@@ -25,7 +25,10 @@ from logban.matching.engine.syntax import (
 
 # Numbers up to 255 without noughts in front.
 _NUMBER: Final = "(?:1[0-9]{0,2}|2(?:5[0-5]?|[0-4][0-9]?|[6-9])?|[3-9][0-9]?|0)"
-_CANONICAL: Final = rf"{_NUMBER}(?:\.{_NUMBER}){{3}}(?![0-9])"
+_CANONICAL: Final = r"\.".join([_NUMBER] * 4)
+_FOUND: Final = rf"(?<![0-9.]){_CANONICAL}(?!\.?[0-9])"
+"""What IPV4 finds where it finds such an address: both take all digits up to each full stop."""
+
 _BY_ITSELF: Final = 100_000
 """What is added to a group's number to give that of the group for what is canonical in it."""
 
@@ -34,11 +37,9 @@ def told_apart(node: Node) -> Node:
     """Capture canonical IPv4 addresses in a group of their own, in front of each other one."""
     match node:
         case Group(name="ip4") if node.body == parse(IPV4):
-            so, not_so = (
-                Look(parse(_CANONICAL), ahead=True, negative=negative) for negative in (False, True)
-            )
+            own = Group(parse(_FOUND), node.name, node.number + _BY_ITSELF)
             # The second way fails at once where the first one has been taken, and the rest failed.
-            own = Group(Sequence((so, *flat(node.body))), node.name, node.number + _BY_ITSELF)
+            not_so = Look(parse(rf"{_CANONICAL}(?![0-9])"), ahead=True, negative=True)
             return Either((own, replace(node, body=Sequence((not_so, *flat(node.body))))))
         case Sequence():
             return Sequence(tuple(map(told_apart, node.items)))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -11,7 +12,8 @@ from typing import Final
 from logban.matching.engine.automaton import ends_in_one_place
 from logban.matching.engine.factoring import grouped, literal, shared, takes_long, texts_in
 from logban.matching.engine.groups import groups_in
-from logban.matching.engine.syntax import Node, Sequence
+from logban.matching.engine.rewrite import written
+from logban.matching.engine.syntax import ANY, Chars, Node, Sequence, first_of
 
 MIN_TELLING: Final = 6
 
@@ -89,19 +91,62 @@ def told_by_texts(entries: Items[Entry]) -> list[Entry]:
     return [replace(entry, family=tuple(families[literal(entry.items)])) for entry in entries]
 
 
-def telling_text(entry: Entry, done: int) -> str:
-    """Give a text that the rest of a rule needs and few others like it do; "" if there is none.
+def telling_text(entries: Items[Entry], done: int, asked: str = "") -> str:
+    """Give a text that the rest of some rules needs and few others like them do; "" if none.
 
-    Whether a line has it is asked first, where finding out otherwise may take many tries.
+    Whether a line has it is asked first, where finding out otherwise may take many tries; of what
+    has been ``asked`` already it is not.
     """
-    rest = entry.items[done:]
-    if not entry.family or not takes_long(rest):
+    rests = [entry.items[done:] for entry in entries]
+    family = entries[0].family
+    if not family or any(entry.family != family for entry in entries):
+        return ""
+    if not any(map(takes_long, rests)):
         return ""
 
     def needed_by(text: str) -> int:
-        return sum(any(text in each for each in texts) for texts in entry.family)
+        return sum(any(text in each for each in texts) for texts in family)
 
-    texts = [text for text in texts_in(rest) if len(text) >= MIN_TELLING]
-    times = {text: needed_by(text) for text in texts if not literal(rest).startswith(text)}
+    texts = set.intersection(*(texts_in(rest) for rest in rests))
+    times = {
+        text: needed_by(text)
+        for text in texts
+        if len(text) >= MIN_TELLING and text != asked and not literal(rests[0]).startswith(text)
+    }
     best = min(times, key=lambda text: (times[text], -len(text), text), default="")
-    return best if best and times[best] * 2 <= len(entry.family) else ""
+    return best if best and times[best] * 2 <= len(family) else ""
+
+
+def may_follow(entries: Items[Entry], done: int, others: Items[Entry]) -> bool:
+    """Tell whether some line that begins as rules do may be for one of the others as well."""
+    mine = entries[0].items[done:]
+    return any(_may_both_begin(mine, other.items[done:]) for other in others)
+
+
+def _may_both_begin(one: tuple[Node, ...], other: tuple[Node, ...]) -> bool:
+    text, items = literal(one), other
+    if not text:
+        text, items = literal(other), one
+    for item in items:
+        if not text:
+            return True
+        begins = ord(text[0]) in first_of(item)
+        if item.extent.least == 0:
+            if begins:
+                return True
+            continue  # it is not there
+        if not begins or not isinstance(item, Chars):
+            return begins
+        text = text[1:]
+    return True
+
+
+def holding(text: str) -> str:
+    """Write that the rest of the line holds a text, or the end of it from a rare character on.
+
+    All in front of that character is one step, and so the line is passed over fast.
+    """
+    rare = min(range(len(text) - MIN_TELLING + 1), key=lambda at: (not text[at].isupper(), at))
+    first, rest = re.escape(text[rare]), re.escape(text[rare + 1 :])
+    others = f"{written(ANY.chars - {ord(text[rare])})}*+"
+    return f"(?={others}(?:{first}(?!{rest}){others})*+{first})"

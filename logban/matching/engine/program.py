@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from logban.matching.compiled import HOST_GROUPS, NO_FIELDS
 from logban.matching.compiler import ExpressionError, Reading, expand
@@ -31,6 +31,8 @@ from logban.matching.engine.dated import Head
 from logban.matching.engine.entries import (
     Entry,
     Pace,
+    holding,
+    may_follow,
     reordered,
     run_from,
     telling_text,
@@ -84,6 +86,19 @@ class _Part:
     before: int = 0
     span: int = 0
     is_canonical: bool = False
+
+
+class _SoFar(NamedTuple):
+    """What holds for rules that are written: whether ``others`` may be for the same lines.
+
+    Of the text that was ``asked`` for, a line that comes this far holds it.
+    """
+
+    others: bool
+    asked: str
+
+
+_NONE: Final = _SoFar(others=False, asked="")
 
 
 def write_program(
@@ -400,7 +415,13 @@ class _Composer:
             return Entry((number,), Pace.GATED, (), {}, {}, gate)
         return entry
 
-    def _ways(self, entries: Items[Entry], fields: dict[int, Fields], done: int = 0) -> list[str]:
+    def _ways(
+        self,
+        entries: Items[Entry],
+        fields: dict[int, Fields],
+        done: int = 0,
+        so_far: _SoFar = _NONE,
+    ) -> list[str]:
         """Write rules from their items number ``done`` on, what neighbours share once."""
         writer = self._writer
         captures, numbers = writer.captures, writer.numbers
@@ -410,27 +431,32 @@ class _Composer:
             run, common = run_from(entries, at, done)
             writer.captures = captures
             writer.numbers = {group: list(those) for group, those in numbers.items()}
-            first = entries[at]
+            first, several = entries[at], entries[at : at + run]
+            others = so_far.others or may_follow(several, done, entries[at + run :])
+            # Where nothing else is tried for a line, it need not be known soon that this fails.
+            telling = telling_text(several, done, so_far.asked) if others else ""
             if run == 1:
-                ways.append(self._way(first, done, fields))
+                ways.append(self._way(first, done, telling, fields))
             else:
                 begin = first.items[done : done + common]
                 text = writer.write(begin, first.kept, first.pads, After.MORE)
-                rest = self._ways(entries[at : at + run], fields, done + common)
+                if telling:
+                    text += holding(telling)
+                further = _SoFar(others, telling or so_far.asked)
+                rest = self._ways(several, fields, done + common, further)
                 ways.append(f"{text}(?|{'|'.join(rest)})")
             at += run
         return ways
 
-    def _way(self, entry: Entry, done: int, fields: dict[int, Fields]) -> str:
+    def _way(self, entry: Entry, done: int, telling: str, fields: dict[int, Fields]) -> str:
         if entry.pace is Pace.GATED:
             return f"{entry.gate}(*MARK:{SLOW_MARK})"
         rest = entry.items[done:]
-        telling = telling_text(entry, done)
         # Behind the text that the rest begins with, which most lines don't have.
         begin = len(literal(rest)) if telling else 0
         text = self._writer.write(rest[:begin], entry.kept, entry.pads, After.MORE)
         if telling:
-            text += f"(?=[^\\n]*?{re.escape(telling)})"
+            text += holding(telling)
         text += self._writer.write(rest[begin:], entry.kept, entry.pads)
         if entry.pace is Pace.SLOW:
             return f"{text}(*MARK:{SLOW_MARK})"
