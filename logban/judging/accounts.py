@@ -67,11 +67,11 @@ class Accounts:
                 return False
             del self.protected_until[user]
         seconds = _seconds(time)
-        who = _HASH.pack(zlib.crc32(place.encode()))
+        who = _hash(place)
         record = self._records.pop(user, None)
         if record is None or seconds - _HASH.unpack_from(record)[0] > self._findtime:
             record = _HASH.pack(seconds)
-        if not _holds(record, who):
+        if _place_in(record, who) < 0:
             record += who
         self._dirty.add(user)
         if len(record) > self._enough * _SIZE:
@@ -83,6 +83,14 @@ class Accounts:
         if len(self._records) > self._max_accounts:
             self._shed(self._records)
         return False
+
+    def forgive(self, user: str, place: str) -> None:
+        """Take back that a place has failed with a user's name."""
+        record = self._records.get(user)
+        at = -1 if record is None else _place_in(record, _hash(place))
+        if record is not None and at >= 0:
+            self._records[user] = record[:at] + record[at + _SIZE :]
+            self._dirty.add(user)
 
     def bring_back(self, now: float) -> None:
         """Go on though the clock was set back: what began since began now."""
@@ -147,9 +155,13 @@ def _seconds(time: float) -> int:
     return min(max(int(time), 0), 0xFFFFFFFF)
 
 
-def _holds(record: bytes, who: bytes) -> bool:
-    """Tell whether a place is in a record, behind its first number."""
+def _hash(place: str) -> bytes:
+    return _HASH.pack(zlib.crc32(place.encode()))
+
+
+def _place_in(record: bytes, who: bytes) -> int:
+    """Give where a place is in a record, behind its first number; -1 if it is not."""
     at = record.find(who, _SIZE)
     while at >= 0 and at % _SIZE:
         at = record.find(who, at + 1)
-    return at >= 0
+    return at

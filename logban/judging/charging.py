@@ -25,7 +25,7 @@ from logban.judging.strangers import Strangers
 from logban.judging.trust import Trust
 from logban.judging.verdicts import Verdicts
 from logban.judging.weighing import MAX_NAME, Weighing
-from logban.judging.weights import what_of
+from logban.judging.weights import MISDIALLED, what_of
 from logban.model import (
     CanonicalAddress,
     Failure,
@@ -96,6 +96,9 @@ class Charging:
         if weighed is None or self._shapes.changes != self.weighing.changes:
             weighed = self._weigh(failure, place)
             if weighed is None:
+                if failure.kind == MISDIALLED:
+                    # Who calls by a name that the server knows got in, as a trunk by its address.
+                    self.trust.succeed(place, "", time, self._scrutiny.trust)
                 return ()
         known = self._known_places.get(place)
         if known is not None:
@@ -120,6 +123,8 @@ class Charging:
             return
         if place in self.places or place in self.slow:
             self.places.forgive(place, what_of(user))
+            if place not in self.places and place not in self.slow:
+                self.crowds.forgive(place, user)
         self.pairs.clear(pair_key(place, user))
         for subject in (
             Subject(SubjectKind.USER, user=user),

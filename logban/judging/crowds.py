@@ -108,6 +108,11 @@ class Crowds:
         self.networks.forget(key)
         return [self._verdicts.on_many(subject, limit, places, failure, time)]
 
+    def forgive(self, place: str, user: str) -> None:
+        """Take back what a place counted for: it was its owner's slip, and he got in."""
+        self.accounts.forgive(user, place)
+        self.networks.forgive(*around(place))
+
     def take_over(self, earlier: Crowds) -> None:
         """Go on where another one stops, with the same caps."""
         self.accounts.take_over(earlier.accounts)

@@ -23,6 +23,7 @@ from logban.judging.weighing import MAX_NAME, Weighed
 from logban.judging.weights import (
     CALL_REJECTED,
     MAX_WEIGHT,
+    PASSING,
     UNKNOWN_USER,
     WRONG_PASSWORD,
     called,
@@ -111,6 +112,9 @@ class Customers:
             verdicts = self._suspend(record, failure, time, place, user)
             if not is_new and not is_burst:
                 return verdicts
+        elif what == PASSING:
+            if not is_new:
+                return verdicts  # a telephone that is broken, and says so all day
         elif failure.kind == CALL_REJECTED and number_factor(called(failure)[:MAX_NAME]) == 1.0:
             return verdicts  # a customer who mistyped a number
         if is_new:

@@ -51,6 +51,15 @@ class Networks:
             self.dropped += len(gone)
         return (places | before).bit_count()
 
+    def forgive(self, network: str, part: int) -> None:
+        """Take back that a part of a network has offended."""
+        known = self._networks.get(network)
+        if known is not None:
+            start, places, before = known
+            others = ~(1 << part)
+            self._networks[network] = (start, places & others, before & others)
+            self._dirty.add(network)
+
     def forget(self, network: str) -> None:
         """Let a network start again."""
         if self._networks.pop(network, None) is not None:

@@ -14,6 +14,7 @@ from struct import Struct
 from typing import Final
 
 from logban.judging.surplus import surplus
+from logban.judging.weights import PASSING
 
 _RECORD: Final = Struct("<ddQ")
 
@@ -49,7 +50,9 @@ class SlowCounts:
         return iter(self.records)
 
     def add(self, key: str, time: float, what: int, more: float = 0.0) -> None:
-        """Count one failure, and ``more``."""
+        """Count one failure, and ``more``; what is of no account a day later is none."""
+        if what == PASSING:
+            return
         record = self.records.pop(key, None)
         last, value, names = _NONE if record is None else _RECORD.unpack(record)
         if record is not None:

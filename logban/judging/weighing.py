@@ -14,6 +14,8 @@ from logban.judging.trust import Trust
 from logban.judging.weights import (
     CALL_REJECTED,
     KINDS,
+    PASSING,
+    PASSING_KINDS,
     PROBE,
     UNKNOWN_USER,
     WRONG_PASSWORD,
@@ -79,6 +81,8 @@ class Weighing:
         name = user[:MAX_NAME]
         if kind == PROBE and not self._probes.is_other(place, name):
             return None
+        if kind in PASSING_KINDS:
+            return ("", PASSING, self.weight(failure), False)
         if not name or kind not in CREDENTIALS:
             number = called(failure)[:MAX_NAME]
             return ("", what_of(number) if number else 0, self.weight(failure), False)

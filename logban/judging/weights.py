@@ -20,6 +20,8 @@ UNKNOWN_USER: Final = "unknown-user"
 CALL_REJECTED: Final = "call-rejected"
 PROBE: Final = "probe"
 MISDIALLED: Final = "misdialled"
+PASSING_KINDS: Final = frozenset({"malformed", "tls"})
+"""What broken telephones and health checks do all day, and nothing can be guessed by."""
 
 KINDS: Final[Mapping[str, float]] = {
     WRONG_PASSWORD: 1.0,
@@ -72,10 +74,17 @@ _LONGEST_EXTENSION: Final = 7
 _CALLED: Final = re.compile(r"(?:sips?|tel):([^@;?<>\s]{1,128})", re.IGNORECASE)
 
 
+PASSING: Final = 65535
+"""Stands, where a name or number could, for what is of no account a day later."""
+
+
 @lru_cache(maxsize=16384)
 def what_of(text: str) -> int:
-    """Give a number of 16 bits that stands for a name or number that was tried; never 0."""
-    return zlib.crc32(text.encode("utf-8", "surrogatepass")) % 65535 + 1
+    """Give a number of 16 bits that stands for a name or number that was tried.
+
+    It is never 0, which stands for none, nor ``PASSING``.
+    """
+    return zlib.crc32(text.encode("utf-8", "surrogatepass")) % (PASSING - 1) + 1
 
 
 @lru_cache(maxsize=4096)

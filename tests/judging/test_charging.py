@@ -334,6 +334,27 @@ def test_who_is_known_and_calls_a_number_that_there_is_not_is_not_charged() -> N
     assert by_rule.all(calls)
 
 
+def test_packets_forged_in_the_name_of_a_trunk_that_calls_ban_nobody() -> None:
+    bench = Bench()
+    forged = [failed(60 + n, str(100 + n), kind="unknown-user", proven=False) for n in range(60)]
+    assert Bench().all(forged) != []
+    bench.take(failed(0, "", kind="misdialled", number="+493012345"))
+    assert bench.all(forged) == []
+    assert bench.judge.take_notices() != []
+
+
+@pytest.mark.parametrize("kind", ["tls", "malformed"])
+def test_what_broken_telephones_do_all_day_bans_nobody(kind: str) -> None:
+    broken = [failed(n * 12, "", kind=kind) for n in range(2000)]
+    assert Bench().all(broken) == []
+    office = Bench()
+    office.take(got_in(-1, "201", OTHER))
+    assert office.all(broken) == []
+    # Nobody is let off by them who does something else as well.
+    assert office.all(failed(24_100 + n, str(100 + n)) for n in range(20)) != []
+    assert Bench().all(failed(n, "", kind=kind) for n in range(20)) != []
+
+
 def test_a_rule_that_weighs_nothing_is_not_charged() -> None:
     bench = Bench(Scrutiny(weights={"rule": 0.0}))
     assert bench.all(failed(n, str(n)) for n in range(500)) == []
@@ -474,6 +495,28 @@ def test_no_network_is_banned_over_a_customer_or_an_exempt_address() -> None:
     assert tries(bench, "198.51.100") == []
     assert tries(bench, "192.0.2") == []
     assert tries(bench, "198.51.101") != []
+
+
+def test_slips_of_customers_who_get_in_are_nothing_against_their_network() -> None:
+    bench = Bench()
+    for number in range(60):
+        place, user, at = f"198.51.100.{number + 1}", str(200 + number), number * 30.0
+        assert bench.take(failed(at, user, place), failed(at + 5, user, place)) == []
+        bench.take(got_in(at + 20, user, place))
+    # One who does not get in is an offender like any other.
+    others = [failed(2000 + n, "201", f"198.51.100.{n + 100}") for n in range(10)]
+    assert bench.all(others) == []
+    assert bench.take(failed(2020, "202", "198.51.100.100")) != []
+
+
+def test_a_user_on_the_road_does_not_attack_his_own_account() -> None:
+    bench = Bench()
+    for number in range(60):
+        place = f"198.51.{number}.7"
+        bench.take(failed(number * 600, "201", place), got_in(number * 600 + 20, "201", place))
+    assert bench.judge.take_notices() == []
+    bench.all(failed(40_000 + n, "201", f"192.0.{n + 3}.7") for n in range(20))
+    assert len(bench.judge.take_notices()) == 1
 
 
 def test_so_many_networks_an_hour_and_no_more() -> None:

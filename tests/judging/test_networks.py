@@ -21,6 +21,17 @@ def test_places_count_once_and_for_one_to_two_spans() -> None:
     assert len(networks) == 0
 
 
+def test_what_is_taken_back_counts_no_longer_in_either_span() -> None:
+    networks = Networks(findtime=100.0)
+    for part, time in ((1, 1000.0), (2, 1000.0), (1, 1100.0), (3, 1100.0)):
+        networks.add(KEY, part, time)
+    networks.take_dirty()
+    networks.forgive(KEY, 1)
+    networks.forgive("192.0.2", 1)
+    assert set(networks.take_dirty()) == {KEY}
+    assert networks.add(KEY, 4, 1101.0) == 3
+
+
 def test_what_is_written_down_goes_on_in_the_next_run() -> None:
     networks = Networks(findtime=100.0)
     networks.add(KEY, 0, 1000.25)

@@ -3,13 +3,20 @@
 
 from __future__ import annotations
 
-from logban.judging.probes import Probes
+from logban.judging.probes import NAMES, Probes
 
 
-def test_only_a_change_of_the_name_is_told() -> None:
+def test_only_a_name_that_is_new_is_told() -> None:
     probes = Probes()
-    names = ["ping", "ping", "100", "100", "ping"]
-    assert [probes.is_other("p", each) for each in names] == [False, False, True, False, True]
+    names = ["ping", "ping", "100", "100", "ping", "monitor", "100"]
+    told = [False, False, True, False, False, True, False]
+    assert [probes.is_other("p", each) for each in names] == told
+
+
+def test_a_name_that_was_asked_for_long_ago_is_new_again() -> None:
+    probes = Probes()
+    names = ["ping", *map(str, range(100, 100 + NAMES)), "ping"]
+    assert [probes.is_other("p", each) for each in names] == [False, *[True] * (NAMES + 1)]
 
 
 def test_each_place_has_its_own_name() -> None:

@@ -139,7 +139,7 @@ def test_trust_never_outlives_its_end_or_its_cap(events: list[Event], cap: int) 
     for each in story(events):
         bench.take([each])
         assert each.time is not None
-        if isinstance(each, Success):
+        if isinstance(each, Success) or each.kind == "misdialled":  # known by name, so he got in
             last[place_of(each.address, 64)] = each.time
         assert len(bench.trust) <= cap
         for place in bench.trust:
