@@ -71,6 +71,16 @@ def test_the_daemons_own_settings_keep_their_defaults(directory: Path) -> None:
     assert "logban.conf:1: the file is not followed" in errors(configuration)[0]
 
 
+def test_a_file_that_is_included_is_looked_at_as_well(directory: Path, write: Write) -> None:
+    write("filters.d/f.conf", f"[INCLUDES]\nbefore = common.conf\n{FILTER}")
+    write("filters.d/common.conf", "[DEFAULT]\nx = 1\n")
+    assert errors(load(directory)) == []
+    (directory / "filters.d" / "common.conf").chmod(0o666)
+    configuration = load(directory)
+    assert configuration.failed.keys() == {"one", "two"}
+    assert "filters.d/common.conf:1: the file is not followed" in errors(configuration)[0]
+
+
 def test_a_file_of_somebody_else_is_not_followed(directory: Path) -> None:
     path = directory / "jails.d" / "one.conf"
     os.chown(path, MAN.pw_uid, -1)

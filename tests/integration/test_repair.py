@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -61,6 +62,36 @@ def test_what_others_do_to_nftables_is_repaired_at_once(
         return bool(action["state"] == "ok" and action["in_force"] == 3)  # type: ignore[index]  # JSON
 
     server.wait(is_well)
+
+
+def test_bans_that_come_while_everything_is_flushed_again_and_again(
+    network: Network, server: RunningServer, log: LogFile, jail: Jail, figures: list[str]
+) -> None:
+    """As by a firewall that is reloaded, or a script that never gets done."""
+    jail(action="nftables")
+    server.start()
+    attackers = [f"203.0.113.{number}" for number in range(100, 160)]
+    over = threading.Event()
+    flushes: list[int] = []
+
+    def flush() -> None:
+        while not over.is_set():
+            network.host.run(["nft", "flush ruleset"])
+            flushes.append(1)
+
+    thread = threading.Thread(target=flush)
+    thread.start()
+    try:
+        for address in attackers:
+            log.fail(address, 5)
+        server.wait(lambda: len(server.bans()) == len(attackers))
+    finally:
+        over.set()
+        thread.join()
+    server.wait(lambda: server.client("verify").code == 0)
+    ruleset = network.host.run(["nft", "list table inet logban"])
+    assert [address for address in attackers if address not in ruleset] == []
+    figures.append(f"{len(attackers)} bans laid during {len(flushes)} flushes: all in force")
 
 
 def test_verify_tells_and_repairs(
