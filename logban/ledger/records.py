@@ -62,6 +62,8 @@ class Checkpoint:
 
     def then(self, later: Checkpoint) -> Checkpoint:
         """Give the two as one, for when this one could not be committed before the other came."""
+        if self.is_empty():
+            return later
         bans = {(row.ban.jail, row.ban.subject, row.ban.time): row for row in self.bans}
         for row in later.bans:
             key = (row.ban.jail, row.ban.subject, row.ban.time)
