@@ -11,6 +11,13 @@ from click.shell_completion import BashComplete, FishComplete, ShellComplete, Zs
 
 from logban.client import completing
 from logban.client.main import cli
+from logban.testing.waiting import LIMIT
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for what a busy machine has to say."""
+    monkeypatch.setattr(completing, "PATIENCE", LIMIT)
 
 
 def complete(kind: type[ShellComplete], words: list[str], incomplete: str) -> list[str]:

@@ -8,6 +8,7 @@ Root is needed.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -111,8 +112,9 @@ def theirs(tree: Path, namespace: Namespace) -> Iterator[Client]:
         [*command, "start"], env=UTC, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as server:
         try:
+            asked = ("fail2ban-client", "-c", tree, "status")
             deadline = time.monotonic() + LIMIT
-            while "sshd" not in run("fail2ban-client", "-c", tree, "status")[1]:
+            while not {"asterisk", "sshd"} <= set(re.findall(r"\w+", run(*asked)[1])):
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
             yield lambda words: run("fail2ban-client", "-c", tree, *words.split())

@@ -67,7 +67,7 @@ def test_the_keys_hold_to_their_ends(server: RedisServer) -> None:
         with server.keys() as keys:
             keys.set("white_list:198.51.100.7", 1, ex=3600)
             keys.set("white_list:203.0.113.0/24", 1)
-            keys.set("white_list:2001:DB8:0:0:0:0:0:7", 1, px=2500)
+            keys.set("white_list:2001:DB8:0:0:0:0:0:7", 1, px=250_000)
             keys.set("white_lists:192.0.2.1", 1)
             listing = await kept.refresh()
             assert entries(listing) == {"198.51.100.7", "203.0.113.0/24", "2001:db8::7"}

@@ -178,9 +178,9 @@ def test_a_line_made_to_stop_the_world_is_answered(make_block: MakeBlock) -> Non
     about = "authentication failure using internet password"
     line = f"2026-11-20 10:00:00 smtp: {'1 ' * 47}{about}!"
     assert len(line) == 167
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert domino.match(make_block(f"{line}\n"), NOW) == []
-    assert time.perf_counter() - begun < 1.5
+    assert time.process_time() - begun < 1.5
 
 
 @given(st.lists(st.sampled_from(["a 192.0.2.1", "a 192.0.2.2", "b", "x"]), max_size=12))

@@ -122,7 +122,7 @@ def test_zsh_completes_at_the_first_tab(package: Package, tmp_path: Path) -> Non
 
 
 def _read_until(terminal: int, pattern: str) -> str:
-    """Read from a terminal until it shows that; AssertionError after 20 s."""
+    """Read from a terminal until it shows that; AssertionError if it never does."""
     seen = b""
     deadline = time.monotonic() + LIMIT
     while not re.search(pattern, seen.decode("utf-8", "replace"), re.DOTALL):
