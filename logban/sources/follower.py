@@ -8,17 +8,14 @@ No call waits, and none raises: what is in the way is told by ``state`` and ``re
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import logging
-import math
 import os
 import stat
 from enum import StrEnum
 from pathlib import Path
 
 from logban.clock import Clock
-from logban.model import Block, Position
+from logban.model import Block
 from logban.sources.book import Identity, PositionBook
 from logban.sources.older import GRACE, OlderFiles
 from logban.sources.opening import kind_of, open_to_read
@@ -29,8 +26,6 @@ from logban.sources.siblings import Sibling, is_predecessor, namesakes
 from logban.sources.succession import Succession
 
 log = logging.getLogger(__name__)
-
-_TOO_MANY = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class Start(StrEnum):
@@ -75,8 +70,6 @@ class FileFollower:
         self._looked = False
         self._reason = ""
         self._barred = False
-        # Some older files could not be opened, because too many others are open.
-        self._is_short = False
         self._older = OlderFiles(clock)
         self._current: Reader | None = None
         self._succession = Succession(path, book, self._open_older)
@@ -141,8 +134,8 @@ class FileFollower:
             self._see(status)
         if not self._looked and self._current is None:
             self._succession.open_saved(self._long_ago)
-        elif self._is_short:
-            self._open_postponed()
+        elif self._succession.is_short:
+            self._succession.open_postponed()
         # What cannot be opened yet was there all the same: it is no news when it can be.
         if not self._barred:
             self._looked = self._watched = True
@@ -156,7 +149,7 @@ class FileFollower:
             block, is_at_end = self._read_from(reader, limit)
             if block is not None or not is_at_end:
                 return block
-        for reader in self._older.finished(self._is_succeeded, self._is_short):
+        for reader in self._older.finished(self._is_succeeded, self._succession.is_short):
             block = self._retire(reader)
             if block is not None:
                 self._older.look()
@@ -251,12 +244,7 @@ class FileFollower:
         """Open one that had the name earlier, unless somebody reads it; None if it was not."""
         if self._book.reader_of(sibling.identity) is not None:
             return None
-        try:
-            reader = self._open(sibling.path, expected=sibling.identity)
-        except OSError as error:
-            if error.errno in _TOO_MANY:
-                self._postpone(sibling.identity)
-            return None
+        reader = self._open(sibling.path, expected=sibling.identity)
         if reader is not None and only_to_resume and not reader.resumed:
             reader.close()
             reader = None
@@ -264,21 +252,6 @@ class FileFollower:
             self._older.add(reader)
             self._own(reader)
         return reader
-
-    def _postpone(self, identity: Identity) -> None:
-        """Have this older file opened when there are descriptors again, be it after a restart."""
-        if not self._is_short:
-            log.warning("%r: too few descriptors for all its older files, some wait", self.path)
-        self._is_short = True
-        if self._book.get(identity) is None:
-            self._book.keep(Position(self.path, *identity, 0, hashlib.sha256().digest(), 0))
-
-    def _open_postponed(self) -> None:
-        """Open what there were no descriptors for."""
-        self._is_short = False
-        self._succession.open_saved(math.inf)
-        if not self._is_short:
-            log.info("%r: no older file waits any more", self.path)
 
     def _open(
         self, path: str, *, from_end: bool = False, expected: Identity | None = None

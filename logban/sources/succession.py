@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import logging
 import math
 import os
 from collections.abc import Callable
 from typing import Final
 
+from logban.model import Position
 from logban.sources.book import Identity, PositionBook
 from logban.sources.older import MOST
 from logban.sources.reader import Reader
@@ -22,12 +25,16 @@ from logban.sources.siblings import (
     scheme_of,
 )
 
+log = logging.getLogger(__name__)
+
+_TOO_MANY: Final = frozenset({errno.EMFILE, errno.ENFILE})
 _MOST_WALKS: Final = 8
 """How often files are looked for again because one of them was renamed meanwhile."""
 
 Elders = dict[Identity, Elder]
 Open = Callable[[Sibling, bool], Reader | None]
-"""Opens an older file, or, if so told, only if it can be resumed; None if it was not opened."""
+"""Opens an older file, or, if so told, only if it can be resumed; None if it was not opened;
+OSError."""
 
 
 class Succession:
@@ -37,6 +44,9 @@ class Succession:
         self._path = path
         self._book = book
         self._open_older = open_older
+        # Whether some could not be opened, because too many others are open, and was it said.
+        self.is_short = False
+        self._is_told = False
         self.last: Identity | None = None
         self._last_written_ns: int | None = None
         # What lay beside the last file before it was opened.
@@ -82,7 +92,7 @@ class Succession:
                 to_open.append(sibling)
                 # What does not fit is the same file, truncated, or another with its inode; by its
                 # name it may be an older file of this log all the same, and nobody has read it.
-                reader = self._open_older(sibling, not is_predecessor(self._path, sibling, None))
+                reader = self._open(sibling, not is_predecessor(self._path, sibling, None))
                 if reader is not None:
                     (resumed if reader.resumed else others).append(sibling)
             if not any(map(_has_moved, to_open)):
@@ -97,7 +107,7 @@ class Succession:
         for _ in range(_MOST_WALKS):
             beside = neighbours(self._path)
             missed = self._missed(beside)
-            opened += sum(self._open_older(each, False) is not None for each in missed)
+            opened += sum(self._open(each, False) is not None for each in missed)
             if not any(map(_has_moved, missed)):
                 break
         there = {entry.identity for entry in beside}
@@ -106,6 +116,32 @@ class Succession:
             if identity not in there and self._book.reader_of(identity) is None:
                 self._book.drop(identity)
         return opened
+
+    def open_postponed(self) -> None:
+        """Open what there were no descriptors for; what was read already is let be."""
+        self.is_short = False
+        self.open_saved(math.inf)
+        if not self.is_short:
+            self._is_told = False
+            log.info("%r: no older file waits any more", self._path)
+
+    def _open(self, sibling: Sibling, only_to_resume: bool) -> Reader | None:
+        try:
+            return self._open_older(sibling, only_to_resume)
+        except OSError as error:
+            if error.errno in _TOO_MANY:
+                self._postpone(sibling.identity)
+            return None
+
+    def _postpone(self, identity: Identity) -> None:
+        """Have it opened when there are descriptors again, be it after a restart."""
+        self.is_short = True
+        if self._book.get(identity) is None:
+            nothing_read = hashlib.sha256(b"").digest()
+            self._book.keep(Position(self._path, *identity, 0, nothing_read, 0))
+        if not self._is_told:
+            self._is_told = True
+            log.warning("%r: too few descriptors for all its older files, some wait", self._path)
 
     def _missed(self, beside: list[Sibling]) -> list[Sibling]:
         last = [entry for entry in beside if entry.identity == self.last]
