@@ -255,12 +255,15 @@ class FileSources:
                 if follower.idle:
                     follower.look()
                 self._make_ready(follower)
-                continue
-            # An older file of one that is followed, perhaps.
-            for other in self._followers.values():
-                if path.startswith(other.path):
-                    other.look_at_older()
-                    self._make_ready(other)
+            if follower is None or follower.alias_of:
+                self._wake_reader_of(path, follower)
+
+    def _wake_reader_of(self, path: str, alias: FileFollower | None) -> None:
+        """Have a file read that another path stands for: an older one, or one of two names."""
+        for other in self._followers.values():
+            if path.startswith(other.path) or (alias and alias.alias_of == other.path):
+                other.look_at_older()
+                self._make_ready(other)
 
     def _make_ready(self, follower: FileFollower) -> None:
         self._ready[follower] = None

@@ -167,6 +167,34 @@ def test_one_reader_a_file_whatever_leads_to_it(tmp_path: Path) -> None:
     run(story)
 
 
+@pytest.mark.parametrize("how", ["rotated", "linked"])
+def test_events_of_another_name_wake_whoever_reads_the_file(tmp_path: Path, how: str) -> None:
+    """No rescan comes: only the kernel's word of the name that was written to."""
+
+    async def story() -> None:
+        log, other = tmp_path / "log", tmp_path / "log.1"
+        append(log, b"1\n")
+        async with stream() as taken:
+            taken.sources.follow([f"{tmp_path}/*"])
+            assert await taken.data(2) == {"log": b"1\n"}
+            if how == "linked":
+                other = tmp_path / "another"
+                other.hardlink_to(log)
+            else:
+                log.rename(other)
+                append(log, b"2\n")
+                log.rename(f"{log}.2")
+                append(log, b"3\n")
+                assert await taken.data(4) == {"log": b"2\n3\n"}
+            taken.sources.rescan()
+            await taken.settle()
+            assert taken.report(other).reason == f"it is being read as {log}"
+            append(other, b"late\n")
+            assert await taken.data(5) == {"log": b"late\n"}
+
+    run(story)
+
+
 def test_a_link_that_is_laid_to_another_file(tmp_path: Path) -> None:
     async def story() -> None:
         one, two, link = tmp_path / "one", tmp_path / "two", tmp_path / "link"
