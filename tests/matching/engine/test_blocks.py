@@ -116,3 +116,15 @@ def test_dates_in_brackets_and_without_have_the_same_captures(
     assert [each.fields for each in matcher.match(make_block(text, len(text)), 1e9)] == [
         {"user": "root", "fport": "22"}, {"user": "", "fport": "22"},
     ]  # fmt: skip
+
+
+def test_a_filter_of_which_nothing_can_be_written_has_no_engine(
+    make_matcher: MakeMatcher, make_block: MakeBlock
+) -> None:
+    refused, other = r"^refused <HOST>\s\b", r"^from <HOST>$"
+    matcher = make_matcher(refused, dated=False)
+    assert isinstance(matcher.engine, str)
+    assert "none of its rules" in matcher.engine
+    assert "rule-0" in matcher.engine
+    assert isinstance(make_matcher(refused, other, dated=False).engine, Engine)
+    assert [each.address for each in matcher.match(make_block("refused 192.0.2.1\n"), 0.0)] == []
