@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -71,6 +73,7 @@ class Machine:
         self.actions: dict[str, FakeEnforcer | FakeNotifier] = {}
         self.swept: list[tuple[str, set[str]]] = []
         self.sweep_fault: Exception | None = None
+        self._at_work: set[asyncio.Future[object]] = set()
         for part in ("jails.d", "filters.d", "state"):
             (folder / part).mkdir()
         (folder / "filters.d/sip.conf").write_text(_FILTER)
@@ -129,6 +132,7 @@ class Machine:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Daemon]:
         """Run the daemon as the configuration says now; stop it at the end."""
+        self._watch_threads()
         world = World(self.clock, self.names, self.own_addresses)
         store = self.store()
         daemon = Daemon(load(self.folder), Opened(store, store.load()), world)
@@ -148,8 +152,31 @@ class Machine:
                 await work
 
     async def let_pass(self, seconds: float) -> None:
-        """Let time go by step by step, so that whoever sleeps in between is woken in time."""
+        """Let time go by step by step, so that whoever sleeps in between is woken in time.
+
+        What a thread is at is waited for before the next step, but for a second at the most in
+        all: it may be one that a test holds up.
+        """
+        patience = time.monotonic() + 1
         for _ in range(round(seconds * 4)):
             self.clock.advance(0.25)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
+            while self._at_work and (left := patience - time.monotonic()) > 0:
+                await asyncio.wait(set(self._at_work), timeout=left)
+                await asyncio.sleep(0)
+
+    def _watch_threads(self) -> None:
+        """Count what this loop has handed to threads and has no answer to."""
+        loop = asyncio.get_running_loop()
+        hand_over = loop.run_in_executor
+
+        def counted(
+            threads: Executor | None, work: Callable[..., object], *arguments: object
+        ) -> asyncio.Future[object]:
+            future = hand_over(threads, work, *arguments)
+            self._at_work.add(future)
+            future.add_done_callback(self._at_work.discard)
+            return future
+
+        loop.run_in_executor = counted  # type: ignore[assignment]  # for as long as it lives

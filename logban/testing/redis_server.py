@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from redis import Redis
+from redis import Redis, RedisError
 
 from logban.testing.waiting import wait
 
@@ -35,12 +35,16 @@ class RedisServer:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         process = self._process
 
-        def is_there() -> bool:
+        def answers() -> bool:
             if process.poll() is not None:
                 raise RuntimeError("redis-server does not start")
-            return self.socket.exists()
+            try:  # its socket is there a moment before it listens
+                with self.keys() as keys:
+                    return bool(keys.ping())
+            except RedisError:
+                return False
 
-        wait(is_there)
+        wait(answers)
 
     def stop(self) -> None:
         """End it as a crash would."""

@@ -62,10 +62,18 @@ class Story:
 
     async def pass_time(self, seconds: float) -> None:
         for _ in range(round(seconds * 2)):
+            await self.rest()
             self.clock.advance(0.5)
+        await self.rest()
+
+    async def rest(self) -> None:
+        """Let the worker do all that is to be done by now, unless its thread is held up."""
+        while True:
             for _ in range(20):
                 await asyncio.sleep(0)
-            await asyncio.sleep(0.002)
+            if self.worker._busy_since is None or not self.enforcer.gate.is_set():
+                return
+            await asyncio.sleep(0.001)
 
 
 @asynccontextmanager

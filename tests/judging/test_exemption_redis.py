@@ -25,7 +25,7 @@ WHO = Subject.parse("198.51.100.7")
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a host with much else to do, a Redis may take more than a second to come to its turn."""
-    monkeypatch.setattr(module, "ANSWERS_WITHIN", 20.0)
+    monkeypatch.setattr(module, "ANSWERS_WITHIN", LIMIT)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_while_redis_is_away_what_was_known_holds_to_its_end(server: RedisServer
 
 def test_before_a_ban_the_key_is_asked_for(server: RedisServer) -> None:
     async def tell(kept: RedisList, clock: FakeClock) -> None:
-        enquiries = Enquiries(clock, time_limit=20.0)
+        enquiries = Enquiries(clock, time_limit=LIMIT)
         enquiries.set_everywhere([kept])
         await kept.refresh()
         assert (await enquiries.ask(verdict())).exemption is None
