@@ -20,6 +20,8 @@ V = TypeVar("V")
 
 _HASH: Final = Struct("<I")
 _SIZE: Final = _HASH.size
+_pack = _HASH.pack
+_first = _HASH.unpack_from
 
 
 class Accounts:
@@ -66,12 +68,11 @@ class Accounts:
                 self._dirty.add(user)
                 return False
             del self.protected_until[user]
-        seconds = _seconds(time)
-        who = _hash(place)
+        who = _pack(zlib.crc32(place.encode()))
         record = self._records.pop(user, None)
-        if record is None or seconds - _HASH.unpack_from(record)[0] > self._findtime:
-            record = _HASH.pack(seconds)
-        if _place_in(record, who) < 0:
+        if record is None or time - _first(record)[0] >= self._findtime + 1:
+            record = _pack(_seconds(time))
+        if who not in record or _place_in(record, who) < 0:
             record += who
         self._dirty.add(user)
         if len(record) > self._enough * _SIZE:
@@ -96,8 +97,8 @@ class Accounts:
         """Go on though the clock was set back: what began since began now."""
         seconds = _seconds(now)
         for user, record in self._records.items():
-            if _HASH.unpack_from(record)[0] > seconds:
-                self._records[user] = _HASH.pack(seconds) + record[_SIZE:]
+            if _first(record)[0] > seconds:
+                self._records[user] = _pack(seconds) + record[_SIZE:]
                 self._dirty.add(user)
         for user, until in self.protected_until.items():
             if until > now + self._protect_for:
@@ -107,9 +108,7 @@ class Accounts:
     def tidy(self, now: float) -> None:
         """Forget the accounts that nothing has been tried with for long."""
         oldest = int(now) - self._findtime
-        old = [
-            user for user, record in self._records.items() if _HASH.unpack_from(record)[0] < oldest
-        ]
+        old = [user for user, record in self._records.items() if _first(record)[0] < oldest]
         for user in old:
             del self._records[user]
         over = [user for user, until in self.protected_until.items() if until <= now]
@@ -156,7 +155,7 @@ def _seconds(time: float) -> int:
 
 
 def _hash(place: str) -> bytes:
-    return _HASH.pack(zlib.crc32(place.encode()))
+    return _pack(zlib.crc32(place.encode()))
 
 
 def _place_in(record: bytes, who: bytes) -> int:

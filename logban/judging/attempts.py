@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
-from logban.judging.attempt import HALF, SPAN, Alike, Shape, Single, Unlike, Values
+from logban.judging.attempt import HALF, SPAN, Alike, Shape, Unlike, Values
 from logban.model import CanonicalAddress, Failure
 
 MAX_ADDRESSES: Final = 20_000
@@ -37,7 +37,9 @@ LONG: Final = 200
 LONG_LINE: Final = 1000
 """Characters of a line from which on its values are looked at for long ones."""
 
-_First = tuple[Shape, Values, Single]
+_First = tuple[Shape, Values, float, str, str, bool]
+"""The first attempt of an address: which fields it knows, their values, and what a `Single` has."""
+
 _OfAddress = _First | Alike | Unlike
 
 
@@ -76,8 +78,9 @@ class Attempts:
             if len(self._recent) >= self._half:
                 self._turn(time)
             if known is None:
-                single = (time, failure.rule, failure.source, failure.proven)
-                self._recent[address] = (shape, values, single)
+                self._recent[address] = (
+                    shape, values, time, failure.rule, failure.source, failure.proven
+                )  # fmt: skip
                 return False
         elif type(known) is Alike and known.shape is shape:
             recent = known.recent
@@ -87,7 +90,8 @@ class Attempts:
                 recent[values] = (time, failure.rule, failure.source, failure.proven)
                 return False
         if isinstance(known, tuple):
-            known = Alike(*known)
+            first, its_values, at, rule, source, proven = known
+            known = Alike(first, its_values, (at, rule, source, proven))
         if isinstance(known, Alike) and known.shape is not shape:
             known = Unlike(known)
         self._recent[address] = known

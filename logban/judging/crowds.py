@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from logban.durations import format_duration
@@ -23,6 +23,8 @@ MAX_BESET: Final = 1000
 MAX_NETWORKS_AN_HOUR: Final = 20
 MAX_PAIRS_AN_HOUR: Final = 200
 """Networks that a jail bans, and users at strange places that it suspends, within an hour."""
+
+_NOTHING: Final[Sequence[Verdict]] = ()
 
 
 class Crowds:
@@ -50,16 +52,21 @@ class Crowds:
         self.beset: dict[str, float] = {}
         self.dropped = 0
         """Beset networks that were forgotten too soon."""
+        self._fail = self.accounts.fail
+        self._add = self.networks.add
+        self._enough_places = scrutiny.net.maxretry
         self._scrutiny = scrutiny
         self._verdicts = verdicts
         self._trust = trust
         self._exempt = exempt
         self._in_force = in_force
 
-    def charge_account(self, failure: Failure, time: float, place: str, user: str) -> list[Verdict]:
+    def charge_account(
+        self, failure: Failure, time: float, place: str, user: str
+    ) -> Sequence[Verdict]:
         """Count a place that fails with somebody else's name for the first time."""
-        if not self.accounts.fail(user, place, time):
-            return []
+        if not self._fail(user, place, time):
+            return _NOTHING
         limit = self._scrutiny.user
         is_owned = self._trust.is_owned(user, time)
         subject = Subject(SubjectKind.USER, user=user)
@@ -87,13 +94,13 @@ class Crowds:
             return []
         return [self._verdicts.on_many(subject, self._scrutiny.user, 1, failure, time)]
 
-    def charge_network(self, failure: Failure, time: float, place: str) -> list[Verdict]:
+    def charge_network(self, failure: Failure, time: float, place: str) -> Sequence[Verdict]:
         """Count a place against the network around it."""
         key, part = around(place)
+        places = self._add(key, part, time)
+        if places < self._enough_places:
+            return _NOTHING
         limit = self._scrutiny.net
-        places = self.networks.add(key, part, time)
-        if places < limit.maxretry:
-            return []
         subject = Subject(SubjectKind.NET, network_of(key))
         if self._trust.is_inside(key) or self._exempt(subject) is not None:
             # Somebody lives there, so each is banned by himself, with the second try.

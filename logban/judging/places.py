@@ -16,6 +16,7 @@ from logban.model import CanonicalAddress, Subject, SubjectKind
 IPV4_AROUND: Final = 24
 IPV6_AROUND: Final = 56
 
+_PARTS: Final = {str(number): number for number in range(256)}
 _IP: Final = SubjectKind.IP
 _NET: Final = SubjectKind.NET
 
@@ -38,7 +39,7 @@ def around(place: str) -> tuple[str, int]:
     """
     if ":" not in place:
         key, _, last = place.rpartition(".")
-        return key, int(last)
+        return key, _PARTS[last]
     return _around_ipv6(place)
 
 
