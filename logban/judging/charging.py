@@ -15,6 +15,7 @@ What the place has done is counted by ``offenders``, what comes of it is said by
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from logban.judging.crowds import Crowds
 from logban.judging.customers import BURST_WITHIN, Customers
@@ -36,6 +37,8 @@ from logban.model import (
     Verdict,
 )
 from logban.policy.scrutiny import Scrutiny
+
+_NOBODY: Final = Subject(SubjectKind.USER)
 
 
 class Charging:
@@ -206,11 +209,21 @@ class Charging:
             changed[Subject(SubjectKind.USER_IP, *pair_of(key))] = text
         for user, text in self.crowds.accounts.take_dirty().items():
             changed[Subject(SubjectKind.USER, user=user)] = text
+        caps = self.crowds.take_dirty_caps()
+        if caps is not None:
+            changed[_NOBODY] = caps
         for key, text in self.crowds.networks.take_dirty().items():
             network = network_of(key)
             if key_of(network, self._ipv6_prefix):  # of any other nobody could tell it from a place
                 changed[Subject(SubjectKind.NET, network)] = text
         return changed
+
+    def restore_user(self, user: str, text: str) -> None:
+        """Take up what was written down of an account, and of nobody's: the hour's caps."""
+        if user:
+            self.crowds.accounts.restore(user, text)
+        else:
+            self.crowds.restore_caps(text)
 
     def restore_network(self, subject: Subject, text: str) -> bool:
         """Take up what was written down of a network around places; tell whether it is one."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -126,6 +127,19 @@ class Crowds:
         self.networks.take_over(earlier.networks)
         self.beset.update(earlier.beset)
         self.network_cap, self.pair_cap = earlier.network_cap, earlier.pair_cap
+
+    def take_dirty_caps(self) -> str | None:
+        """Give when the hour's caps were used, written down; None if not since the last call."""
+        caps = (self.network_cap, self.pair_cap)
+        if not any(cap.has_changed for cap in caps):
+            return None
+        return json.dumps([cap.take_times() for cap in caps])
+
+    def restore_caps(self, text: str) -> None:
+        """Take up what :meth:`take_dirty_caps` gave an earlier run."""
+        networks, pairs = json.loads(text)
+        self.network_cap.restore(networks)
+        self.pair_cap.restore(pairs)
 
     def tidy(self, now: float) -> None:
         """Forget what has become too old to matter."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 HOUR: Final = 3600.0
@@ -14,6 +15,8 @@ class HourlyCap:
 
     def __init__(self, most: int) -> None:
         self.held = 0
+        self.has_changed = False
+        """Whether it has been done since the last :meth:`take_times`."""
         self._most = most
         self._times: deque[float] = deque()
 
@@ -25,7 +28,17 @@ class HourlyCap:
             self.held += 1
             return False
         self._times.append(time)
+        self.has_changed = True
         return True
+
+    def take_times(self) -> list[float]:
+        """Give when it was done, for :meth:`restore`."""
+        self.has_changed = False
+        return list(self._times)
+
+    def restore(self, times: Iterable[float]) -> None:
+        """Take up when an earlier run did it."""
+        self._times = deque(map(float, times))
 
     def bring_back(self, now: float) -> None:
         """Have what was done at a time that is still to come be of now."""

@@ -324,7 +324,7 @@ class Judge:
             case SubjectKind.USER_IP if self.charging is not None:
                 self.charging.pairs.restore(pair_key(subject.network, subject.user), text)
             case SubjectKind.USER if self.charging is not None:
-                self.charging.crowds.accounts.restore(subject.user, text)
+                self.charging.restore_user(subject.user, text)
 
     def take_dirty(self) -> dict[Subject, str | None]:
         """Give what has changed since the last call, written down; None for what is gone."""

@@ -529,6 +529,23 @@ def test_so_many_networks_an_hour_and_no_more() -> None:
     assert bench.judge.charging.crowds.network_cap.held == 20
 
 
+def test_an_hour_s_caps_hold_over_a_restart() -> None:
+    def offend(bench: Bench, time: float, network: str) -> int:
+        tries = (failed(time + m, "201", f"{network}.{m + 1}") for m in range(10))
+        return sum(each.subject.kind is SubjectKind.NET for each in bench.all(tries))
+
+    bench, again = Bench(), Bench()
+    assert [offend(bench, n * 10, f"10.0.{n}") for n in range(15)] == [1] * 15
+    first = bench.judge.take_dirty()
+    assert [offend(bench, 200 + n * 10, f"10.1.{n}") for n in range(5)] == [1] * 5
+    for subject, text in {**first, **bench.judge.take_dirty()}.items():
+        if text is not None:
+            again.judge.restore(subject, text)
+    assert offend(again, 300, "10.2.0") == 0
+    assert offend(again, 15 * 60 + HOUR, "10.2.1") == 1
+    assert Subject(SubjectKind.USER) not in bench.judge.take_dirty()
+
+
 def test_hopping_in_a_network_of_ones_own_is_one_attacker() -> None:
     tries = (failed(n, "201", f"2001:db8:bad:1::{n + 1:x}") for n in range(5))
     assert [each.subject for each in Bench().all(tries)] == [ip("2001:db8:bad:1::/64")]
