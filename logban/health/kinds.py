@@ -91,8 +91,9 @@ SOURCE_POLLED: Final = AlarmKind(
     "the kernel does not tell of changes to a log, because the inotify watches of the user are "
     "used up or there are none here: the log is looked at once a second, so bans come up to a "
     "second later",
-    "raise `fs.inotify.max_user_watches` and `fs.inotify.max_user_instances` in "
-    "`/etc/sysctl.d`, then restart logban; or write `backend = polling` in the jail",
+    "raise `fs.inotify.max_user_watches` and `fs.inotify.max_user_instances` "
+    "(`/etc/sysctl.d`, `sysctl --system`): logban takes to them by itself; or write "
+    "`backend = polling` in the jail",
 )
 ACTION_FAILS: Final = AlarmKind(
     "action-fails",

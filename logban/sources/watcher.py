@@ -146,9 +146,13 @@ class Watcher:
             or not self._is_watched_still(directory, watched.how)
         ):
             return False
-        if watched.wanted != wanted:
-            names = _compile(wanted.names)
-            self._watched[directory] = _Watched(wanted, names, identity, watched.how)
+        how = watched.how
+        if how.reason.startswith(NO_INOTIFY) and not self._hear_of(directory):
+            log.info("%r is watched by inotify from now on", directory)
+            self._polling.remove(directory)
+            how = Watching("inotify")
+        if watched.wanted != wanted or watched.how != how:
+            self._watched[directory] = _Watched(wanted, _compile(wanted.names), identity, how)
         return True
 
     def _is_watched_still(self, directory: str, how: Watching) -> bool:
@@ -179,14 +183,8 @@ class Watcher:
         elif backend is Backend.AUTO and is_shared(file_system):
             reason = f"others may write to a file system of type {file_system} unnoticed"
         else:
-            try:
-                if self._inotify is None:
-                    self._inotify = self._make_inotify()
-                    self._listen()
-                self._inotify.add(directory)
-            except OSError as error:
-                reason = f"{NO_INOTIFY}: {error.strerror or error}"
-            else:
+            reason = self._hear_of(directory)
+            if not reason:
                 return Watching("inotify")
         try:
             self._polling.add(directory)
@@ -194,6 +192,17 @@ class Watcher:
             why = (isinstance(error, OSError) and error.strerror) or error
             return Watching("rescan", f"{reason}; polling can't be had: {why}")
         return Watching("polling", reason)
+
+    def _hear_of(self, directory: str) -> str:
+        """Have inotify tell of a directory; say why it can't, "" if it does."""
+        try:
+            if self._inotify is None:
+                self._inotify = self._make_inotify()
+                self._listen()
+            self._inotify.add(directory)
+        except OSError as error:
+            return f"{NO_INOTIFY}: {error.strerror or error}"
+        return ""
 
     def _drop(self, directory: str) -> None:
         if self._watched.pop(directory, None) is not None:

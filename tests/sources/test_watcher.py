@@ -309,6 +309,26 @@ def test_polling_where_inotify_cannot_be_had(tmp_path: Path, monkeypatch) -> Non
     run(story)
 
 
+def test_inotify_is_taken_as_soon_as_it_can_be_had(tmp_path: Path, monkeypatch, caplog) -> None:
+    caplog.set_level("INFO")
+
+    async def story() -> None:
+        async with woken() as told:
+            with monkeypatch.context() as short:
+                short.setattr(Inotify, "add", Refusing.add)
+                for _ in range(3):
+                    told.watcher.watch({str(tmp_path): wanted()})
+                assert told.watcher.watching(str(tmp_path)).method == "polling"
+            told.watcher.watch({str(tmp_path): wanted()})
+            assert told.watcher.watching(str(tmp_path)) == Watching("inotify")
+            assert str(tmp_path) not in told.watcher._polling
+            (tmp_path / "log").touch()
+            await told.wait_for(tmp_path / "log")
+
+    run(story)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
 @pytest.mark.parametrize(
     "refusal", [OSError(12, "no memory is left"), RuntimeError("no memory is left")]
 )
