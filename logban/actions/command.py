@@ -1,36 +1,27 @@
 # SPDX-License-Identifier: MIT
-r"""Run programs of the admin's for a ban and its end.
+"""Run programs of the admin's for a ban and its end.
 
-No shell is ever run.  A command line is split into its arguments when the configuration is
-read, and each argument is a template of its own, so no value can become two arguments.  What
-attackers write (user names, log lines) goes in with its control characters escaped.  An argument
-that begins with ``-`` only because of a value has that dash written as ``\x2d``, unless the
-command line has an argument ``--`` before it: nobody becomes an option by his name, and nobody
-escapes a ban by it either, as he would if the command were refused.
+No shell is run but for the scripts of fail2ban's actions (``shell``).
 """
 
 from __future__ import annotations
 
 import ipaddress
 import logging
-import re
-import shlex
 import socket
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Final, TypeVar
 
-from jinja2 import Template
-
 from logban.actions import process
+from logban.actions.command_line import CommandLine, values_of
 from logban.actions.declaration import ActionSpec
 from logban.actions.shell import Script, variable
-from logban.actions.templates import ARGUMENT, compiled, rendered
 from logban.clock import Clock
 from logban.durations import format_duration
 from logban.errors import ActionError
-from logban.model import Ban, BanOrigin, Evidence, Subject, SubjectKind
+from logban.model import Ban, Subject, SubjectKind
 from logban.text import visible
 
 _LOG = logging.getLogger(__name__)
@@ -40,65 +31,8 @@ V = TypeVar("V")
 
 _NOTHING: Final[Mapping[str, str]] = {}
 _OUTPUT = 4096  # of a program, kept for the message about its failure
-_LINES = 20  # of evidence handed on; Linux takes at most 128 KiB in one argument
 _REMEMBERED = 4096  # lifted bans, and those that could not be
 _NAMED = 5  # failures named one by one in one message
-
-_BLOCK = re.compile(
-    r"""\{\{ (?: [^"'}] | "[^"]*" | '[^']*' | \}(?!\}) )* \}\}   # {{ value }}
-      | \{% (?: [^"'%] | "[^"]*" | '[^']*' | %(?!\}) )* %\}      # {% statement %}
-    """,
-    re.VERBOSE,
-)
-# fail2ban's way to write a value; here it would reach the program as it stands.
-_TAG = re.compile(r"<(?:ip|family|failures|time|bantime|bancount|matches|name|F-[A-Z_]+)>")
-
-
-@dataclass(frozen=True, slots=True)
-class CommandLine:
-    """A program and the templates of its arguments, split once and for all."""
-
-    event: str
-    text: str
-    arguments: tuple[tuple[str, Template], ...] = field(compare=False)
-    """Each argument as it was written, and compiled."""
-
-    @classmethod
-    def parse(cls, event: str, text: str) -> CommandLine:
-        """Split and compile a command line; ValueError if it could not be run for any ban."""
-        values = _sample(event)
-        tag = _TAG.search(text)
-        if tag is not None:
-            raise ValueError(f"{tag.group()} is fail2ban's; write {{{{ {_like(tag, values)} }}}}")
-        words = _split(text)
-        if not words:
-            raise ValueError("there is no command")
-        if _BLOCK.search(words[0]) or words[0].startswith("-"):
-            raise ValueError(f"the program must be named as it is, and not {words[0]!r}")
-        arguments = tuple((word, compiled(ARGUMENT, word, values)) for word in words)
-        line = cls(event, text, arguments)
-        for number, (word, argument) in enumerate(zip(words, line.argv(values), strict=True)):
-            if argument.startswith("\\x2d") and not word.startswith("\\x2d"):
-                raise ValueError(
-                    f"argument {number} ({word!r}) begins with - only when it is filled in; "
-                    "write the - in front of the braces"
-                )
-        return line
-
-    def argv(self, values: Mapping[str, object]) -> list[str]:
-        """Fill in the arguments; ValueError if that can't be done."""
-        argv: list[str] = []
-        guarded = False
-        for word, template in self.arguments:
-            argument = rendered(template, values)
-            if "\0" in argument:
-                raise ValueError(f"argument {len(argv)} ({word!r}) holds a NUL character")
-            if argument.startswith("-") and not word.startswith("-") and not guarded:
-                argument = f"\\x2d{argument[1:]}"
-            guarded = guarded or argument == word == "--"
-            argv.append(argument)
-        return argv
-
 
 Line = CommandLine | Script
 
@@ -210,7 +144,7 @@ class Command:
         if key not in self._applied:
             is_new = ban.time >= self._created
             if self._commands.ban is not None and (self._restored or is_new):
-                values = _values(ban, now)
+                values = values_of(ban, now)
                 if isinstance(self._commands.ban, Script):
                     values["restored"] = int(not is_new)
                 if isinstance(self._commands.start, Script) and self._commands.start.on_demand:
@@ -219,7 +153,7 @@ class Command:
                     self._clear(values)
                 self._run(self._commands.ban, values, ban.fields)
         elif self._applied[key] != ban.until and self._commands.extend is not None:
-            self._run(self._commands.extend, _values(ban, now), ban.fields)
+            self._run(self._commands.extend, values_of(ban, now), ban.fields)
         self._applied[key] = ban.until
         self._lifted.pop((*key, ban.time), None)
         self._owed.pop(key, None)
@@ -230,7 +164,7 @@ class Command:
             return
         if self._commands.unban is not None:
             _remember(self._owed, (ban.jail, ban.subject), ban)
-            self._run(self._commands.unban, _values(ban, self._clock.now()), ban.fields)
+            self._run(self._commands.unban, values_of(ban, self._clock.now()), ban.fields)
             del self._owed[ban.jail, ban.subject]
         self._applied.pop((ban.jail, ban.subject), None)
         _remember(self._lifted, key, None)
@@ -359,61 +293,3 @@ def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
     memory[key] = value
     while len(memory) > _REMEMBERED:
         memory.popitem(last=False)
-
-
-def _values(ban: Ban, now: float) -> dict[str, object]:
-    """Give what a command can be told of a ban; -1 stands for "for ever", "" for what is not."""
-    subject = ban.subject
-    remaining = ban.remaining(now)
-    family = "inet6" if ":" in subject.network else "inet"
-    return {
-        "jail": ban.jail,
-        "ip": subject.network,
-        "family": family if subject.network else "",
-        "user": visible(subject.user, 1000),
-        "subject": visible(str(subject), 1000),
-        "kind": subject.kind.value,
-        "time": int(ban.time),
-        "until": -1 if ban.until is None else round(ban.until),
-        "bantime": -1 if ban.until is None else round(ban.until - ban.time),
-        "remaining": -1 if remaining is None else round(remaining),
-        "failures": ban.failures,
-        "bancount": max(1, ban.offence),
-        "rule": ban.rule,
-        "reason": visible(ban.reason, 1000),
-        "origin": ban.origin.value,
-        "lines": "\n".join(visible(evidence.line, 1000) for evidence in ban.evidence[-_LINES:]),
-    }
-
-
-def _sample(event: str) -> dict[str, object]:
-    if event in {"start", "stop"}:
-        return {"jail": "asterisk"}
-    subject = Subject(SubjectKind.USER_IP, "192.0.2.1", "6003")
-    evidence = (Evidence(0.0, "rule", "a line", "/var/log/asterisk/full"),)
-    ban = Ban("asterisk", subject, 0.0, 600.0, 5, "rule", evidence, BanOrigin.HAND, "a reason")
-    return _values(ban, 0.0)
-
-
-def _like(tag: re.Match[str], values: Mapping[str, object]) -> str:
-    """Give our name for what fail2ban's tag means."""
-    meant = tag.group()[1:-1]
-    other = {"name": "jail", "matches": "lines", "F-USER": "user"}.get(meant, meant)
-    return other if other in values else "jail"
-
-
-def _split(text: str) -> list[str]:
-    """Split a command line as a shell would, what stands in braces kept together."""
-    if any(not (character.isprintable() or character.isspace()) for character in text):
-        raise ValueError("it holds control characters or other invisible ones")
-    blocks: list[str] = []
-
-    def hide(block: re.Match[str]) -> str:
-        blocks.append(block.group())
-        return f"\0{len(blocks) - 1}\0"  # no NUL can be in the text: it was refused above
-
-    try:
-        words = shlex.split(_BLOCK.sub(hide, text))
-    except ValueError as error:
-        raise ValueError(f"the command line can't be split: {error}") from error
-    return [re.sub("\0([0-9]+)\0", lambda found: blocks[int(found[1])], word) for word in words]

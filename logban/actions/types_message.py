@@ -167,7 +167,7 @@ def _mail_template(text: str) -> str:
 
 def _command_line(event: str) -> Callable[[str], object]:
     def parse(text: str) -> object:
-        from logban.actions.command import CommandLine  # noqa: PLC0415 - see above
+        from logban.actions.command_line import CommandLine  # noqa: PLC0415 - see above
 
         return CommandLine.parse(event, text)
 
@@ -198,14 +198,14 @@ def _check_command(spec: ActionSpec) -> None:
 
 def _keeps_users_out(spec: ActionSpec) -> bool:
     """Tell whether the program is told of a user and his address, and can tell him from others."""
-    from logban.actions.command import CommandLine  # noqa: PLC0415 - see above
+    from logban.actions.command_line import CommandLine  # noqa: PLC0415 - see above
 
     line = spec.parameters["ban"]
     return isinstance(line, CommandLine) and "user" in line.text and "ip" in line.text
 
 
 def _commands(spec: ActionSpec) -> Iterator[Sequence[str]]:
-    from logban.actions.command import CommandLine  # noqa: PLC0415 - see above
+    from logban.actions.command_line import CommandLine  # noqa: PLC0415 - see above
 
     for event in COMMAND_EVENTS:
         line = spec.parameters[event]
