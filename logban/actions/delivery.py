@@ -234,6 +234,8 @@ class Smtp:
         smtp.file = None  # smtplib's buffer; what came in clear behind 220 is dropped with it
 
     def _log_in(self, smtp: smtplib.SMTP, user: str) -> None:
+        if not user.isascii():
+            raise ActionError(f"mail: the user {visible(user, 100)} is not plain ASCII")
         try:
             smtp.login(user, self._password())
         except smtplib.SMTPAuthenticationError as error:
@@ -243,6 +245,10 @@ class Smtp:
             ) from None
         except smtplib.SMTPNotSupportedError:
             raise ActionError(f"mail: {self.endpoint} offers no login") from None
+        except ValueError:  # a challenge that is no base64
+            raise ActionError(
+                f"mail: {self.endpoint} asks for the password in a way that can't be understood"
+            ) from None
 
     def _password(self) -> str:
         path = self.password_file

@@ -699,6 +699,23 @@ def test_a_wrong_password_is_an_error_that_does_not_say_it(serve, password: Path
     assert caught.value.__suppress_context__
 
 
+def test_a_challenge_that_makes_no_sense_is_an_error(password: Path) -> None:
+    talk = scripted(b"220 x\r\n", b"250-x\r\n250 AUTH CRAM-MD5\r\n", b"334 abc\r\n", b"334 abc\r\n")
+    listener, thread = talking(talk)
+    with listener:
+        endpoint = Endpoint("127.0.0.1", listener.getsockname()[1])
+        sender = email(smtp(endpoint, user="logban", password_file=password))
+        with pytest.raises(ActionError, match="in a way that can't be understood"):
+            sender.notify(CHANGE)
+        thread.join()
+
+
+def test_a_user_that_no_server_knows_is_an_error(serve, password: Path) -> None:
+    server = serve("--login", "logban:secret")
+    with pytest.raises(ActionError, match=r"the user ü\\x1b is not plain ASCII"):
+        email(smtp(server.endpoint, user="ü\x1b", password_file=password)).notify(CHANGE)
+
+
 def test_a_login_that_is_not_offered_is_an_error(password: Path) -> None:
     listener, thread = talking(scripted(b"220 x\r\n", b"250 x\r\n"))
     with listener:
