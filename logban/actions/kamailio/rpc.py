@@ -295,4 +295,6 @@ def clogged(where: str, seconds: float) -> Unavailable:
 
 def garbled(where: str, what: str) -> Unavailable:
     """Say that what came back can't be an answer of Kamailio."""
-    return Unavailable(f"what answers at {where} does not speak as Kamailio does: {what}")
+    return Unavailable(
+        f"what answers at {where} does not speak as Kamailio does: {visible(what, 300)}"
+    )

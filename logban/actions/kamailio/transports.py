@@ -349,7 +349,7 @@ class Http:
         except TimeoutError as error:
             raise silent(self.where, self._timeout) from error
         except HTTPException as error:
-            raise garbled(self.where, f"{type(error).__name__}: {error}"[:200]) from error
+            raise garbled(self.where, f"{type(error).__name__}: {error}") from error
         except OSError as error:
             raise unreachable(self.where, error) from error
         finally:

@@ -440,6 +440,7 @@ GOOD = b'{"result":"Ok","id":ID}'
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
+        (b"HTTP/9 \x1b[2J\xff\r\n\r\n", "BadStatusLine: HTTP/9"),
         (b"\x00\x01garbage\r\n\r\n", "does not speak as Kamailio does: BadStatusLine"),
         (b"", "RemoteDisconnected"),
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\n\r\nno\n", "HTTP 403"),
@@ -451,8 +452,21 @@ GOOD = b'{"result":"Ok","id":ID}'
     ],
 )
 def test_a_hostile_web_server(answer: bytes, said: str) -> None:
-    with http_server(answer) as url, pytest.raises(Unavailable, match=said):
+    with http_server(answer) as url, pytest.raises(Unavailable, match=said) as caught:
         call(Http(url, timeout=LIMIT), Method.UPTIME)
+    assert str(caught.value).isprintable()
+
+
+def test_a_web_server_sends_nobody_elsewhere() -> None:
+    """To another port of this host, for instance."""
+    with socket.create_server(("127.0.0.1", 0)) as inside:
+        place = f"http://127.0.0.1:{inside.getsockname()[1]}/RPC".encode()
+        moved = b"HTTP/1.1 307 Moved\r\nContent-Length: 0\r\nLocation: " + place + b"\r\n\r\n"
+        with http_server(moved) as url, pytest.raises(Unavailable, match="HTTP 307"):
+            call(Http(url, timeout=LIMIT), Method.UPTIME)
+        inside.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            inside.accept()
 
 
 def test_a_web_server_that_gives_a_byte_at_a_time_is_left() -> None:
