@@ -11,14 +11,18 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def test_the_demonstration_plays() -> None:
-    played = subprocess.run(
-        [sys.executable, str(ROOT / "docs" / "demo" / "demo.py")],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert played.returncode == 0, played.stdout + played.stderr
-    assert "That is the main job." in played.stdout
-    assert played.stdout.count("dropped") >= 4
+    for bantime in ("15", "240"):  # a busy machine may not be through with it in a quarter minute
+        with subprocess.Popen(
+            [sys.executable, str(ROOT / "docs" / "demo" / "demo.py"), bantime],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as played:
+            said, _ = played.communicate()
+        if played.returncode == 0:
+            break
+    assert played.returncode == 0, said
+    assert "That is the main job." in said
+    assert said.count("dropped") >= 4
     left = subprocess.run(["ip", "netns", "list"], check=True, capture_output=True, text=True)
-    assert "logban-demo" not in left.stdout
+    assert f"logban-demo-{played.pid}-" not in left.stdout
