@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -31,7 +31,7 @@ from logban.judging.trust import Trust
 from logban.ledger.checkpoints import Checkpoints
 from logban.ledger.ledger import Ledger
 from logban.ledger.opening import Opened
-from logban.ledger.records import Allowed, Checkpoint, Stored
+from logban.ledger.records import Allowed, Checkpoint, State, Stored
 from logban.matching.engine.saved import ProgramStore
 from logban.model import Ban, Block, Change, Subject, Verdict
 from logban.running.deciding import Deciding
@@ -377,16 +377,13 @@ class Daemon:
     def _changed(self) -> Checkpoint:
         """Give all that has changed since the last call, for one transaction."""
         self.handing.begin_commit()
+        dirty: list[tuple[str, Mapping[Subject, State | None]]] = [
+            (EVERY_JAIL, self.trust.take_dirty()),
+            *((name, jail.judge.take_dirty()) for name, jail in self.jails.running.items()),
+        ]
         return replace(
             self.ledger.checkpoint(),
-            tracked={
-                (name, subject): text
-                for name, dirty in (
-                    (EVERY_JAIL, self.trust.take_dirty()),
-                    *((name, jail.judge.take_dirty()) for name, jail in self.jails.running.items()),
-                )
-                for subject, text in dirty.items()
-            },
+            tracked={(name, who): state for name, states in dirty for who, state in states.items()},
             pending=self.deciding.pending.take_dirty(),
             names=self.exemptions.take_dirty(),
             notes=self.jails.filters.take_notes(),

@@ -23,6 +23,7 @@ from logban.judging.offenders import Offenders
 from logban.judging.places import around, key_of, network_of, pair_key, pair_of, place_of
 from logban.judging.policy import Policy
 from logban.judging.strangers import Strangers
+from logban.judging.tracker import Noted
 from logban.judging.trust import Trust
 from logban.judging.verdicts import Verdicts
 from logban.judging.weighing import MAX_NAME, Weighing
@@ -202,11 +203,11 @@ class Charging:
         self.pairs.take_over(earlier.pairs)
         self.crowds.take_over(earlier.crowds)
 
-    def take_dirty(self) -> dict[Subject, str | None]:
+    def take_dirty(self) -> dict[Subject, Noted | str | None]:
         """Give what has changed of users and networks since the last call; None if it is gone."""
-        changed: dict[Subject, str | None] = {}
-        for key, text in self.pairs.take_dirty().items():
-            changed[Subject(SubjectKind.USER_IP, *pair_of(key))] = text
+        changed: dict[Subject, Noted | str | None] = {}
+        for key, noted in self.pairs.take_dirty().items():
+            changed[Subject(SubjectKind.USER_IP, *pair_of(key))] = noted
         for user, text in self.crowds.accounts.take_dirty().items():
             changed[Subject(SubjectKind.USER, user=user)] = text
         caps = self.crowds.take_dirty_caps()

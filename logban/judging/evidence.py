@@ -33,6 +33,11 @@ def shortened(line: str) -> str:
     return line if len(line) <= MAX_LINE_KEPT else line[:MAX_LINE_KEPT]
 
 
+def written(lines: Iterable[Kept]) -> list[Written]:
+    """Write lines down for :meth:`KeptLines.restore`: the weights stand in the record."""
+    return [item[:5] for item in lines]
+
+
 class KeptLines:
     """The last lines of each subject."""
 
@@ -97,12 +102,12 @@ class KeptLines:
             self._number -= len(kept) - len(others)
             self._of[key] = others
 
-    def write(self, key: str) -> list[Written]:
-        """Write a subject's lines down for :meth:`restore`: the weights stand in the record."""
-        return [item[:5] for item in self._of.get(key, ())]
+    def noted(self, key: str) -> tuple[Kept, ...]:
+        """Give a subject's lines as they are now, for :func:`written`."""
+        return tuple(self._of.get(key, ()))
 
     def restore(self, key: str, lines: Sequence[Written], entries: Iterable[Entry]) -> None:
-        """Take up what :meth:`write` gave, and what earlier versions did: names as they were."""
+        """Take up what :func:`written` gave, and what earlier versions did: names as they were."""
         weights: dict[tuple[float, int], list[int]] = {}
         for time, what, units in entries:
             weights.setdefault((time, what), []).append(units)

@@ -15,7 +15,7 @@ from logban.judging.explaining import explain
 from logban.judging.places import pair_key, place_of, subject_of
 from logban.judging.policy import Policy
 from logban.judging.times import LineTimes
-from logban.judging.tracker import MAX_ENTRIES, Tracked, Tracker
+from logban.judging.tracker import MAX_ENTRIES, Noted, Tracked, Tracker
 from logban.judging.trust import KNOWN_FOR, Trust
 from logban.judging.verdicts import Verdicts
 from logban.judging.weights import MAX_WEIGHT, WRONG_PASSWORD
@@ -326,9 +326,11 @@ class Judge:
             case SubjectKind.USER if self.charging is not None:
                 self.charging.restore_user(subject.user, text)
 
-    def take_dirty(self) -> dict[Subject, str | None]:
-        """Give what has changed since the last call, written down; None for what is gone."""
-        changed = {subject_of(key): text for key, text in self.tracker.take_dirty().items()}
+    def take_dirty(self) -> dict[Subject, Noted | str | None]:
+        """Give what has changed since the last call, for ``str`` to write; None if it is gone."""
+        changed: dict[Subject, Noted | str | None] = {
+            subject_of(key): noted for key, noted in self.tracker.take_dirty().items()
+        }
         if self.charging is not None:
             changed.update(self.charging.take_dirty())
         return changed

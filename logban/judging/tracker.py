@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from logban import nouns
 from logban.judging.entries import (
@@ -30,7 +30,7 @@ from logban.judging.entries import (
     pack,
     record_of,
 )
-from logban.judging.evidence import KeptLines
+from logban.judging.evidence import Kept, KeptLines, written
 from logban.judging.slow import SlowCounts
 from logban.judging.surplus import surplus
 from logban.model import Evidence, Failure
@@ -63,6 +63,21 @@ class Taken:
 
     times: tuple[float, ...]
     evidence: list[Evidence]
+
+
+class Noted(NamedTuple):
+    """What is known of a subject at a moment; ``str`` writes it down for :meth:`Tracker.restore`.
+
+    That takes several times as long as to note it, and can be done in another thread.
+    """
+
+    record: bytes
+    lines: tuple[Kept, ...]
+    slow: list[float] | None
+
+    def __str__(self) -> str:
+        """Write it down."""
+        return json.dumps((entries_of(self.record), written(self.lines), self.slow))
 
 
 class Tracker:
@@ -287,18 +302,18 @@ class Tracker:
         if self._slow is not None and earlier._slow is not None:
             self._slow.take_over(earlier._slow)
 
-    def take_dirty(self) -> dict[str, str | None]:
-        """Give what has changed since the last call, written down; None for a subject now gone."""
-        changed = {key: self._to_text(key) for key in self._dirty}
+    def take_dirty(self) -> dict[str, Noted | None]:
+        """Give what has changed since the last call; None for a subject now gone."""
+        changed = {key: self._noted(key) for key in self._dirty}
         self._dirty.clear()
         return changed
 
-    def _to_text(self, key: str) -> str | None:
+    def _noted(self, key: str) -> Noted | None:
         slow = self._slow.to_json(key) if self._slow is not None else None
-        record = self.records.get(key, b"")
-        if not record and slow is None:
-            return None
-        return json.dumps([entries_of(record), self.lines.write(key), slow])
+        record = self.records.get(key)
+        if record is None:
+            return None if slow is None else Noted(b"", (), slow)
+        return Noted(record, self.lines.noted(key), slow)
 
     def _grown(self, key: str, record: bytes, entry: Entry) -> bytes:
         """Give a record with one failure more, and without what is too old or too much."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from logban import nouns
 from logban.ledger.offences import Offence
@@ -39,21 +39,28 @@ class BanRow:
     is_new: bool = False
 
 
+class State(Protocol):
+    """A state that ``str`` writes down; text is one, and whatever else does not change."""
+
+    def __str__(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """What changed and belongs together: committed whole or not at all.
 
-    A None means that the row is to go.  ``tracked`` is by jail and subject, as the tracker wrote
-    it, and so are the verdicts that wait, ``pending``; ``positions`` are the files' places up to
-    which all of this has been taken into account, ``retired`` those of files that are done with.
-    ``notes`` are what a jail has to remember of something that is no subject: by jail, and what
-    they are about.  A floor also takes the bans up to its time off its subject's account.
+    A None means that the row is to go.  ``tracked`` is by jail and subject, and so are the verdicts
+    that wait, ``pending``; both are written down by the database's thread, as a flood's would hold
+    up the loop.  ``positions`` are the files' places up to which all of this has been taken into
+    account, ``retired`` those of files that are done with.  ``notes`` are what a jail has to
+    remember of something that is no subject: by jail, and what they are about.  A floor also takes
+    the bans up to its time off its subject's account.
     """
 
     bans: tuple[BanRow, ...] = ()
     floors: Mapping[Subject, float | None] = field(default_factory=dict)
     allowed: Mapping[str, Allowed | None] = field(default_factory=dict)
-    tracked: Mapping[tuple[str, Subject], str | None] = field(default_factory=dict)
+    tracked: Mapping[tuple[str, Subject], State | None] = field(default_factory=dict)
     pending: Mapping[tuple[str, Subject], str | None] = field(default_factory=dict)
     names: Mapping[str, str | None] = field(default_factory=dict)
     notes: Mapping[tuple[str, str], str | None] = field(default_factory=dict)

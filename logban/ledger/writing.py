@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from logban.ledger.records import MAX_EVIDENCE, BanRow, Checkpoint
+from logban.ledger.records import MAX_EVIDENCE, BanRow, Checkpoint, State
 from logban.ledger.rows import BAN_COLUMNS, ORIGIN_WORDS, WORDS, key_of, storable
 from logban.model import Ban, Position, Subject
 
@@ -79,10 +79,10 @@ def write(database: sqlite3.Connection, checkpoint: Checkpoint) -> None:
 
 
 def _write_states(
-    database: sqlite3.Connection, table: str, states: Mapping[tuple[str, Subject], str | None]
+    database: sqlite3.Connection, table: str, states: Mapping[tuple[str, Subject], State | None]
 ) -> None:
-    gone = [(jail, *key_of(who)) for (jail, who), text in states.items() if not text]
-    kept = [(jail, *key_of(who), text) for (jail, who), text in states.items() if text]
+    gone = [(jail, *key_of(who)) for (jail, who), state in states.items() if not state]
+    kept = [(jail, *key_of(who), str(state)) for (jail, who), state in states.items() if state]
     where = "jail = ? AND kind = ? AND network = ? AND user = ?"
     database.executemany(f"DELETE FROM {table} WHERE {where}", gone)  # noqa: S608  # one of our tables
     database.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)", kept)  # noqa: S608  # likewise

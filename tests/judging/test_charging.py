@@ -540,7 +540,7 @@ def test_an_hour_s_caps_hold_over_a_restart() -> None:
     assert [offend(bench, 200 + n * 10, f"10.1.{n}") for n in range(5)] == [1] * 5
     for subject, text in {**first, **bench.judge.take_dirty()}.items():
         if text is not None:
-            again.judge.restore(subject, text)
+            again.judge.restore(subject, str(text))
     assert offend(again, 300, "10.2.0") == 0
     assert offend(again, 15 * 60 + HOUR, "10.2.1") == 1
     assert Subject(SubjectKind.USER) not in bench.judge.take_dirty()
@@ -590,7 +590,7 @@ def test_what_is_known_survives_a_restart() -> None:
     )
     for subject, text in bench.judge.take_dirty().items():
         if text is not None:
-            again.judge.restore(subject, text)
+            again.judge.restore(subject, str(text))
     bench.judge.take_notices()
     later = [
         failed(300, "202"),

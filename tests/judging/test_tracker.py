@@ -272,7 +272,7 @@ def test_what_changed_is_told_once_and_can_be_read_back() -> None:
         max_subjects=9,
         slow=SlowCounts(findtime=1000.0, max_subjects=9),
     )
-    again.restore(who(1), text)
+    again.restore(who(1), str(text))
     assert again.get(who(1)) == real.get(who(1))
     assert again.look(who(1), 2.0) == real.look(who(1), 2.0)
     assert again.take_dirty() == {}
@@ -280,6 +280,18 @@ def test_what_changed_is_told_once_and_can_be_read_back() -> None:
     known = again.get(who(1), 2.0)
     assert known is not None
     assert known.times == []
+
+
+def test_what_was_noted_is_of_its_moment_though_it_is_written_down_later() -> None:
+    real = Counter(findtime=1000.0).tracker
+    real.add(who(1), 1.0, failure(1))
+    noted = real.take_dirty()[who(1)]
+    assert noted is not None
+    then = real.get(who(1))
+    real.add(who(1), 2.0, failure(2))
+    again = Counter(findtime=1000.0).tracker
+    again.restore(who(1), str(noted))
+    assert again.get(who(1)) == then
 
 
 def restored(*subjects: tuple[int, float], max_subjects: int = NOBODY) -> Tracker:
@@ -290,7 +302,7 @@ def restored(*subjects: tuple[int, float], max_subjects: int = NOBODY) -> Tracke
         before.add(who(number), time, failure(time))
         text = before.take_dirty()[who(number)]
         assert text is not None
-        real.restore(who(number), text)
+        real.restore(who(number), str(text))
     return real
 
 
