@@ -60,6 +60,19 @@ def jail(server: RunningServer, log: LogFile) -> Callable[..., None]:
     return write
 
 
+@pytest.fixture
+def etc(network: Network) -> Iterator[Path]:
+    """Give the folder whose files the host has in the place of those in /etc (ip-netns(8))."""
+    folder = Path("/etc/netns", network.host.name)
+    had_parent = folder.parent.exists()
+    folder.mkdir(parents=True)
+    yield folder
+    shutil.rmtree(folder)
+    if not had_parent:
+        with suppress(OSError):  # another test run may be using it by now
+            folder.parent.rmdir()
+
+
 @dataclass
 class Post:
     """A real SMTP server on the host, and the mails that it took, as they come."""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,21 +18,16 @@ FILTER = "[Definition]\nfailregex = failed for '<HOST>:\\d+' - Wrong password$\n
 
 
 @pytest.fixture
-def names(network: Network) -> Iterator[NameServer]:
+def names(network: Network, etc: Path) -> Iterator[NameServer]:
     """Run a name server on the host, and let the host ask it."""
-    directory = Path("/etc/netns", network.host.name)  # ip-netns(8): in the place of /etc
-    directory.mkdir(parents=True)
-    (directory / "resolv.conf").write_text("nameserver 127.0.0.1\nsearch example.com\n")
+    (etc / "resolv.conf").write_text("nameserver 127.0.0.1\nsearch example.com\n")
     known = {
         "bad.example.net": [BAD, BAD6],
         "evil.example.net": [NEIGHBOUR, "203.0.113.99"],
         "mail.example.com": [NEIGHBOUR],
     }
-    try:
-        with serve(network.host.udp("127.0.0.1", 53), known) as server:
-            yield server
-    finally:
-        shutil.rmtree(directory)
+    with serve(network.host.udp("127.0.0.1", 53), known) as server:
+        yield server
 
 
 def test_hosts_are_looked_up_and_what_they_point_at_is_banned_unless_it_is_exempt(
