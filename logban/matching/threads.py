@@ -116,7 +116,7 @@ class Threads:
         passed, self._passed = self._passed, []
         early = passed[:-LATELY]
         latest = dict.fromkeys(reversed(early[-_MANY:]))
-        if len(latest) < AT_A_TIME:
+        if len(latest) < AT_A_TIME and len(early) > _MANY:
             latest = dict.fromkeys(reversed(early))
         for thread in [*latest][:AT_A_TIME][::-1]:
             self._touch(thread)

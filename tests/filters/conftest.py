@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import regex
 
 from logban.config import load_filter
+from logban.matching.compiler import compile_expression
 from logban.matching.definition import FilterDefinition
 from logban.matching.matcher import Matcher
 from logban.model import Block, Failure, Position, Success
@@ -274,3 +277,38 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(TABLE_HEAD)
         for outcome in sorted(_outcomes.values(), key=lambda each: each.log.name):
             terminalreporter.write_line(outcome.row())
+
+
+HOSTILE_SIZE = 64 * 1024
+"""Characters of a text that is to be searched soon."""
+
+ALLOWED_WALKS = 4.0
+"""Walks over such a text that a search may take; one that is not linear takes thousands."""
+
+
+@pytest.fixture(scope="session")
+def walks_taken() -> Callable[[regex.Pattern[str], str], float]:
+    """Measure a search by that of an expression that takes a text letter by letter and fails.
+
+    Both are measured in turn, by the time that the thread itself has: a slow machine, or one that
+    is busy with something else, is slow with both.
+    """
+    walk, letters = compile_expression("^(?:[b-z]|a)*[!?]"), "a" * HOSTILE_SIZE
+
+    def seconds(pattern: regex.Pattern[str], text: str) -> float:
+        started = time.thread_time()
+        pattern.search(text, timeout=60.0)
+        return time.thread_time() - started
+
+    def measure(pattern: regex.Pattern[str], text: str) -> float:
+        walks, searches = [], []
+        for _ in range(5):
+            searches.append(seconds(pattern, text))
+            if searches[-1] < 0.001:
+                return 0.0  # no walk is as fast
+            walks.append(seconds(walk, letters))
+            if min(searches) < min(walks):
+                break
+        return min(searches) / min(walks)
+
+    return measure

@@ -9,14 +9,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, repeat
-from operator import indexOf
-from typing import Final
+from itertools import accumulate
 
 from logban.matching.engine.doubts import Doubts
 from logban.matching.engine.written import LONG
-
-_HALF: Final = LONG // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +125,13 @@ def _chosen(lines: Sequence[bytes], spans: Sequence[tuple[int, int]]) -> Stretch
 
 
 def _long_line(data: bytes, start: int) -> int:
-    """Give a place in the next line that may be longer than lines are; the data's end if none is.
+    """Give where the next line begins that is longer than lines are; the data's end if none is.
 
-    Such a line fills a whole stretch of half its length somewhere, wherever stretches begin.
+    From one line's beginning on, all that end within that length are passed over in one step.
     """
-    begins = range(start, len(data) - _HALF + 1, _HALF)
-    ends = range(start + _HALF, len(data) + 1, _HALF)
-    try:
-        return begins[indexOf(map(data.find, repeat(b"\n"), begins, ends), -1)]
-    except ValueError:
-        return len(data)
+    while start + LONG < len(data):
+        last = data.rfind(b"\n", start, start + LONG)
+        if last < 0:
+            return start
+        start = last + 1
+    return len(data)
