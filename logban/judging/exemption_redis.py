@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -22,6 +23,7 @@ from logban.errors import ConfigurationError
 from logban.judging.enquiries import Unanswered
 from logban.judging.exemption_lists import Listing
 from logban.judging.exemptions import Exemption, Exemptions
+from logban.judging.redis_connection import bound
 from logban.model import Subject, SubjectKind, Verdict, canonical_network
 from logban.text import visible
 
@@ -42,7 +44,15 @@ ANSWERS_WITHIN: Final = 1.0
 THREADS: Final = 4
 """One scans; the others answer about those who are to be banned."""
 
+SCAN_WITHIN: Final = 60.0
+"""Seconds that a scan may take: some ten million keys, among which are ours."""
+
 _AT_ONCE: Final = 1000
+_LONGEST_SPAN: Final = 10**15  # milliseconds: more than thirty thousand years
+# What redis-py raises where an answer is of another form than it takes for granted.
+_NONSENSE: Final = (
+    ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
+)  # fmt: skip
 _NEVER: Final = -1  # what PTTL says of a key without an end
 _GONE: Final = -2
 _ANSWERS_OUT: Final = 2 * ANSWERS_WITHIN  # within which a question asked before is answered
@@ -184,7 +194,7 @@ class RedisList:
         self._ends = found
 
     def _keys(self) -> Iterator[list[str]]:
-        cursor = 0
+        cursor, end = 0, time.monotonic() + SCAN_WITHIN
         pattern = "".join(f"\\{each}" if each in "*?[]^\\" else each for each in self.prefix) + "*"
         while True:
             cursor, keys = self._redis.scan(cursor, pattern, _AT_ONCE)
@@ -192,6 +202,8 @@ class RedisList:
                 yield [str(key) for key in keys]
             if not cursor:
                 return
+            if time.monotonic() > end:
+                raise TimeoutError(f"it has more keys than can be looked at in {SCAN_WITHIN:g} s")
 
     def _remaining(self, keys: list[str]) -> list[float | None]:
         """Give when these keys end: None for never, 0 for those that are not there."""
@@ -201,7 +213,10 @@ class RedisList:
             spans = asked.execute()
         now = self._clock.now()
         special: dict[int, float | None] = {_NEVER: None, _GONE: 0.0}
-        return [special[span] if span in special else now + span / 1000 for span in spans]
+        return [
+            special[span] if span in special else now + min(span, _LONGEST_SPAN) / 1000
+            for span in spans
+        ]
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Talk to Redis in a thread; OSError with a sentence if that fails."""
@@ -211,7 +226,9 @@ class RedisList:
         try:
             return await loop.run_in_executor(self._threads, work)
         except (OSError, RedisError) as error:
-            raise OSError(str(error) or type(error).__name__) from error
+            raise OSError(visible(str(error), 200) or type(error).__name__) from error
+        except _NONSENSE as error:
+            raise OSError("its answer is none of Redis's") from error
 
 
 def _connected(url: str) -> Redis:
@@ -225,17 +242,20 @@ def _connected(url: str) -> Redis:
             f"exemptions are to be read from {_shown(url)} and redis-py is not installed; "
             "install logban[redis], or Debian's python3-redis"
         ) from error
+    # Debian 12's redis-py takes no limit of its own for connecting to a socket of this host.
+    connecting = {} if url.startswith("unix:") else {"socket_connect_timeout": ANSWERS_WITHIN}
     try:
-        return Redis.from_url(
+        made = Redis.from_url(
             url,
             retry=Retry(NoBackoff(), 1),  # the connection may have been idle for too long
             decode_responses=True,
             encoding_errors="replace",
             socket_timeout=ANSWERS_WITHIN,
-            socket_connect_timeout=ANSWERS_WITHIN,
+            **connecting,
         )
     except ValueError as error:
         raise ConfigurationError(f"redis = {_shown(url)}: {error}") from error
+    return bound(made, ANSWERS_WITHIN)
 
 
 def _shown(url: str) -> str:

@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
+import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -237,3 +241,67 @@ def test_a_password_is_not_shown() -> None:
 def test_an_address_that_means_nothing() -> None:
     with pytest.raises(ConfigurationError, match="redis = redis://host:x"):
         RedisList("redis://host:x/0", "white_list:", FakeClock())
+
+
+@contextmanager
+def hostile(*answers: bytes, pause: float = 0.0) -> Iterator[str]:
+    """Serve all who come in the place of Redis, each question with these for ever."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def converse(client: socket.socket) -> None:
+        with client, suppress(OSError):  # cut off
+            while (asked := client.recv(1 << 16)) and not over.is_set():
+                if b"SCAN" not in asked:  # redis-py introduces itself
+                    client.sendall(b"-ERR unknown\r\n" * max(1, asked.count(b"\r\n*") + 1))
+                    continue
+                client.sendall(answers[0])
+                while len(answers) > 1 and not over.wait(pause):
+                    client.sendall(answers[1])
+
+    def accept() -> None:
+        with suppress(OSError):  # closed at the end
+            while True:
+                threading.Thread(target=converse, args=(listener.accept()[0],), daemon=True).start()
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield f"redis://127.0.0.1:{listener.getsockname()[1]}?protocol=2"
+    finally:
+        over.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        listener.close()
+
+
+@pytest.mark.parametrize(
+    ("answers", "pause", "said"),
+    [
+        ((b"$1000000000\r\n", b"x" * 65536), 0.0, "more than 4194304 bytes"),
+        ((b"+", b"x" * 65536), 0.0, "more than 4194304 bytes"),
+        ((b"$1000\r\n", b"x"), 0.01, ""),
+        ((b"*2\r\n$1\r\n7\r\n*0\r\n",), 0.0, "more keys than can be looked at"),
+        ((b"*1\r\n" * 100_000,), 0.0, ""),
+        ((b":1\r\n",), 0.0, "none of Redis's"),
+        ((b"*2\r\n$1\r\nx\r\n*0\r\n",), 0.0, "none of Redis's"),
+        ((b"-\x1b[2J go \xff away\r\n",), 0.0, r"\\x1b\[2J go"),
+        ((b"\x1b\x00\r\n",), 0.0, ""),
+    ],
+)
+def test_a_hostile_redis(
+    answers: tuple[bytes, ...], pause: float, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that it says takes for ever, or all the memory, or gets out as it is."""
+    monkeypatch.setattr(module, "SCAN_WITHIN", 0.2)
+    if pause:
+        monkeypatch.setattr(module, "ANSWERS_WITHIN", 0.5)
+
+    async def tell(kept: RedisList, _: FakeClock) -> None:
+        assert await kept.refresh() is None
+        assert "can't be read: " in kept.problem
+        assert kept.problem.isprintable()
+        assert re.search(said, kept.problem), kept.problem
+
+    with hostile(*answers, pause=pause) as url:
+        story(url, tell)
