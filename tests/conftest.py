@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +38,15 @@ def pytest_terminal_summary(
 def figures(request: pytest.FixtureRequest) -> list[str]:
     """Give a list whose sentences are printed when all tests are done."""
     return request.config.stash.setdefault(FIGURES, [])
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a folder with a short name (a socket's path has 107 bytes) that every user can enter."""
+    path = Path(tempfile.mkdtemp(prefix="logban-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture

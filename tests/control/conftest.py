@@ -4,9 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -120,12 +117,3 @@ class RecordingService:
 @pytest.fixture
 def service() -> RecordingService:
     return RecordingService()
-
-
-@pytest.fixture
-def folder():
-    """A folder with a short name (a socket's path has 107 bytes) that every user can enter."""
-    path = Path(tempfile.mkdtemp(prefix="logban-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)

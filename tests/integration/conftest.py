@@ -61,6 +61,17 @@ def jail(server: RunningServer, log: LogFile) -> Callable[..., None]:
 
 
 @pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    """Give a namespace that the test is in itself, and all that it starts."""
+    made = Namespace()
+    try:
+        with made.enter():
+            yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
 def etc(network: Network) -> Iterator[Path]:
     """Give the folder whose files the host has in the place of those in /etc (ip-netns(8))."""
     folder = Path("/etc/netns", network.host.name)

@@ -26,17 +26,6 @@ user-ip.bantime = 15m
 
 
 @pytest.fixture
-def namespace() -> Iterator[Namespace]:
-    """Give a namespace that the test is in itself, and all that it starts."""
-    made = Namespace()
-    try:
-        with made.enter():
-            yield made
-    finally:
-        made.remove()
-
-
-@pytest.fixture
 def server(namespace: Namespace, tmp_path: Path) -> Iterator[RunningServer]:
     made = RunningServer(namespace, tmp_path)
     shutil.copytree(ROOT / "filters.d", made.config / "filters.d", dirs_exist_ok=True)

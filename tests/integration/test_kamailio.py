@@ -41,17 +41,6 @@ request_route {
 """
 
 
-@pytest.fixture
-def namespace() -> Iterator[Namespace]:
-    """Give a namespace that the test is in itself, and all that it starts."""
-    made = Namespace()
-    try:
-        with made.enter():
-            yield made
-    finally:
-        made.remove()
-
-
 def start_kamailio(script: str) -> Kamailio:
     proxy = Kamailio.of(script, "--log-engine=json:M")
     (proxy.directory / "logban.list").write_text("")
