@@ -12,16 +12,8 @@ from typing import Final
 
 from logban.matching.compiler import IPV4
 from logban.matching.engine.factoring import flat
-from logban.matching.engine.syntax import (
-    Atomic,
-    Either,
-    Group,
-    Look,
-    Node,
-    Repeat,
-    Sequence,
-    parse,
-)
+from logban.matching.engine.parsing import parse
+from logban.matching.engine.syntax import Atomic, Either, Group, Look, Node, Repeat, Sequence
 
 # Numbers up to 255 without noughts in front.
 _NUMBER: Final = "(?:1[0-9]{0,2}|2(?:5[0-5]?|[0-4][0-9]?|[6-9])?|[3-9][0-9]?|0)"

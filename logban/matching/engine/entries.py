@@ -12,7 +12,7 @@ from typing import Final
 from logban.matching.engine.automaton import ends_in_one_place
 from logban.matching.engine.factoring import grouped, literal, shared, takes_long, texts_in
 from logban.matching.engine.groups import groups_in
-from logban.matching.engine.rewrite import written
+from logban.matching.engine.spelling import written
 from logban.matching.engine.syntax import ANY, Chars, Node, Sequence, first_of
 
 MIN_TELLING: Final = 6

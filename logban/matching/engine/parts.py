@@ -26,7 +26,8 @@ from logban.matching.engine.groups import (
     taken_at_once,
     times_taken,
 )
-from logban.matching.engine.syntax import EMPTY, Group, InexpressibleError, Node, parse, walk
+from logban.matching.engine.parsing import parse
+from logban.matching.engine.syntax import EMPTY, Group, InexpressibleError, Node, walk
 from logban.matching.literals import required_literals
 
 _WEIGHED: Final = frozenset({"ambiguous", "nofail", "mlfgained", "mlfid"})

@@ -17,13 +17,13 @@ Where an expression of the reference could take the line's own LF, it depends on
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Sequence as Items
 from enum import Enum
-from functools import lru_cache
-from itertools import groupby
 from typing import Final
 
+from logban.matching.engine.behind import MAX_LOOKS_BEHIND, fixed_forms
+from logban.matching.engine.spelling import times, written
 from logban.matching.engine.syntax import (
     LF,
     At,
@@ -44,9 +44,6 @@ from logban.matching.engine.syntax import (
     walk,
 )
 from logban.matching.engine.written import LONG
-
-MAX_LOOKS_BEHIND: Final = 64
-"""Forms of fixed length that a look behind is written out as, at the most."""
 
 _PLACES: Final = {Place.END: r"(?=\n)", Place.BOUNDARY: r"\b", Place.NO_BOUNDARY: r"\B"}
 
@@ -159,13 +156,13 @@ class Writer:
         if most is not None and most >= LONG:
             most = None  # which is faster
         chars = written(node.body.chars - {LF})
-        text = f"{chars}{_times(least, most)}{greed}"
+        text = f"{chars}{times(least, most)}{greed}"
         if LF not in node.body.chars or after is After.MORE:
             return text
         self._end_is_taken(after)
         if least == 0:
             return text
-        fewer = f"{chars}{_times(least - 1, None if most is None else most - 1)}{greed}"
+        fewer = f"{chars}{times(least - 1, None if most is None else most - 1)}{greed}"
         return rf"(?:{text}|{fewer}(?=\n))"
 
     def _group(self, node: Group, after: After) -> str:
@@ -203,7 +200,7 @@ class Writer:
         if plain and most is not None and most >= MANY_TIMES:
             text = self._many(self._called(body), node)
         else:
-            text = f"(?:{body}){_times(least, most)}{greed}"
+            text = f"(?:{body}){times(least, most)}{greed}"
         if plain and least == 0 and (most is None or most >= MANY_TIMES):
             if most is None:
                 text = _unrolled(node, self, after) or text
@@ -225,7 +222,7 @@ class Writer:
         least, most, greed = node.least, node.most, node.greed
         step = next((n for n in range(8, 33) if most and (most + 1) % n == 0), 0)
         if least or not most or not step:
-            return f"(?:{call}){_times(least, most)}{greed.value}"
+            return f"(?:{call}){times(least, most)}{greed.value}"
         lazy = "?" if greed is Greed.LAZY else ""
         block = self._called(f"(?:{call}){{{step}}}")
         text = f"(?:{block}){{0,{(most + 1) // step - 1}}}{lazy}(?:{call}){{0,{step - 1}}}{lazy}"
@@ -269,7 +266,7 @@ class Writer:
             return f"(?{sign}{body})"
         if any(isinstance(each, Group) and each.number in self._kept for each in walk(node.body)):
             raise InexpressibleError("captures what it looks back at")
-        forms = _fixed(node.body)
+        forms = fixed_forms(node.body)
         if not 0 < len(forms) <= MAX_LOOKS_BEHIND:
             raise InexpressibleError("looks behind in too many ways")
         sign = "!" if node.negative else "="
@@ -333,76 +330,3 @@ def _what_follows(item: Node, after: After) -> After:
         if isinstance(each, Look) or (isinstance(each, At) and each.place is not Place.END):
             return After.OTHER
     return after
-
-
-def _fixed(node: Node) -> list[Node]:  # noqa: PLR0911  # one for each kind of node
-    """Write a tree out as trees of a fixed length each, for a look behind; [] if there is no end.
-
-    Which of them comes first does not matter there.
-    """
-    match node:
-        case Sequence():
-            found: list[tuple[Node, ...]] = [()]
-            for item in node.items:
-                forms = _fixed(item)
-                found = [(*begin, form) for begin in found for form in forms]
-                if len(found) > MAX_LOOKS_BEHIND:
-                    return []
-            return [Sequence(each) for each in found]
-        case Either():
-            return [form for branch in node.branches for form in _fixed(branch)]
-        case Group() | Atomic():
-            return _fixed(node.body)
-        case Repeat():
-            forms = _fixed(node.body)
-            if node.most is None or len(forms) != 1 or node.greed is Greed.POSSESSIVE:
-                return []
-            return [Sequence((forms[0],) * times) for times in range(node.least, node.most + 1)]
-        case Back():
-            return []
-        case _:
-            return [node]
-
-
-def _times(least: int, most: int | None) -> str:
-    if (least, most) == (0, None):
-        return "*"
-    if (least, most) == (1, None):
-        return "+"
-    if (least, most) == (0, 1):
-        return "?"
-    if least == most:
-        return f"{{{least}}}"
-    return f"{{{least},{'' if most is None else most}}}"
-
-
-@lru_cache(maxsize=1024)
-def written(chars: frozenset[int]) -> str:
-    """Write a set of characters; among ASCII's the shorter of a class and its contrary."""
-    if not chars:
-        return "(?!)"
-    if len(chars) == 1:
-        return _escaped(*chars)
-    contrary = frozenset(range(128)) - chars
-    yes, no = _ranges(chars), _ranges(contrary)
-    return f"[^{no}]" if len(no) < len(yes) else f"[{yes}]"
-
-
-def _ranges(chars: frozenset[int]) -> str:
-    return "".join(
-        _escaped(first) if first == last else f"{_escaped(first)}-{_escaped(last)}"
-        for first, last in _runs(chars)
-    )
-
-
-def _runs(chars: frozenset[int]) -> Iterator[tuple[int, int]]:
-    for _, run in groupby(enumerate(sorted(chars)), key=lambda pair: pair[1] - pair[0]):
-        codes = [code for _, code in run]
-        yield codes[0], codes[-1]
-
-
-def _escaped(code: int) -> str:
-    character = chr(code)
-    return (
-        character if character.isalnum() or character in " _\"'<>=,;:@/!~`&%" else f"\\x{code:02x}"
-    )

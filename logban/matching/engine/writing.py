@@ -16,9 +16,10 @@ from logban.matching.definition import FilterDefinition
 from logban.matching.engine.dated import Head
 from logban.matching.engine.factoring import flat, literal
 from logban.matching.engine.heads import begins_at
+from logban.matching.engine.parsing import parse
 from logban.matching.engine.program import write_program
 from logban.matching.engine.rewrite import COMMON_FROM, Writer
-from logban.matching.engine.syntax import At, InexpressibleError, Place, parse
+from logban.matching.engine.syntax import At, InexpressibleError, Place
 from logban.matching.engine.syntax import Sequence as InOrder
 from logban.matching.engine.written import Opening, Program
 

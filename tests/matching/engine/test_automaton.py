@@ -7,7 +7,7 @@ import pytest
 
 from logban.matching.engine.automaton import Ending, ends_in_one_place
 from logban.matching.engine.factoring import flat
-from logban.matching.engine.syntax import parse
+from logban.matching.engine.parsing import parse
 
 
 @pytest.mark.parametrize(

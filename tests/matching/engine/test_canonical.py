@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from logban.matching.compiler import IPV4
 from logban.matching.engine.canonical import is_canonical, told_apart
+from logban.matching.engine.parsing import parse
 from logban.matching.engine.pcre2 import Code, library
 from logban.matching.engine.rewrite import Writer
-from logban.matching.engine.syntax import Group, parse, walk
+from logban.matching.engine.syntax import Group, walk
 from logban.model import canonical_address
 
 PCRE2 = library()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from logban.matching.engine.entries import Entry, Pace, holding, may_follow
 from logban.matching.engine.factoring import flat
+from logban.matching.engine.parsing import parse
 from logban.matching.engine.pcre2 import Code, library
-from logban.matching.engine.syntax import parse
 
 # A text, and the end of it that is looked for: from a rare character on.
 TEXTS = [

@@ -10,7 +10,7 @@ import pytest
 from logban.matching.engine.factoring import flat
 from logban.matching.engine.joining import Engine
 from logban.matching.engine.merging import merged
-from logban.matching.engine.syntax import parse
+from logban.matching.engine.parsing import parse
 from logban.matching.matcher import Matcher
 from logban.model import Block
 

@@ -7,9 +7,10 @@ import pytest
 import regex
 
 from logban.matching.engine.heads import begins_at
+from logban.matching.engine.parsing import parse
 from logban.matching.engine.pcre2 import Code, library
 from logban.matching.engine.rewrite import Writer
-from logban.matching.engine.syntax import InexpressibleError, parse
+from logban.matching.engine.syntax import InexpressibleError
 
 LINES = [
     "foo",
