@@ -9,6 +9,7 @@ found in a file, at start, keeps its time, whatever that means for it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from typing import Final, Protocol
 
 from logban.durations import format_duration
@@ -83,12 +84,42 @@ class ArrivalTimes:
 
 @dataclass(slots=True)
 class LogTimes:
-    """The rule for old logs: the line's own time, and for a line without one that of the last."""
+    """The rule for old logs: the line's own time, and for a line without one that of the last.
+
+    ``zone`` is that of dates which name none; None is the C library's.  Of an hour that comes twice
+    there, when clocks are set back, such a date is read as of the second time, so whole hours of a
+    log would come before what was written earlier: the log's own order tells them apart.
+    """
 
     last: float | None = None
+    zone: tzinfo | None = None
+    _are_exact: bool = False
 
     def effective(self, time: float | None, *, live: bool, now: float) -> float | None:  # noqa: ARG002  # the protocol's signature
         """Give the time at which a line counts; ``now`` where no line has told one yet."""
         if time is not None:
-            self.last = time
+            self.last = self._in_order(time)
         return now if self.last is None else self.last
+
+    def _in_order(self, time: float) -> float:
+        """Take a time of the second of two hours for one of the first, where the order allows."""
+        local = datetime.fromtimestamp(time, self.zone)
+        if not local.fold:
+            # A date that is of the first hour says so itself, and so do all others.
+            self._are_exact |= local.replace(fold=1).timestamp() != time
+        elif not self._are_exact:
+            first = local.replace(fold=0).timestamp()
+            if self.last is None or first >= self.last - TOLERANCE:
+                return first
+        return time
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTime:
+    """The rule for one line whose time has been told."""
+
+    time: float
+
+    def effective(self, time: float | None, *, live: bool, now: float) -> float | None:  # noqa: ARG002  # the protocol's signature
+        """Give that time."""
+        return self.time

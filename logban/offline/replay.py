@@ -12,7 +12,7 @@ from logban.judging.brakes import Brakes
 from logban.judging.exemption_book import ExemptionBook
 from logban.judging.impact import Impact
 from logban.judging.names import ReverseResolver
-from logban.judging.times import LogTimes
+from logban.judging.times import KnownTime, LogTimes
 from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
 from logban.model import Change, ChangeKind, Notice, Outcome, Success
@@ -20,6 +20,7 @@ from logban.offline.exempting import Exempting
 from logban.running.deciding import RELEASE_EVERY, Deciding
 from logban.running.jail import Jail, limits_of, matcher_of, recidive_of
 from logban.sources.offline import open_log, read_blocks
+from logban.zones import parse_zone
 
 Progress = Callable[[int], None]
 """Told of the bytes that have just been read."""
@@ -74,6 +75,7 @@ class Replay:
         )
         self.exempting.number(self.jail.judge, server)
         self._now = now
+        self._zone = parse_zone(settings.time_zone) if settings.time_zone else None
         self._clock = float("-inf")
         self._released = float("-inf")
 
@@ -85,7 +87,6 @@ class Replay:
 
     def _changes(self, paths: Sequence[str], progress: Progress) -> Iterator[Change]:
         streams = [self._outcomes(path, progress) for path in paths]
-        times = LogTimes()
         for time, outcome in heapq.merge(*streams, key=lambda dated: dated[0]):
             # A log's clock may be set back; the judgement's own never goes back with it.
             self._clock = max(self._clock, time)
@@ -93,10 +94,11 @@ class Replay:
             if self._clock >= self._released + RELEASE_EVERY:
                 self._released = self._clock
                 yield from self._deciding.release(self._clock)
-            times.last = time
             if isinstance(outcome, Success):
                 self.impact.succeed(outcome)
-            for verdict in self.jail.judge.judge([outcome], times, live=False, now=self._clock):
+            for verdict in self.jail.judge.judge(
+                [outcome], KnownTime(time), live=False, now=self._clock
+            ):
                 self.exempting.consult(verdict)
                 yield from self._deciding.take([verdict], verdict.time)
             yield from map(Change.of_notice, (*self._notices, *self.jail.judge.take_notices()))
@@ -112,7 +114,7 @@ class Replay:
     def _outcomes(self, path: str, progress: Progress) -> Iterator[tuple[float, Outcome]]:
         if self.jail.matcher is None:
             return
-        times = LogTimes()
+        times = LogTimes(zone=self._zone)
         with open_log(path) as stream:
             for block in read_blocks(stream, path):
                 yield from self._dated(self.jail.matcher.match(block, self._now), times)

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,3 +96,19 @@ def test_an_old_log_keeps_its_own_times() -> None:
     assert times.effective(NOW + 1e6, live=False, now=NOW) == NOW + 1e6
     assert times.effective(None, live=False, now=NOW) == NOW + 1e6
     assert times.effective(0.5, live=False, now=NOW) == 0.5
+
+
+def test_an_hour_that_comes_twice_is_told_apart_by_the_order_of_a_log() -> None:
+    # Berlin set its clocks back at 01:00 UTC; dates without a zone are read as of the second time.
+    back = datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp()
+    times = LogTimes(zone=ZoneInfo("Europe/Berlin"))
+    read = [back - 3700, back + 600, back + 3000, back + 2990, back + 900, back + 3600]
+    given = [times.effective(time, live=False, now=0.0) for time in read]
+    assert given == [back - 3700, back - 3000, back - 600, back - 610, back + 900, back + 3600]
+
+
+def test_dates_that_name_their_zone_are_left_as_they_are() -> None:
+    back = datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp()
+    times = LogTimes(zone=ZoneInfo("Europe/Berlin"))
+    for time in (back - 3000, back + 600, back + 900):
+        assert times.effective(time, live=False, now=0.0) == time
