@@ -294,13 +294,19 @@ class Ledger:
     def _extend(self, current: Ban, verdict: Verdict, until: float | None, now: float) -> Change:
         until = None if current.until is None or until is None else max(current.until, until)
         self.escalation.ends(current, until)
-        extended = replace(
-            current,
-            until=until,
-            failures=current.failures + verdict.failures,
-            rule=verdict.rule,
-            evidence=(current.evidence + verdict.evidence)[-MAX_EVIDENCE:],
-            fields=verdict.fields,
+        # Written out: replace() takes four times as long, and a flood extends more than it bans.
+        extended = Ban(
+            current.jail,
+            current.subject,
+            current.time,
+            until,
+            current.failures + verdict.failures,
+            verdict.rule,
+            (current.evidence + verdict.evidence)[-MAX_EVIDENCE:],
+            current.origin,
+            current.reason,
+            current.offence,
+            verdict.fields,
         )
         return self._put(extended, ChangeKind.EXTEND, now)
 
