@@ -20,7 +20,6 @@ from typing import Final
 
 from logban.clock import Clock
 from logban.config.settings import Configuration
-from logban.durations import format_duration
 from logban.errors import LedgerError, UsageError
 from logban.judging.abuse import Abuse
 from logban.judging.brakes import Brakes
@@ -38,6 +37,7 @@ from logban.running.deciding import Deciding
 from logban.running.exempting import Exempting
 from logban.running.filters import Found
 from logban.running.handing import Handing
+from logban.running.host_time import HostTime
 from logban.running.jail import Jail
 from logban.running.jails import Jails
 from logban.running.naming import Naming
@@ -54,9 +54,6 @@ TIDY_EVERY: Final = 60.0
 
 CATCH_UP_WITHIN: Final = 60.0
 """Seconds after which bans of nobody's are lifted though a log has not been read to its end."""
-
-STEP: Final = 5.0
-"""Seconds by which the host's clock has to be set at once for it to be noticed."""
 
 EVERY_JAIL: Final = ""
 """In the place of a jail's name, in the database: what all jails know together."""
@@ -145,7 +142,7 @@ class Daemon:
         self.numbering = Numbering(
             world.clock, lambda: (jail.judge for jail in self.jails.running.values())
         )
-        self._ahead = world.clock.now() - world.clock.steady()
+        self._host_time = HostTime(world.clock, self._bring_back, self._ends_changed.set)
         self._reloading = asyncio.Lock()
 
     @property
@@ -282,26 +279,16 @@ class Daemon:
         Nothing here waits: the sources' positions count a block as handled as soon as they have
         given it, so a checkpoint must never come between.
         """
-        now = self._now()
+        now = self._host_time.now()
         filters = self.jails.filters
         found = filters.take(block, now)
         self._judge(found, block.live, now)
         filters.look_over(block, found, now)
 
-    def _now(self) -> float:
-        """Give the time of day; where it has been set back, bring back what was counted."""
-        now = self.clock.now()
-        ahead = now - self.clock.steady()
-        if abs(ahead - self._ahead) > STEP:
-            way = "forward" if ahead > self._ahead else "back"
-            span = format_duration(abs(ahead - self._ahead))
-            log.warning("the host's clock went %s by %s; bans keep their ends", way, span)
-            if ahead < self._ahead:
-                for jail in self.jails.running.values():
-                    jail.judge.bring_back(now)
-            self._ends_changed.set()
-        self._ahead = ahead
-        return now
+    def _bring_back(self, now: float) -> None:
+        """Go on though the clock was set back."""
+        for jail in self.jails.running.values():
+            jail.judge.bring_back(now)
 
     def _decide(self, verdicts: Iterable[Verdict], now: float) -> None:
         """Enter verdicts in the ledger, and hand on what comes of them."""
@@ -354,7 +341,7 @@ class Daemon:
         while True:
             await self.clock.sleep(RESCAN_EVERY)
             self.sources.rescan()
-            now = self._now()
+            now = self._host_time.now()
             self._judge(self.jails.filters.release(now), False, now)
             for jail in self.jails.running.values():
                 self._hear(jail)
