@@ -12,6 +12,7 @@ import pytest
 
 from logban.deadline import Deadline, connected
 from logban.testing.namespaces import Namespace
+from logban.testing.ports import free_port
 
 
 def test_who_sends_a_byte_now_and_then_is_cut_off() -> None:
@@ -76,8 +77,7 @@ def test_addresses_that_say_nothing_share_the_time(addresses: Callable[..., None
 
 
 def test_why_it_failed_is_told(addresses: Callable[..., None]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        dead = unused.getsockname()
+    dead = ("127.0.0.1", free_port())
     addresses(dead, dead)
     with pytest.raises(ConnectionRefusedError):
         connected("dead.example", 25, 20)

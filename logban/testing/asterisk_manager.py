@@ -12,6 +12,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
+from logban.testing.ports import free_port
+
 GREETING: Final = "Asterisk Call Manager/9.0.0\r\n"
 
 _NEEDED: Final = {"PJSIPShowEndpoints": {"system"}, "SIPpeers": {"system", "reporting"}}
@@ -39,8 +41,8 @@ class AsteriskManager:
 
     def start(self) -> None:
         """Listen, at the same port as before if there was one."""
+        self.port = self.port or free_port()
         self._server = _Server(self, self.port)
-        self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:

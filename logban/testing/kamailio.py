@@ -6,7 +6,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import secrets
 import shutil
 import signal
 import socket
@@ -21,6 +20,7 @@ from pathlib import Path
 from logban.actions.kamailio.calls import up_since
 from logban.actions.kamailio.rpc import Rpc, Unavailable
 from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
+from logban.testing.ports import free_port
 from logban.testing.sip import Request
 from logban.testing.waiting import LIMIT, wait
 
@@ -43,21 +43,6 @@ def filled(script: str, document: str) -> str:
     text = _PLACE.sub(lambda place: pieces[place[1]], script)
     text = text.replace('"text:///etc/kamailio/secfilter"', "DATABASE")
     return text.replace("/etc/kamailio/", "DIRECTORY/")
-
-
-def free_port() -> int:
-    """Find a port that nobody has, by UDP and TCP, in both families."""
-    while True:
-        # Below those that the kernel gives to whoever asks for any, lest it does so meanwhile.
-        port = 10_000 + secrets.randbelow(20_000)
-        try:
-            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                with socket.socket(socket.AF_INET6, kind) as found:
-                    found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-                    found.bind(("::", port))
-        except OSError:
-            continue
-        return port
 
 
 def find_program() -> str:

@@ -39,6 +39,7 @@ from logban.actions.whois import Whois
 from logban.errors import ActionError
 from logban.model import Ban, BanOrigin, Change, ChangeKind, Evidence, Subject, SubjectKind
 from logban.testing.clock import FakeClock
+from logban.testing.ports import free_port
 from logban.testing.waiting import LIMIT
 
 NOW = FakeClock().now()  # 2026-11-20 10:00 UTC
@@ -533,8 +534,7 @@ def test_the_memory_of_doubts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_dead_port_is_an_error() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        endpoint = Endpoint("127.0.0.1", unused.getsockname()[1])
+    endpoint = Endpoint("127.0.0.1", free_port())
     with pytest.raises(ActionError, match=f"{endpoint} cannot be reached: Connection refused"):
         email(smtp(endpoint)).notify(CHANGE)
 
@@ -877,8 +877,7 @@ def test_the_hosts_name_in_addresses(sendmail: Path, tmp_path: Path) -> None:
 def test_own_texts_and_a_whois_server(sendmail: Path, tmp_path: Path) -> None:
     template = tmp_path / "template"
     template.write_text("{{ whois | join }}\n")
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
+    port = free_port()
     jail = spec(
         subject="{{ who }}",
         template=str(template),

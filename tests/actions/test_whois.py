@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from logban.actions.mail_server import Endpoint
 from logban.actions.whois import PROGRAM, Whois
 from logban.testing.clock import FakeClock
+from logban.testing.ports import free_port
 
 ANSWER = b"inetnum:\t198.51.100.0 - 198.51.100.255\r\nnetname:  TEST-NET-2\r\n"
 SHOWN = "inetnum:        198.51.100.0 - 198.51.100.255\nnetname:  TEST-NET-2"
@@ -111,8 +112,7 @@ def test_the_real_program_is_ended_when_it_takes_too_long() -> None:
 
 
 def test_the_real_program_tells_why_it_has_no_answer() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
+    port = free_port()
     whois = Whois(FakeClock(), program=("whois", "-h", "127.0.0.1", "-p", str(port)))
     text = whois.lookup("198.51.100.7")
     assert text.startswith("whois: the program failed (")
@@ -179,8 +179,7 @@ def test_a_program_that_may_not_be_run_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_not_there_is_a_sentence() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
+    port = free_port()
     whois = Whois(FakeClock(), server=Endpoint("127.0.0.1", port))
     assert whois.lookup("198.51.100.7") == f"whois: 127.0.0.1:{port}: Connection refused"
 

@@ -18,7 +18,8 @@ import pytest
 from logban.config import load_filter
 from logban.matching.matcher import Matcher
 from logban.model import Block, Outcome, Position
-from logban.testing.kamailio import find_program, free_port
+from logban.testing.kamailio import find_program
+from logban.testing.ports import free_port
 from logban.testing.sip import Request
 from logban.testing.waiting import LIMIT, wait
 

@@ -58,7 +58,7 @@ def metric(service: DaemonService, name: str) -> list[float]:
 
 
 async def status_when(
-    service: DaemonService, is_so: Callable[[Status], object], seconds: float = 10
+    service: DaemonService, is_so: Callable[[Status], object], seconds: float = LIMIT
 ) -> Status:
     """Ask for the status again and again until something is so."""
     async with asyncio.timeout(seconds):

@@ -25,6 +25,7 @@ from logban.actions.kamailio.transports import (
     open_rpc,
 )
 from logban.testing.kamailio import Kamailio
+from logban.testing.ports import free_port
 from logban.testing.waiting import LIMIT
 
 PATIENCE = 0.25
@@ -274,12 +275,12 @@ def test_users_with_strange_names_get_there_and_back(kamailio: Kamailio) -> None
 
 
 @pytest.mark.parametrize("way", ["datagram", "fifo", "http"])
-def test_each_failure_has_its_sentence(tmp_path: Path, way: str, free_port: int) -> None:
+def test_each_failure_has_its_sentence(tmp_path: Path, way: str) -> None:
     path = tmp_path / "s"
     make: dict[str, Callable[[], Rpc]] = {
         "datagram": lambda: Datagrams(str(path), timeout=PATIENCE),
         "fifo": lambda: Fifo(str(path), timeout=PATIENCE, directory=tmp_path),
-        "http": lambda: Http(f"http://127.0.0.1:{free_port}/RPC", timeout=PATIENCE),
+        "http": lambda: Http(f"http://127.0.0.1:{free_port()}/RPC", timeout=PATIENCE),
     }
     said = []
 
@@ -317,13 +318,6 @@ def test_each_failure_has_its_sentence(tmp_path: Path, way: str, free_port: int)
     for sentence, words in zip(said, expected, strict=True):
         assert words in sentence
     assert list(tmp_path.glob("logban_*")) == []
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
 
 
 def test_without_rights_the_sentence_says_which(
