@@ -11,7 +11,7 @@ import regex
 
 from logban.matching.captures import Host, Joined, encoded_groups, joined_groups
 from logban.matching.compiler import ADDRESS_GROUPS, SINGLE_LINES, Compile, Searched
-from logban.matching.definition import Proof, Quote, Rule
+from logban.matching.definition import WRAPPED, Proof, Quote, Rule
 from logban.model import canonical_address
 
 NO_FIELDS: Final = frozenset({*ADDRESS_GROUPS, "content", "thread", "ambiguous"})
@@ -43,6 +43,11 @@ class CompiledQuote:
     begin: Searched
     end: Searched | None
     address_groups: tuple[str, ...]
+    is_wrappable: bool
+
+    def wrapping(self, found: regex.Match[str]) -> int:
+        """Give how many characters a container's runtime wrote behind its date; 0: none did."""
+        return len(found[WRAPPED] or "") if self.is_wrappable else 0
 
 
 def fields_of(pattern: Searched) -> tuple[str, ...]:
@@ -69,7 +74,7 @@ def compile_quote(quote: Quote, compiled: Compile) -> CompiledQuote:
     begin = compiled(quote.begin.text, SINGLE_LINES)
     groups = tuple(group for group in ADDRESS_GROUPS if group in begin.groupindex)
     end = compiled(quote.end.text, SINGLE_LINES) if quote.end is not None else None
-    return CompiledQuote(quote, begin, end, groups)
+    return CompiledQuote(quote, begin, end, groups, WRAPPED in begin.groupindex)
 
 
 def is_proven(proof: Proof, fields: Mapping[str, str]) -> bool:

@@ -5,9 +5,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from logban.matching.compiler import SINGLE_LINES, Reading
 from logban.model import Origin
+
+WRAPPED: Final = "wrapped"
+"""The capture in a message's beginning of what a container's runtime wrote behind its date."""
+
+MOST_WRAPPING: Final = 48
+"""How many times its bytes a message of nothing but line breaks takes there.
+
+A runtime writes up to 45 before each: 2026-01-01T00:00:00.000000000+00:00 stdout F, and a blank.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,12 @@ class Quote:
     late: bool = False
     twice: bool = False
     neighbours: int = 0
+
+    @property
+    def longest(self) -> int:
+        """The bytes that it has at most, in whatever form it comes."""
+        is_wrappable = f"<F-{WRAPPED.upper()}>" in self.begin.text
+        return self.size * MOST_WRAPPING if is_wrappable else self.size
 
 
 @dataclass(frozen=True, slots=True)

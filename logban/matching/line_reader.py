@@ -29,9 +29,9 @@ from logban.matching.counters import MatchCounters
 from logban.matching.dates import date_reader
 from logban.matching.definition import FilterDefinition
 from logban.matching.json_text import JsonReader
+from logban.matching.messages import Opened
 from logban.matching.multiline import BufferedLine, LineBuffer, time_of
 from logban.matching.named import MAX_NAMED, NamedFailure
-from logban.matching.quotes import Opened
 from logban.matching.sessions import Sessions
 from logban.model import Failure, Outcome, Success
 
@@ -228,7 +228,8 @@ class LineReader:
                 quote = self.quotes[number - len(self.rules)]
                 found = quote.begin.search(text.bare, timeout=self._timeout)
                 if found is not None:
-                    opened.append(Opened(quote.quote, address_in(quote, found)))
+                    address = address_in(quote, found)
+                    opened.append(Opened(quote.quote, address, quote.wrapping(found)))
         candidates = (self.quotes[number] for number in ends)
         ended = tuple(
             each.quote.name

@@ -37,9 +37,10 @@ from logban.matching.keeping import keep, take_up
 from logban.matching.known import KnownExpressions
 from logban.matching.line_reader import LineReader, Place, Text
 from logban.matching.literals import required_literals
+from logban.matching.messages import Opened
 from logban.matching.multiline import LineBuffer
 from logban.matching.named import NamedFailure
-from logban.matching.quotes import Opened, SeenLine
+from logban.matching.quotes import SeenLine
 from logban.matching.remembered import Remembered
 from logban.model import Block, Failure, Outcome, Success
 
@@ -91,7 +92,7 @@ class Matcher:
         self._candidates = Candidates(
             definition, required_literals if known is None else known.literals
         )
-        self.longest_message = max((quote.size for quote in definition.quotes), default=0)
+        self.longest_message = max((quote.longest for quote in definition.quotes), default=0)
         self.ungated_rules = [
             self._reader.rules[number].name
             for number in self._candidates.gates.ungated

@@ -33,8 +33,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from logban.matching.definition import Quote
-from logban.matching.messages import Held, Messages, Window
+from logban.matching.messages import Held, Messages, Opened, Window, unwrapped
 from logban.matching.threads import Threads
 from logban.model import Outcome, Success
 
@@ -48,14 +47,6 @@ GIVEN_UP_AFTER: Final = 30.0
 """Seconds without a line after which nothing is waited for any more."""
 
 _LF: Final = 0x0A
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What a line begins: a message that may hold more lines, and the address that it names."""
-
-    quote: Quote
-    address: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +80,7 @@ class QuoteGuard:
 
     def __init__(self) -> None:
         self.doubtful = 0
-        self._windows: dict[tuple[str, str | None, str | None], Window] = {}
+        self._windows: dict[tuple[str, str | None, str | None, int], Window] = {}
         self._unread: Unread | None = None
         self._threads = Threads()
         self._held: deque[Held] = deque()
@@ -120,7 +111,7 @@ class QuoteGuard:
         """Go on with what was not over when an earlier process ended, as if heard of just now."""
         self._data, self._offset, self._seen_at = b"", messages.end, now
         for window in messages.windows:
-            self._windows[window.quote.name, window.address, window.thread] = window
+            self._windows[window.quote.name, window.address, window.thread, 0] = window
         self._held.extend(messages.held)
         self._set_due()
 
@@ -225,9 +216,8 @@ class QuoteGuard:
                 doubted[window] = window.until
         if line.outcome is None:
             return believed
-        is_second = any(window.quote.twice for window in strange) and self._came_before(
-            line.outcome
-        )
+        twice = next((window for window in strange if window.quote.twice), None)
+        is_second = twice is not None and self._came_before(line.outcome, twice.wrapping)
         if is_second or any(
             window.quote.name in line.ends for window in doubted if window in strange
         ):
@@ -305,17 +295,20 @@ class QuoteGuard:
             self._give_up(
                 held
                 for held in self._held
-                if any(held.windows.get(window, 0) > line.start for window in ended)
+                if any(held.end(window) > line.start for window in ended)
             )
 
-    def _came_before(self, outcome: Outcome) -> bool:
+    def _came_before(self, outcome: Outcome, wrapping: int) -> bool:
         """Tell whether a line came before in a message that is written twice; give that up too."""
-        if outcome.line not in self._twice:
-            self._twice[outcome.line] = None
+        text = unwrapped(outcome.line, wrapping)
+        if text not in self._twice:
+            self._twice[text] = None
             if len(self._twice) > MAX_HELD:
                 del self._twice[next(iter(self._twice))]
             return False
-        self._give_up([held for held in self._held if held.outcome.line == outcome.line])
+        self._give_up(
+            [held for held in self._held if unwrapped(held.outcome.line, wrapping) == text]
+        )
         return True
 
     def _hold(self, held: Held) -> None:
@@ -325,14 +318,18 @@ class QuoteGuard:
         self._due = min(self._due, *held.windows.values())
 
     def _open(self, opened: Opened, line: SeenLine) -> Window:
-        key = (opened.quote.name, opened.address, line.thread)
+        # What a runtime writes between the lines of a message is not known before it is seen.
+        number = line.start if opened.wrapping else 0
+        key = (opened.quote.name, opened.address, line.thread, number)
         due = self._due if self.is_open else None
         window = self._windows.get(key)
         if window is None:
             window = self._windows[key] = Window(opened.quote, opened.address, line.thread)
         window.until = line.start + opened.quote.size * (2 if opened.quote.twice else 1)
+        if opened.wrapping:
+            window.wrap(line.start, opened.wrapping, self._data, self._offset)
         window.is_whole &= opened.quote.name in line.ends and not opened.quote.twice
-        if opened.quote.cut:
+        if opened.quote.cut and not opened.wrapping:
             window.cuts.append(window.until)
         self._due = window.until if due is None else min(due, window.until)
         return window
@@ -355,8 +352,8 @@ class QuoteGuard:
                 del self._windows[key]
         free = []
         for held in self._held:
-            for window, until in list(held.windows.items()):
-                if is_over(window, until):
+            for window in list(held.windows):
+                if is_over(window, held.end(window)):
                     del held.windows[window]
                     quote = window.quote
                     held.needs_thread |= quote.end is None and not quote.twice
@@ -381,6 +378,12 @@ class QuoteGuard:
         end = self._offset + len(self._data)
         reached = end if position is None else min(end, position)
         for window in self._windows.values():
+            if window.wrapping and window.grow(self._data, self._offset) and window.quote.cut:
+                self._give_up(
+                    held
+                    for held in self._held
+                    if window in held.windows and held.outcome.offset < window.until
+                )
             while window.cuts and window.cuts[0] <= reached:
                 cut = window.cuts.popleft()
                 index = cut - 1 - self._offset

@@ -452,7 +452,29 @@ FORMS: list[tuple[str, Callable[[str, Message], bytes]]] = [
     ("2026-11-20T10:16:24.139000+00:00", to_syslog),
     ("2026-11-20 10:16:24.139", to_json),
     ("Nov 20 10:16:24", to_plain_file),
+    ("Nov 20 10:16:24", to_file),
+    ("2026-11-20 10:16:24.139", to_plain_file),
+    ("Nov 20 10:16:24", to_plain_file),
 ]
+CONTAINERS = {
+    8: "2026-11-20T10:16:24.139123456Z ",
+    9: "2026-11-20T10:16:24.139123456+00:00 stdout F ",
+    10: "2026-11-20T10:16:24.{}Z stderr F ",
+}
+"""What a container's runtime writes in front of each line of some forms; one drops zeros."""
+
+
+def contained(peer: Peer, data: bytes, front: str) -> tuple[bytes, list[int]]:
+    """Give a log as a container's runtime keeps it, and where each of its bytes is then."""
+    places: list[int] = []
+    kept = b""
+    for line in re.findall(rb"[^\n]*\n|[^\n]+$", data):
+        digits = str(peer.random.randint(1, 999_999_999))
+        before = front.format(digits).encode()
+        # What begins with a line begins with what stands in front of it.
+        places += [len(kept), *range(len(kept) + len(before) + 1, len(kept + before + line))]
+        kept += before + line
+    return kept, [*places, len(kept)]
 
 
 def render(peer: Peer, number: int) -> tuple[bytes, list[tuple[int, int, Message]]]:
@@ -472,6 +494,10 @@ def render(peer: Peer, number: int) -> tuple[bytes, list[tuple[int, int, Message
         for message in peer.random.choice(SHAPES)(peer):
             places.append((len(data), message))
             data += form(moment, message)
+    front = CONTAINERS.get(number % len(FORMS))
+    if front is not None:
+        data, moved = contained(peer, data, front)
+        places = [(moved[place], message) for place, message in places]
     ends = [*(place for place, _ in places[1:]), len(data)]
     spans = [(start, end, each) for (start, each), end in zip(places, ends, strict=True)]
     return data + b"\n", spans

@@ -7,8 +7,9 @@ import pytest
 
 from logban.matching.definition import Expression, Quote
 from logban.matching.keeping import keep, take_up
+from logban.matching.messages import Opened
 from logban.matching.multiline import BufferedLine, LineBuffer
-from logban.matching.quotes import GIVEN_UP_AFTER, QUIET_AFTER, Opened, SeenLine
+from logban.matching.quotes import GIVEN_UP_AFTER, QUIET_AFTER, SeenLine
 from logban.matching.remembered import Remembered
 from logban.matching.threads import ENOUGH
 from logban.model import CanonicalAddress, Failure, Origin, Success

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
-from logban.matching.definition import Expression, Quote
+from logban.matching.definition import MOST_WRAPPING, Expression, Quote
+from logban.matching.messages import Opened, Window
 from logban.matching.quotes import (
     GIVEN_UP_AFTER,
     MAX_HELD,
     QUIET_AFTER,
-    Opened,
     QuoteGuard,
     SeenLine,
     Unread,
@@ -362,3 +363,43 @@ def test_lines_that_are_passed_by_are_as_good_as_taken() -> None:
         doubtful += plain.doubtful
     assert read > 300
     assert doubtful > 300
+
+
+STAMP = b"2026-11-20T10:00:00.5Z "
+
+
+@pytest.mark.parametrize("cuts", [(), (1,), (2, 3)])
+def test_a_message_in_a_container_is_as_long_as_its_own_bytes(cuts: tuple[int, ...]) -> None:
+    """What the runtime writes in front of each line is no part of the message."""
+    stamps = [STAMP, STAMP.replace(b".5", b".525"), STAMP.replace(b".5", b""), STAMP, STAMP]
+    lines = [stamp + b"[x] 45678\n" for stamp in stamps]
+    starts = [sum(map(len, lines[:number])) for number in range(6)]
+    window = Window(quote(size=32), A, "1")
+    window.until = 32
+    blocks = [0, *cuts, len(lines)]
+    grown = []
+    for begin, end in pairwise(blocks):
+        data, offset = b"".join(lines[begin:end]), starts[begin]
+        if not begin:
+            window.wrap(0, 1, data, offset)
+        grown.append(window.grow(data, offset))
+    assert not any(grown)
+    # Three lines of ten bytes, and two bytes of the fourth.
+    assert window.until == starts[3] + len(stamps[3]) + 2
+
+
+def test_a_message_in_a_container_that_was_cut_behind_a_line_break_is_told() -> None:
+    line = STAMP + b"[x] 45678\n"
+    window = Window(quote(size=30), A, "1")
+    window.until = 30
+    window.wrap(0, 1, line * 5, 0)
+    assert window.grow(line * 5, 0)
+    assert window.until == 3 * len(line)
+
+
+def test_of_a_message_whose_block_is_gone_the_most_is_taken() -> None:
+    wrappable = replace(quote(size=30), begin=Expression("<F-WRAPPED> </F-WRAPPED>", BEGIN.origin))
+    window = Window(wrappable, A, "1")
+    window.wrap(10, 1, b"", 100)
+    assert window.until == 10 + 30 * MOST_WRAPPING
+    assert not window.wrapping

@@ -88,6 +88,9 @@ def test_shipped_filters(name: str, tmp_path: Path) -> None:
     engine = Matcher(definition, programs=ProgramStore(tmp_path)).engine
     assert isinstance(engine, Engine), engine
     lines = corpus_lines(name.partition("-")[0]) or debian_lines(name)
+    if name == "asterisk":
+        lines += [b"2026-11-20T10:00:00.123456789Z stdout F " + line for line in lines[::3]]
+        lines += [b"2026-11-20T10:00:00.123456789Z " + line for line in lines[1::5]]
     check(definition, lines, tmp_path, LINES // 2 // len(SHIPPED))
 
 
