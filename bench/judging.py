@@ -93,7 +93,7 @@ def judge_of() -> Judge:
     book.set_jail("pbx", ["127.0.0.0/8", "192.0.2.0/24", "2001:db8::/32"], "ignoreip", own=True)
     policy = Policy(
         5, 600.0, 3600.0, max_evidence=5, attempt_fields=("callid", "session", "fport"),
-        scrutiny=Scrutiny(),
+        scrutiny=Scrutiny(), keeps_captures=False,
     )  # fmt: skip
     return Judge(
         "pbx", policy, exempt=lambda who: book.exempt("pbx", who), floors={}, trust=Trust(),

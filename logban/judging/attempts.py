@@ -58,6 +58,8 @@ class Attempts:
         self._recent: dict[CanonicalAddress, _OfAddress] = {}
         self._before: dict[CanonicalAddress, _OfAddress] = {}
         self._shapes: dict[tuple[str, ...], Shape] = {}
+        self._names: tuple[str, ...] = ()
+        self._shape = Shape(())
         self._shapes_by_names: dict[tuple[str, ...], Shape] = {}
 
     def is_repeat(self, failure: Failure, time: float) -> bool:
@@ -65,9 +67,12 @@ class Attempts:
         if not self._telling:
             return False
         fields = failure.fields
-        shape = self._shapes.get(tuple(fields))
-        if shape is None:
-            shape = self._shape_of(fields)
+        names = tuple(fields)
+        if names == self._names:  # as the line before it, nearly always
+            shape = self._shape
+        else:
+            self._names = names
+            shape = self._shape = self._shapes.get(names) or self._shape_of(fields)
         values = shape.read(fields)
         if len(failure.line) > LONG_LINE:
             values = tuple(map(_shortened, values))

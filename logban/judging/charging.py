@@ -107,7 +107,7 @@ class Charging:
         known = self._known_places.get(place)
         if known is not None:
             user = weighed[0]
-            if user and known.knows(user, time):
+            if user and user in known.users and known.knows(user, time):
                 return self.customers.charge_known(failure, time, place, user)
             if known.until > time:
                 return self.customers.charge_trusted(failure, time, place, key, weighed)

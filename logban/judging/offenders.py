@@ -61,15 +61,14 @@ class Offenders:
 
     def ban(self, key: str, total: float, failure: Failure, time: float) -> Verdict:
         """Give the verdict on a place, whose count starts again."""
+        if total >= self.enough_units:
+            return self._verdicts.on(subject_of(key), self.limit, self.places.take(key), failure)
         slow = self.slow.value(key, time) if key in self.slow.records else 0.0
         if failure.kind == CALL_REJECTED and number_factor(called(failure)[:MAX_NAME]) >= PREMIUM:
             slow /= 2.0 + TOLL_FRAUD
-        limit = self.limit
         taken = self.places.take(key)
-        if total < self.enough_units:
-            limit = self.slow_limit
-            taken = Taken((*taken.times, *[time] * int(slow)), taken.evidence)
-        return self._verdicts.on(subject_of(key), limit, taken, failure)
+        taken = Taken((*taken.times, *[time] * int(slow)), taken.evidence)
+        return self._verdicts.on(subject_of(key), self.slow_limit, taken, failure)
 
 
 def _banned_slowly(usual: Limit, slow: Limit) -> Limit:

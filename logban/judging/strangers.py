@@ -150,7 +150,9 @@ class Strangers:
         before: int,
     ) -> Sequence[Verdict]:
         """Say what comes of a failure; ``total`` is what all weigh, ``before`` how many were."""
-        if total >= self._enough_units or key in self._slow:
+        if total >= self._enough_units:
+            return [self._offenders.ban(key, total, failure, time)]
+        if key in self._slow:
             is_enough = self._offenders.is_enough(key, time, total, before)
             if is_enough or (user and self._is_walk(failure, key, time)):
                 return [self._offenders.ban(key, total, failure, time)]
