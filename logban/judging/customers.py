@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from logban.judging.entries import UNIT, entries_of, has
+from logban.judging.entries import UNIT, entries_of, flat, has
 from logban.judging.offenders import Offenders
 from logban.judging.places import pair_key, subject_of
 from logban.judging.policy import Policy
@@ -120,7 +120,8 @@ class Customers:
         if is_new:
             weight *= novelty(len(names))
         units = int(min(weight, MAX_WEIGHT) * UNIT)
-        total = places.add(key, time, failure, units, what)
+        record = places.push_on(entries, key, time, failure, units, what)
+        total = sum(flat(record)[2::3])
         is_enough = self._offenders.is_enough(key, time, total, len(entries) // 3, LENIENCE)
         if is_enough or (user and self._offenders.walks(key, time, LENIENCE)):
             self._trust.lose(place, time)
