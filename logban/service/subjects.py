@@ -27,6 +27,8 @@ def holds(ban: Ban, asked: Subject) -> bool:
         return True
     if not ban.subject.network or not asked.network or ban.subject.user != asked.user:
         return False
+    if "/" not in ban.subject.network:  # nearly all: there may be a hundred thousand to look at
+        return ban.subject.network == asked.network
     around = ipaddress.ip_network(ban.subject.network)
     inner = ipaddress.ip_network(asked.network)
     return around.version == inner.version and inner.subnet_of(around)  # type: ignore[arg-type]  # of one version
