@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from logban.testing.lines import asterisk_line, wrong_password
 
@@ -16,32 +17,42 @@ def source_of(server) -> dict[str, float]:
     return source
 
 
-def test_admins_are_answered_while_a_flood_is_read(server, log, jail, figures) -> None:
-    """Every line of the log is an attacker's, and lies within findtime."""
-    begun = time.time()
-    with log.path.open("w") as file:
+def flood(path: Path, begun: float) -> None:
+    """Add lines that are all an attacker's and lie within findtime."""
+    with path.open("a") as file:
         for number in range(40_000):
             address = f"198.18.{number // 250 % 250}.{number % 250}"
             file.write(wrong_password(address, begun - 60 + number / 1000))
+
+
+def test_admins_are_answered_while_a_flood_is_read(server, log, jail, figures) -> None:
+    begun = time.time()
+    flood(log.path, begun)
     jail(bantime="1m")
     server.launch()
     server.wait(server.socket.exists)
     answers: list[float] = []
     places = set[float]()
-    while len(answers) % 50 or source_of(server)["lag"]:
-        places.add(source_of(server)["offset"])
-        asked = time.monotonic()
-        server.ask("ping")
-        answers.append(time.monotonic() - asked)
-        time.sleep(0.005)  # as an admin's tools ask, not as an attack on the socket
-    answers.sort()
+    # The first and the last place, and between them many: nobody waits until all has been read.
+    # But a test that has to wait itself, for a CPU, wants more to be read.
+    for _ in range(5):
+        while len(answers) % 50 or source_of(server)["lag"]:
+            places.add(source_of(server)["offset"])
+            asked = time.monotonic()
+            server.ask("ping")
+            answers.append(time.monotonic() - asked)
+            time.sleep(0.005)  # as an admin's tools ask, not as an attack on the socket
+        if len(places) > 5:
+            break
+        flood(log.path, time.time())
+        server.wait(lambda: source_of(server)["size"] == log.path.stat().st_size)
     took = time.time() - begun
+    answers.sort()
     figures.append(
         f"answers while {log.path.stat().st_size / 1e6:.0f} MB of attack lines are read: "
         f"p50 {1000 * answers[len(answers) // 2]:.0f} ms, longest {1000 * answers[-1]:.0f} ms "
         f"of {len(answers)} in {took:.1f} s"
     )
-    # The first and the last, and between them many: nobody waits until all has been read.
     assert len(places) > 5
 
 
