@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import socket
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from logban.errors import ConfigurationError, LogbanError
 
@@ -17,9 +19,29 @@ logger = logging.getLogger(__name__)
 _LONGEST = 107  # bytes of a path in sun_path, its final NUL left out; unix(7)
 _BACKLOG = 64
 
+_FD_SETSIZE: Final = 1024
+"""libnftables waits by select(2), which ends the process where a descriptor is no smaller."""
+
 
 class AlreadyRunning(LogbanError):
     """Another daemon answers at the control socket."""
+
+
+class _Listener(socket.socket):
+    """A listening socket that leaves the low descriptors to those who need one.
+
+    Whoever connects takes a descriptor before he can be refused, and many can do so at once.
+    """
+
+    def accept(self) -> tuple[socket.socket, object]:
+        """Take a connection, at a descriptor that libnftables can't be given."""
+        connection, address = super().accept()
+        try:
+            high = fcntl.fcntl(connection.fileno(), fcntl.F_DUPFD_CLOEXEC, _FD_SETSIZE)
+        except OSError:  # the limit of descriptors is lower, so that none is too high
+            return connection, address
+        connection.close()
+        return socket.socket(fileno=high), address
 
 
 class Endpoint:
@@ -43,7 +65,7 @@ class Endpoint:
                 f"{self._path}: too long for a socket; choose a path under "
                 f"{_LONGEST - (len(os.fsencode(new)) - len(os.fsencode(self._path)))} bytes"
             )
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener = _Listener(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._make_parent()
             self._check_unused()

@@ -40,7 +40,8 @@ class Limits:
     answer must be taken within ``answer_seconds``; who has been answered for the last time has
     ``parting_seconds`` to hang up.  One connection more than ``connections``, of root or of all
     others, or than ``per_user`` of another user, is told to try again.  What was no request is
-    answered after ``penalty_seconds``, unless it is root's.
+    answered after ``penalty_seconds``, unless it is root's.  While ``refused`` more are being told,
+    whoever connects is cut off without a word.
     """
 
     connections: int = 64
@@ -49,6 +50,7 @@ class Limits:
     answer_seconds: float = 30.0
     parting_seconds: float = 1.0
     penalty_seconds: float = 0.1
+    refused: int = 64
 
 
 class ControlServer:
@@ -112,6 +114,9 @@ class ControlServer:
         await self.close()
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._connections) >= 2 * self._limits.connections + self._limits.refused:
+            writer.transport.abort()
+            return
         # A task of our own: one of asyncio's, cancelled, is reported as a fault by Python 3.11.
         task = asyncio.create_task(self._converse(reader, writer))
         self._connections.add(task)

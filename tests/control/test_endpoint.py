@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import socket
 import stat
 
@@ -40,6 +41,22 @@ def test_with_a_group_its_members_can_connect(path):
 def test_without_a_group_only_the_owner_can_connect(path):
     with Endpoint(path, None).open():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(("limit", "least"), [(4096, 1024), (1000, 3)])
+def test_whoever_connects_takes_no_descriptor_that_libnftables_needs(path, limit, least):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Endpoint(path, None).open() as listener, socket.socket(socket.AF_UNIX) as client:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, before[1]))
+        try:
+            client.connect(str(path))
+            connection, _ = listener.accept()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        with connection:
+            assert least <= connection.fileno() < limit
+            client.sendall(b"x")
+            assert connection.recv(10) == b"x"
 
 
 def test_a_group_that_cannot_be_given_leaves_the_owner_only(path, monkeypatch, caplog):

@@ -8,6 +8,7 @@ import json
 import logging
 import socket
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -263,6 +264,29 @@ def test_one_connection_too_many_is_told_to_try_again(path, service):
         assert len(await talk(path, PING, end=True)) == 1
 
     serve(story, path, service, limits=Limits(connections=2))
+
+
+def test_a_crowd_is_cut_off_without_a_word(path, service):
+    """Each has a descriptor, of which there are only so many."""
+
+    async def story(server):
+        told = []
+        for _ in range(3):  # one is served, two are told, and none hangs up
+            reader, writer = await connect(path)
+            writer.write(PING)
+            told.append((await reader.readline(), writer))
+        assert [json.loads(line)["ok"] for line, _ in told] == [True, False, False]
+        for _ in range(20):
+            reader, writer = await connect(path)
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+            writer.close()
+        assert len(server._connections) == 3
+        for _, writer in told:
+            writer.close()
+
+    limits = Limits(connections=1, refused=1, parting_seconds=LIMIT)
+    serve(story, path, service, limits=limits)
 
 
 def test_a_fault_of_ours_is_logged_and_the_server_goes_on(path, service, caplog):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from logban.testing.lines import LogFile
@@ -94,6 +95,50 @@ def test_a_flood_of_requests_holds_up_no_ban(
     )
     # 50 connections of at most two requests' length each; nothing is kept of what was refused.
     assert grown < 300 * 1024
+
+
+# Connects again and again, as many times at once as it may, and says nothing.
+CROWD = """
+import resource, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+held = []
+print("coming", flush=True)
+while True:
+    client = socket.socket(socket.AF_UNIX)
+    client.setblocking(False)
+    try:
+        client.connect(sys.argv[1])
+        held.append(client)
+    except OSError:
+        client.close()
+    if len(held) > 4000:
+        del held[:2000]
+"""
+
+
+def test_a_crowd_that_connects_takes_nobodys_descriptors(
+    network: Network, server: RunningServer, log: LogFile, jail: Callable[..., None]
+) -> None:
+    """libnftables ends the process where it gets a descriptor beyond 1023."""
+    jail(maxretry="2")
+    server.start()
+    command = [sys.executable, "-c", CROWD, str(server.socket)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as crowd:
+        assert crowd.stdout is not None
+        crowd.stdout.readline()
+        try:
+            for number in range(100, 110):
+                network.host.run(["nft", "flush ruleset"])
+                address = f"203.0.113.{number}"
+                log.fail(address, 2)
+                server.wait(partial(_is_held, network, address))
+        finally:
+            crowd.kill()
+    assert len(server.wait(server.bans)) == 10
+
+
+def _is_held(network: Network, address: str) -> bool:
+    return address in network.host.run(["nft", "list", "ruleset"])
 
 
 def _bans(network: Network, log: LogFile, attackers: list[str]) -> list[float]:
