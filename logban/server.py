@@ -56,7 +56,7 @@ SWITCH_EVERY: Final = 0.0005
 By Python's default it is ten times as long, and the loop waits for that at every turn while the
 database's thread writes: an answer to an admin, or a ban, takes some ten turns."""
 
-LEFT_AFTER: Final = 3.0
+LEFT_AFTER: Final = 5.0
 """Seconds that threads have to come to an end when all else has."""
 
 STATUS_EVERY: Final = 10.0
