@@ -80,13 +80,9 @@ class KeptLines:
 
     def take(self, key: str, oldest: float) -> list[Evidence]:
         """Give the lines as :meth:`give` does, and keep them no longer."""
-        kept = self._of.pop(key, ())
-        self._number -= len(kept)
-        return [
-            Evidence(time, rule, line, source, units / UNIT)
-            for time, rule, line, source, _, units in kept
-            if time >= oldest
-        ]
+        given = self.give(key, oldest)
+        self.forget(key)
+        return given
 
     def forget(self, key: str) -> None:
         """Keep no lines of a subject any longer."""
