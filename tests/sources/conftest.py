@@ -32,6 +32,16 @@ class Bench:
         """Rename the log and leave nothing in its place."""
         return self.path.rename(f"{self.path}{suffix}")
 
+    def rotate_on(self, times: int) -> list[bytes]:
+        """Write a line into each of so many files and into the log; give the lines."""
+        lines = []
+        for number in range(times, -1, -1):
+            lines.append(b"of %d" % number)
+            self.write(lines[-1] + b"\n")
+            if number:
+                self.rotate(f".{number}")
+        return lines
+
     def follow(
         self, path: Path | None = None, *, start: Start = Start.HEAD, appeared: bool = False
     ) -> FileFollower:

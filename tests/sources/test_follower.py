@@ -3,20 +3,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 from pathlib import Path
 
-import pytest
-
-from logban.sources import opening, siblings, succession
-from logban.sources.book import Identity
+from logban.sources import siblings, succession
 from logban.sources.follower import FileFollower, Start
 from logban.sources.older import GRACE
 from logban.sources.reader import Reader
 from logban.sources.report import SourceState
-from logban.sources.siblings import Elder, Sibling
 
 
 def offsets(follower: FileFollower) -> tuple[int, int, int]:
@@ -143,158 +138,6 @@ def test_renamed_and_back_again(bench) -> None:
     assert bench.lines(follower) == [b"4"]
 
 
-def test_the_old_file_is_kept_until_its_writer_has_been_quiet(bench) -> None:
-    bench.write(b"1\n")
-    follower = bench.follow()
-    bench.lines(follower)
-    old = bench.rotate()
-    bench.write(b"2\n")
-    bench.lines(follower)
-    for number in range(3):
-        bench.clock.advance(GRACE - 1)
-        bench.write(b"late %d\n" % number, old)
-        assert bench.lines(follower) == [b"late %d" % number]
-    bench.write(b"unfinished", old)
-    assert bench.lines(follower) == []
-    bench.clock.advance(GRACE - 1)
-    assert bench.lines(follower) == []
-    bench.clock.advance(1)
-    (last,) = bench.blocks(follower)
-    assert last.data == b"unfinished\n"
-    assert last.position.offset == old.stat().st_size
-    bench.write(b"too late\n", old)
-    assert bench.lines(follower) == []
-
-
-def test_an_old_file_is_kept_while_nobody_writes_the_new_one(bench) -> None:
-    """A rotation that does not tell the program goes on in the old file for days."""
-    bench.write(b"1\n")
-    follower = bench.follow()
-    bench.lines(follower)
-    old = bench.rotate()
-    bench.path.touch()
-    bench.clock.advance(23 * 3600)
-    bench.write(b"2\n", old)
-    assert bench.lines(follower) == [b"2"]
-    bench.clock.advance(25 * 3600)
-    assert bench.lines(follower) == []
-    bench.write(b"3\n", old)
-    assert bench.lines(follower) == []
-
-
-def test_the_space_of_a_removed_file_is_freed_within_the_hour(bench) -> None:
-    bench.write(b"1\n")
-    follower = bench.follow()
-    bench.lines(follower)
-    bench.path.unlink()
-    bench.lines(follower)
-    bench.clock.advance(3599)
-    bench.lines(follower)
-    assert not follower.idle
-    bench.clock.advance(1)
-    bench.lines(follower)
-    assert follower.idle
-    assert bench.book.positions() == ()
-
-
-@pytest.mark.parametrize("between", [1, 2, 5])
-def test_several_rotations_between_two_looks(bench, between: int) -> None:
-    (bench.path.parent / "full.7.gz").write_bytes(b"packed\n")
-    (bench.path.parent / "full_debug").write_bytes(b"another log\n")
-    bench.write(b"old predecessor\n", Path(f"{bench.path}.0"))
-    bench.write(b"0\n")
-    follower = bench.follow()
-    assert bench.lines(follower) == [b"0"]
-    bench.write(b"0b\n")
-    for number in range(1, between + 1):
-        for index in range(number, 0, -1):
-            Path(f"{bench.path}.{index - 1}").rename(f"{bench.path}.{index}")
-        bench.rotate(".0")
-        bench.write(b"%d\n" % number)
-    bench.write(b"another log\n", bench.path.parent / "full_debug")
-    assert bench.lines(follower) == [b"0b"] + [b"%d" % n for n in range(1, between + 1)]
-    assert follower.tally.rotations == between
-
-
-def test_what_is_not_named_like_the_last_one_is_no_predecessor(bench) -> None:
-    bench.write(b"1\n")
-    follower = bench.follow()
-    bench.lines(follower)
-    bench.path.rename(bench.path.parent / "kept")
-    bench.write(b"copy\n", Path(f"{bench.path}.1"))
-    bench.write(b"2\n")
-    assert bench.lines(follower) == [b"2"]
-
-
-def test_files_that_came_and_were_rotated_before_anybody_looked(bench) -> None:
-    bench.write(b"of before\n", Path(f"{bench.path}.3"))
-    follower = bench.follow()
-    assert bench.lines(follower) == []
-    for number in (2, 1):
-        bench.write(b"%d\n" % number)
-        bench.rotate(f".{number}")
-    bench.write(b"0\n")
-    assert bench.lines(follower) == [b"2", b"1", b"0"]
-    assert follower.tally.rotations == 2
-
-
-def test_a_predecessor_that_was_given_the_inode_of_an_older_one(bench, monkeypatch) -> None:
-    older = Path(f"{bench.path}.1")
-    bench.write(b"older\n", older)
-    bench.write(b"1\n")
-    follower = bench.follow()
-    bench.lines(follower)
-    older.unlink()
-    bench.rotate(".2")
-    # Whether the file system gives the inode out again or not, it may.
-    bench.write(b"2\n")
-    inode = bench.path.stat()
-    identity = Identity.of(inode)
-    follower._succession._elders = {identity: Elder(identity, b"older\n")}
-    bench.rotate(".1")
-    bench.write(b"3\n")
-    assert bench.lines(follower) == [b"2", b"3"]
-
-
-def test_a_predecessor_that_is_renamed_before_it_can_be_opened(bench, monkeypatch) -> None:
-    bench.write(b"1\n")
-    follower = bench.follow()
-    bench.lines(follower)
-    bench.rotate(".2")
-    bench.write(b"2\n")
-    bench.rotate(".1")
-    bench.write(b"3\n")
-    real, calls = succession.neighbours, []
-
-    def neighbours(path: str) -> list[Sibling]:
-        found = real(path)
-        calls.append(found)
-        if len(calls) == 1:
-            Path(f"{bench.path}.2").rename(f"{bench.path}.3")
-            Path(f"{bench.path}.1").rename(f"{bench.path}.2")
-        return found
-
-    monkeypatch.setattr(succession, "neighbours", neighbours)
-    assert bench.lines(follower) == [b"2", b"3"]
-    assert len(calls) == 2
-
-
-def test_what_is_forgotten_of_files_that_are_gone(bench) -> None:
-    follower = bench.follow()
-    for number in range(4):
-        bench.write(b"%d\n" % number)
-        assert bench.lines(follower) == [b"%d" % number]
-        old = bench.rotate(f".{number}")
-        bench.path.touch()
-        bench.lines(follower)
-        bench.write(b"next\n")
-        bench.clock.advance(GRACE)
-        assert bench.lines(follower) == [b"next"]
-        assert bench.lines(follower) == []
-        old.unlink()
-    assert len(bench.book.positions()) <= 2
-
-
 def test_copytruncate(bench) -> None:
     bench.write(b"1\n2\n")
     follower = bench.follow()
@@ -405,32 +248,6 @@ def test_a_file_that_fails_is_opened_again_where_it_was(bench, monkeypatch) -> N
     assert bench.lines(follower) == [b"2"]
 
 
-def test_an_old_file_that_fails_does_not_hold_up_the_new_one(bench, monkeypatch) -> None:
-    bench.write(b"1\n")
-    follower = bench.follow()
-    bench.lines(follower)
-    bench.rotate()
-    bench.write(b"2\n")
-    follower.look()
-
-    def fail(self: Reader, *_: object) -> None:
-        raise OSError(5, "Input/output error")
-
-    (old,) = follower._older
-    really_read = Reader.read
-    monkeypatch.setattr(
-        Reader, "read", lambda self, limit: (fail if self is old else really_read)(self, limit)
-    )
-    assert bench.lines(follower) == [b"2"]
-    monkeypatch.setattr(Reader, "finish", fail)
-    monkeypatch.setattr(Reader, "read", really_read)
-    bench.rotate()
-    bench.write(b"3\n")
-    assert bench.lines(follower) == [b"3"]
-    bench.clock.advance(GRACE)
-    assert bench.lines(follower) == []
-
-
 def test_sizes_and_names_that_cannot_be_had_are_no_error(bench, monkeypatch) -> None:
     bench.write(b"1\n")
     follower = bench.follow()
@@ -520,21 +337,3 @@ def test_leaving(bench) -> None:
     bench.clock.advance(GRACE)
     bench.lines(follower)
     assert follower.idle
-
-
-def test_descriptors_stay_below_what_select_can_wait_for(bench, monkeypatch) -> None:
-    """However many the process may have: libnftables would end it."""
-    monkeypatch.setattr(opening.resource, "getrlimit", lambda _: (65536, 65536))
-    bench.write(b"1\n")
-    really_open = os.open
-
-    def high(path: str, flags: int) -> int:
-        descriptor = really_open(path, flags)
-        raised = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 1024)
-        os.close(descriptor)
-        return raised
-
-    monkeypatch.setattr(os, "open", high)
-    follower = bench.follow()
-    follower.look()
-    assert "Too many open files" in follower.reason
