@@ -61,6 +61,7 @@ class Counting:
         self._guard = taken.source.guard
         self._waiting = taken.source.hearsay.threads
         self._is_guarded = taken.reference.is_guarded
+        self._reach = taken.reference.longest_message
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Count what the reference gave."""
@@ -131,8 +132,11 @@ class Counting:
             thread, is_sure = threads[number], addresses[number] not in odd
             if is_sure and (not self._is_guarded or self._is_own(thread)):
                 continue
-            if is_sure and number <= clear and thread and thread not in self._waiting:
-                continue
+            if is_sure and clear >= 0 and thread and thread not in self._waiting:
+                if number > clear and seen.is_over(number, self._reach):
+                    clear = seen.next_begun(number)
+                if number <= clear:
+                    continue
             self._count_run(seen, run, number)
             run = number + 1
             if is_sure and self._is_own(thread):
@@ -229,6 +233,14 @@ class _Seen:
         """Give the first record from one on that may begin a message; the number of all if none."""
         at = bisect_left(self._begun, number)
         return self._begun[at] if at < len(self._begun) else len(self._points)
+
+    def is_over(self, number: int, reach: int) -> bool:
+        """Tell whether no message that has begun before a record can go on there.
+
+        It is over if a line of the program's own stands between them, or more than ``reach``.
+        """
+        last = self._begun[bisect_left(self._begun, number) - 1]
+        return last < number - 1 or self.line(number)[0] - self.line(last)[0] >= reach
 
     def may_begin(self, number: int) -> bool:
         """Tell whether a record's line may begin a message of several lines."""
