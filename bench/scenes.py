@@ -23,7 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "scenarios"))
 
-from scenes import SCENES, Scene  # noqa: E402  # found by the line above
+from further import ALL  # noqa: E402  # found by the line above
+from scenes import Scene  # noqa: E402  # likewise
 
 CLIENT = Path(sys.executable).with_name("logban-client")
 FILTER = "/etc/fail2ban/filter.d/asterisk.conf"
@@ -148,7 +149,7 @@ def main() -> None:
     rows: dict[tuple[str, str, str], list[str]] = {}
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "full"
-        for scene in SCENES:
+        for scene in ALL:
             path.write_text("".join(f"{line}\n" for _, line in scene.write().lines()))
             began = beginnings(scene)
             logban = told(scene, by_logban(scene, path), began)

@@ -76,6 +76,7 @@ def command(
             click.echo(json.dumps({**head, **unasked}))
     else:
         _print_summary(replay, kinds)
+        _print_blindness(replay.jail.judge.blindness)
         _print_impact(hits)
         _print_unasked(replay.exempting.unasked)
     context.exit(0 if kinds[ChangeKind.BAN] else 1)
@@ -142,6 +143,13 @@ def _print_impact(hits: Sequence[Hit]) -> None:
     say(Cell(f"{count(len(hits), 'ban')} would have hit customers", "red"), ", who got in as well:")
     for hit in hits:
         say("  ", moment(hit.ban.time), "  ", str(hit.ban.subject), "  ", ", ".join(hit.users))
+
+
+def _print_blindness(sentence: str) -> None:
+    """Tell that customers can't be told from attackers."""
+    if sentence:
+        say()
+        say(Cell("no successes: ", "yellow"), sentence)
 
 
 def _print_unasked(sources: Sequence[str]) -> None:

@@ -153,6 +153,8 @@ def _problems(jail: JailStatus) -> list[str]:
             f"{count(jail.capped, 'ban')} of networks, or of users at strange places, were one too "
             "many for an hour, and not laid"
         )
+    if jail.blindness:
+        problems.append(jail.blindness)
     if jail.clock.hint:
         problems.append(jail.clock.hint)
     elif jail.clock.offset is not None:

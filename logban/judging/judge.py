@@ -35,6 +35,9 @@ CLEARED_FOR: Final = 1.0
 
 MAX_CLEARED: Final = 20_000
 
+BLIND_AFTER: Final = 20
+"""Failures after which a log that tells of no success is one that never will."""
+
 SUBJECTS: Final = ("subjects", "days", "pairs", "accounts", "networks")
 """Of what is forgotten where there is too much of it, what is somebody that was counted."""
 
@@ -218,6 +221,17 @@ class Judge:
     def protected(self, now: float) -> int:
         """Count the accounts that are protected."""
         return 0 if self.charging is None else self.charging.crowds.accounts.protected(now)
+
+    @property
+    def blindness(self) -> str:
+        """Say that customers can't be told from attackers here; "" where they can."""
+        counted = self.counters.counted
+        if self.charging is None or self.charging.trust.sees_users or counted < BLIND_AFTER:
+            return ""
+        return (
+            f"{counted} failures, and no line of anybody who got in: a telephone that fails for "
+            "hours looks like an attacker; docs/asterisk.md and docs/kamailio.md say what to log"
+        )
 
     @property
     def capped(self) -> int:

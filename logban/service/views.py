@@ -86,6 +86,7 @@ class Views:
                 settings.growth.describe() if settings.growth else "",
             ),
             engine=jail.matcher.pace if jail.matcher is not None else "",
+            blindness=jail.judge.blindness,
         )  # fmt: skip
 
     def _extensions(self, jail: Jail) -> int | None:

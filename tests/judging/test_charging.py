@@ -355,6 +355,16 @@ def test_what_broken_telephones_do_all_day_bans_nobody(kind: str) -> None:
     assert Bench().all(failed(n, "", kind=kind) for n in range(20)) != []
 
 
+def test_it_is_said_where_no_log_tells_who_gets_in() -> None:
+    bench = Bench()
+    bench.all(failed(n * 60, "207") for n in range(19))
+    assert bench.judge.blindness == ""
+    bench.take(failed(20 * 60, "207"))
+    assert "20 failures" in bench.judge.blindness
+    bench.take(got_in(21 * 60, "207"))
+    assert bench.judge.blindness == ""
+
+
 def test_a_rule_that_weighs_nothing_is_not_charged() -> None:
     bench = Bench(Scrutiny(weights={"rule": 0.0}))
     assert bench.all(failed(n, str(n)) for n in range(500)) == []

@@ -64,6 +64,11 @@ class Asterisk(Log):
         """Note a message of some thread's."""
         self.note(time, f"{_date(time)} {level}[{self.among(*self.threads)}] {text}")
 
+    def broken_tls(self, time: float, ip: str) -> None:
+        """Somebody begins a TLS connection, and does not get through with it."""
+        text = f"tcptls.c: Unable to set up ssl connection with peer '{ip}:{self.port()}'"
+        self.message(time, "ERROR", text)
+
     def manager(self, time: float, ip: str, user: str) -> None:
         """Somebody tries a user of the manager interface."""
         self.message(time, "NOTICE", f"manager.c: {ip} failed to authenticate as '{user}'")
@@ -124,6 +129,16 @@ class Pjsip(Asterisk):
             f"res_pjsip/pjsip_distributor.c: Request '{method}' from '\"{user}\" "
             f"<sip:{user}@{SERVER}>' failed for '{host}:{port}' (callid: {call}) - {why}",
         )
+
+
+class Container(Pjsip):
+    """The same, as the runtime of a container keeps it: with a date of its own for each line."""
+
+    def lines(self) -> Iterator[tuple[float, str]]:
+        """Give all lines in the order of their times."""
+        for time, line in super().lines():
+            date = datetime.fromtimestamp(time, UTC).isoformat(timespec="microseconds")
+            yield time, f"{date.removesuffix('+00:00')}123Z stdout F {line}"
 
 
 class ChanSip(Asterisk):

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from scenes import DAY, SCENES, START, Scene
+from further import ALL
+from scenes import DAY, START, Scene
 
 ROOT = Path(__file__).parents[2]
 CLIENT = Path(sys.executable).with_name("logban-client")
@@ -50,7 +51,7 @@ def replay(scene: Scene, directory: Path) -> list[Event]:
     return [Event(each["event"], each["subject"], each["time"]) for each in found]
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=lambda each: each.name)
+@pytest.mark.parametrize("scene", ALL, ids=lambda each: each.name)
 def test_a_scene(scene: Scene, tmp_path: Path) -> None:
     events = replay(scene, tmp_path)
     expected = scene.expected
@@ -98,7 +99,7 @@ def first_failure(scene: Scene, address: str) -> float:
 
 
 def test_the_scenes_are_of_one_day() -> None:
-    for scene in SCENES:
+    for scene in ALL:
         times = [time for time, _ in scene.write().lines()]
         assert min(times) >= START, scene.name
         assert max(times) < START + DAY + 1, scene.name

@@ -100,7 +100,7 @@ class JailStatus:
     ``capped`` counts what would have been banned beyond the caps of an hour, ``extensions`` are
     those of Asterisk that its numbering plan has, None where it does not go by them.  ``engine``
     is how lines are matched: ``full``, ``pcre2``, or ``reference`` with the reason; "" where none
-    are.
+    are.  ``blindness`` says that its logs tell of nobody who got in, "" where they do.
     """
 
     name: str
@@ -128,6 +128,7 @@ class JailStatus:
     actions: tuple[ActionStatus, ...] = ()
     settings: JailSettings | None = None
     engine: str = ""
+    blindness: str = ""
 
 
 @dataclass(frozen=True, slots=True)
