@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
+import struct
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from math import inf, prod
@@ -18,12 +20,18 @@ from logban.errors import ConfigurationError
 from logban.judging.exemption_lists import Listing
 from logban.judging.exemptions import Exemption
 from logban.model import Subject
+from logban.text import visible
 
 if TYPE_CHECKING:
     from maxminddb import Reader
 
 MAX_REMEMBERED: Final = 50_000
 """Addresses whose codes are remembered; then all are forgotten."""
+
+# What the library, and what reads its records, may raise where a file is not what it should be.
+_DAMAGED: Final = (
+    ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, struct.error
+)  # fmt: skip
 
 _State = tuple[int, int, int]
 
@@ -74,8 +82,7 @@ class Geo:
         problems, is_news = [], False
         for path in self._paths:
             try:
-                status = os.stat(path)  # noqa: PTH116  # a path of the configuration, as text
-                state = (status.st_ino, status.st_size, status.st_mtime_ns)
+                state = _state_of(path)
                 if state == self._states.get(path):
                     continue
                 self._readers[path] = _opened(path)
@@ -118,9 +125,17 @@ class Geo:
         codes: set[str] = set()
         for reader in self._readers.values():
             # IPv6, of a database that holds IPv4 alone; a database that is damaged inside
-            with suppress(ValueError, RuntimeError):
+            with suppress(*_DAMAGED):
                 codes |= _codes_of(reader.get(address))
         return frozenset(codes)
+
+
+def _state_of(path: str) -> _State:
+    """Give what differs when a file has changed; OSError or ValueError if it is not to be read."""
+    status = os.stat(path)  # noqa: PTH116  # a path of the configuration, as text
+    if status.st_mode & stat.S_IWOTH:
+        raise ValueError("everybody can write to it, and so exempt himself; do: chmod o-w")
+    return (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _opened(path: str) -> Reader:
@@ -129,8 +144,8 @@ def _opened(path: str) -> Reader:
 
     try:
         return maxminddb.open_database(path, maxminddb.MODE_MEMORY)
-    except (maxminddb.InvalidDatabaseError, TypeError) as error:
-        raise ValueError(str(error)) from error
+    except _DAMAGED as error:
+        raise ValueError(visible(str(error), 200)) from error
 
 
 def _codes_of(record: object) -> set[str]:

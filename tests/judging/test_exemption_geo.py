@@ -90,6 +90,23 @@ def test_a_database_that_changes_is_read_again(paths: list[str], tmp_path: Path)
     assert geo.check(Subject.parse("198.51.100.7")) is not None
 
 
+def test_one_that_everybody_can_write_to_is_not_read(paths: list[str]) -> None:
+    Path(paths[0]).chmod(0o646)
+    geo = Geo(paths)
+    geo.read()
+    assert geo.problem == (
+        f"geo_database: {paths[0]} can't be read: everybody can write to it, and so exempt "
+        "himself; do: chmod o-w"
+    )
+    assert geo.codes("198.51.100.7") == {"AS4200000000"}
+
+
+def test_a_record_of_another_form_tells_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "odd.mmdb"
+    path.write_bytes(database({"198.51.100.0/24": {"country_code": {"iso_code": "DE"}}}))
+    assert opened([str(path)]).codes("198.51.100.7") == set()
+
+
 def test_one_that_cannot_be_read_leaves_what_was_read(paths: list[str], tmp_path: Path) -> None:
     geo = opened(paths)
     Path(paths[0]).write_bytes(b"no database")
