@@ -33,8 +33,9 @@ _SPACING = 0.0025
 # The less has happened lately, the sooner: it doubles with each time that somebody had to wait.
 _LEAST_SPACING = 0.0005
 # To look at all files takes the longer the more there are: so many times that goes by before the
-# next time, however often names change.
+# next time, however often names change; but no more seconds than somebody may wait for a line.
 _REST = 4
+_LONGEST_REST = 0.25
 
 
 class Backend(StrEnum):
@@ -278,7 +279,7 @@ class Watcher:
         self._wake(paths, names_changed)
         if self._loop is not None:
             took = self._loop.time() - self._woken_at
-            self._spacing = max(self._spacing, (1 + _REST) * took)
+            self._spacing = max(self._spacing, took + min(_REST * took, _LONGEST_REST))
 
 
 def _identity(directory: str) -> Identity | None:

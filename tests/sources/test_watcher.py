@@ -182,14 +182,17 @@ def test_a_busy_file_wakes_less_and_less_often(tmp_path: Path) -> None:
     told.watcher.close()
 
 
-def test_a_look_that_takes_long_is_not_followed_by_the_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("took", "rest"), [(0.01, 0.04), (1.0, 0.25)])
+def test_a_look_that_takes_long_is_not_followed_by_the_next(
+    tmp_path: Path, took: float, rest: float
+) -> None:
     loop = FakeLoop()
     calls = 0
 
     def wake(*_: object) -> None:
         nonlocal calls
         calls += 1
-        loop.now += 0.01  # among many files
+        loop.now += took  # among many files
 
     watcher = Watcher(wake)
     watcher.attach(loop)  # type: ignore[arg-type]  # what a watcher asks of one
@@ -199,7 +202,7 @@ def test_a_look_that_takes_long_is_not_followed_by_the_next(tmp_path: Path) -> N
         if number:
             loop.go_on()
     assert calls == 3
-    assert loop.waits == pytest.approx([0.04, 0.04])
+    assert loop.waits == pytest.approx([rest, rest])
     watcher.close()
 
 
