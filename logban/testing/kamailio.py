@@ -20,6 +20,7 @@ from pathlib import Path
 from logban.actions.kamailio.calls import up_since
 from logban.actions.kamailio.rpc import Rpc, Unavailable
 from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
+from logban.testing.namespaces import on_one_cpu
 from logban.testing.ports import free_port
 from logban.testing.sip import Request
 from logban.testing.waiting import LIMIT, wait
@@ -145,7 +146,9 @@ class Kamailio:
     def launch(self) -> None:
         """Start it and return at once."""
         (self.directory / "pid").unlink(missing_ok=True)  # a stale one would keep it from starting
-        command = [find_program(), "-f", str(self.directory / "kamailio.cfg"), "-DD", "-E"]
+        # What one CPU sends keeps its order; see on_one_cpu.
+        command = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
+        command += [find_program(), "-f", str(self.directory / "kamailio.cfg"), "-DD", "-E"]
         command += ["-m", "64", "-M", "8", "-Y", str(self.directory)]
         command += ["-P", str(self.directory / "pid")]
         for host in ("127.0.0.1", "[::1]"):
@@ -280,10 +283,11 @@ class _Caller:
         of two has come by the time when the second has its own.  A connection is closed instead.
         """
         try:
-            line.sendall(request.encoded())
-            if self.transport == "UDP":
-                self._wait_for_turn()
-                line.setblocking(False)
+            with on_one_cpu():
+                line.sendall(request.encoded())
+                if self.transport == "UDP":
+                    self._wait_for_turn()
+                    line.setblocking(False)
             return line.recv(65535) or None
         except (BlockingIOError, ConnectionError):
             return None

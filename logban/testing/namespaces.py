@@ -124,7 +124,7 @@ class Network:
         """
         is_six = ":" in source
         target, honest = (HOST6, FAR6) if is_six else (HOST, FAR)
-        with self.host.udp(target, port) as server, _on_one_cpu():
+        with self.host.udp(target, port) as server, on_one_cpu():
             for sender, text in ((source, b"asked"), (honest, b"marker")):
                 with self.peer.udp(sender) as client:
                     client.sendto(text, (target, port))
@@ -147,7 +147,7 @@ class Network:
         target, honest = (HOST6, FAR6) if is_six else (HOST, FAR)
         with self.host.tcp(target, port) as server:
             server.listen()
-            with self.peer.tcp(source) as asking, self.peer.tcp(honest) as marker, _on_one_cpu():
+            with self.peer.tcp(source) as asking, self.peer.tcp(honest) as marker, on_one_cpu():
                 asking.setblocking(False)
                 asking.connect_ex((target, port))
                 marker.connect((target, port))
@@ -158,7 +158,7 @@ class Network:
     def pings(self, source: str) -> bool:
         """Say whether an ICMP echo request from that IPv4 address gets to the host."""
         request = struct.pack("!BBHHH", 8, 0, 0xF7FF - 1, 1, 0)  # with its checksum
-        with self.host.raw_icmp(HOST) as server, _on_one_cpu():
+        with self.host.raw_icmp(HOST) as server, on_one_cpu():
             for sender in (source, FAR):
                 with self.peer.raw_icmp(sender) as client:
                     client.sendto(request, (HOST, 0))
@@ -169,7 +169,7 @@ class Network:
 
 
 @contextmanager
-def _on_one_cpu() -> Iterator[None]:
+def on_one_cpu() -> Iterator[None]:
     """Keep the calling thread on one CPU: what two have sent may come in another order."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})
