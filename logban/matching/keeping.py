@@ -33,13 +33,14 @@ def keep(source: Remembered) -> str:
         {
             "end": messages.end,
             "windows": [
-                [each.quote.name, each.address, each.thread, each.until, each.is_whole,
+                [each.quote.name, each.address, each.thread, each.latest, each.is_whole,
                  list(each.cuts)]
                 for each in messages.windows
             ],
             "held": [
                 [_parts(each.outcome), each.thread, each.needs_thread,
-                 [[number[id(window)], until] for window, until in each.windows.items()]]
+                 [[number[id(window)], window.latest if window.wrapping else until]
+                  for window, until in each.windows.items()]]
                 for each in messages.held
             ],
             "tales": [[thread, _parts(failure)] for thread, failure in tales.items()],

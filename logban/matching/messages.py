@@ -45,6 +45,11 @@ class Window:
     wrapping: int = 0
     seen: int = 0
 
+    @property
+    def latest(self) -> int:
+        """Where the message is over at the latest, for whoever won't see its lines."""
+        return self.until + (self.quote.longest if self.wrapping else 0)
+
     def wrap(self, start: int, wrapping: int, data: bytes, offset: int) -> None:
         """Begin to grow by what a runtime writes in front, from a block or from one before it."""
         if start < offset:  # nothing of it can be seen any more

@@ -403,3 +403,11 @@ def test_of_a_message_whose_block_is_gone_the_most_is_taken() -> None:
     window.wrap(10, 1, b"", 100)
     assert window.until == 10 + 30 * MOST_WRAPPING
     assert not window.wrapping
+
+
+def test_of_a_message_in_a_container_the_most_is_kept_over_a_restart() -> None:
+    wrappable = replace(quote(size=30), begin=Expression("<F-WRAPPED> </F-WRAPPED>", BEGIN.origin))
+    window = Window(wrappable, A, "1", until=30)
+    assert window.latest == 30
+    window.wrap(0, 1, STAMP + b"[x] 45678\n", 0)
+    assert window.latest == window.until + 30 * MOST_WRAPPING
