@@ -27,7 +27,7 @@ from logban.running.jail import Jail
 from logban.service.adopting import adopt
 from logban.service.proxies import Proxies
 from logban.service.reasons import Reasons
-from logban.service.subjects import counted_as, holds, prefixes
+from logban.service.subjects import bans_on, counted_as, prefixes
 from logban.service.views import Views, alarm, unmatched, verified
 
 SHOWN_AT_ONCE = 500
@@ -121,8 +121,7 @@ class DaemonService:
         bans = list(daemon.ledger.active(jail))
         missing: list[Subject] = []
         if subjects is not None:
-            missing = [asked for asked in subjects if not any(holds(ban, asked) for ban in bans)]
-            bans = [ban for ban in bans if any(holds(ban, asked) for asked in subjects)]
+            bans, missing = bans_on(bans, subjects)
         return payloads.Banned(now, await self._shown(bans, now), tuple(missing))
 
     async def _shown(self, bans: Sequence[Ban], now: float) -> tuple[payloads.BanView, ...]:
@@ -211,9 +210,9 @@ class DaemonService:
         if jail is not None and jail not in daemon.configuration.failed:
             self._jail(jail)
         bans = list(daemon.ledger.active(jail))
+        missing: list[Subject] = []
         if subjects is not None:
-            bans = [ban for ban in bans if any(holds(ban, asked) for asked in subjects)]
-        missing = [asked for asked in subjects or () if not any(holds(ban, asked) for ban in bans)]
+            bans, missing = bans_on(bans, subjects)
         lifted: list[Change] = []
         # Whoever is not banned yet has his failures forgiven all the same.
         forgiven = {ban.subject for ban in bans}

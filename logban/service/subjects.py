@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable, Sequence
 
 from logban.daemon import Daemon
 from logban.model import Ban, Subject, SubjectKind
@@ -32,3 +33,25 @@ def holds(ban: Ban, asked: Subject) -> bool:
     around = ipaddress.ip_network(ban.subject.network)
     inner = ipaddress.ip_network(asked.network)
     return around.version == inner.version and inner.subnet_of(around)  # type: ignore[arg-type]  # of one version
+
+
+def bans_on(bans: Iterable[Ban], asked: Sequence[Subject]) -> tuple[list[Ban], list[Subject]]:
+    """Give the bans on any of those who are asked for, and who has none.
+
+    Both may be many, so each ban is only compared with all where it is on a network.
+    """
+    alike: dict[tuple[str, str], list[Subject]] = {}
+    for each in asked:
+        alike.setdefault((each.network, each.user), []).append(each)
+    found: list[Ban] = []
+    met: set[Subject] = set()
+    for ban in bans:
+        _, network, user = ban.subject
+        if "/" in network:
+            those = [each for each in asked if holds(ban, each)]
+        else:
+            those = alike.get((network, user), [])
+        if those:
+            found.append(ban)
+            met.update(those)
+    return found, [each for each in asked if each not in met]
