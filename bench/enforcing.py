@@ -29,8 +29,8 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Final, cast
 
-from logban.actions import nft_reading
-from logban.actions.nfnetlink import FAMILY, Requests
+from logban.actions.nftables import reading as nft_reading
+from logban.actions.nftables.nfnetlink import FAMILY, Requests
 from logban.errors import LogbanError
 from logban.testing.namespaces import Namespace
 from logban.testing.running import RunningServer

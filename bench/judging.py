@@ -25,12 +25,12 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from logban.judging import weights
-from logban.judging.charging import Charging
-from logban.judging.exemption_book import ExemptionBook
+from logban.judging.exemptions.book import ExemptionBook
 from logban.judging.judge import Judge
 from logban.judging.policy import Policy
+from logban.judging.scrutiny.charging import Charging
+from logban.judging.scrutiny.trust import Trust
 from logban.judging.times import LogTimes
-from logban.judging.trust import Trust
 from logban.model import Failure, Outcome, Success, canonical_address
 from logban.policy.scrutiny import Scrutiny, Unit
 

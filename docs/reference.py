@@ -11,8 +11,10 @@ import sys
 from collections.abc import Iterable
 
 from logban.actions import catalogue
-from logban.config import filter_table, jail_table, server_table
-from logban.config.manager_login import LOGIN_SETTINGS
+from logban.config.filters import table as filter_table
+from logban.config.jails import table as jail_table
+from logban.config.server import table as server_table
+from logban.config.server.manager_login import LOGIN_SETTINGS
 from logban.config.setting import Setting
 from logban.durations import format_duration
 

@@ -21,12 +21,12 @@ from typing import Final
 from logban.clock import Clock
 from logban.config.settings import Configuration
 from logban.errors import LedgerError, UsageError
-from logban.judging.abuse import Abuse
 from logban.judging.brakes import Brakes
-from logban.judging.enquiries import Enquiries
-from logban.judging.exemption_book import ExemptionBook
-from logban.judging.names import Resolver, ReverseResolver
-from logban.judging.trust import Trust
+from logban.judging.exemptions.abuse import Abuse
+from logban.judging.exemptions.book import ExemptionBook
+from logban.judging.exemptions.enquiries import Enquiries
+from logban.judging.exemptions.names import Resolver, ReverseResolver
+from logban.judging.scrutiny.trust import Trust
 from logban.ledger.checkpoints import Checkpoints
 from logban.ledger.ledger import Ledger
 from logban.ledger.opening import Opened

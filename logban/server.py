@@ -25,14 +25,14 @@ from logban.config.settings import Configuration
 from logban.control.server import ControlServer
 from logban.daemon import Daemon, World
 from logban.errors import ConfigurationError, LogbanError, PartlyFailed, TryAgain
-from logban.judging.host_resolver import HostResolver
-from logban.judging.names import SystemResolver
-from logban.judging.own_addresses import read_own_addresses
+from logban.judging.exemptions.names import SystemResolver
+from logban.judging.exemptions.own_addresses import read_own_addresses
 from logban.ledger.opening import open_ledger
 from logban.ledger.store import Store
 from logban.matching.engine.saved import ProgramStore
 from logban.oneline import OneLine
 from logban.running.claim import Claim
+from logban.running.host_resolver import HostResolver
 from logban.running.places import places_of
 from logban.running.restoring import restore
 from logban.sdnotify import ServiceManager

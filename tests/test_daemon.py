@@ -16,7 +16,7 @@ import pytest
 from logban import daemon as daemon_module
 from logban.config import load
 from logban.errors import ActionError, LedgerError
-from logban.judging.entries import UNIT
+from logban.judging.counting.entries import UNIT
 from logban.ledger.records import Allowed, BanRow, Checkpoint
 from logban.ledger.store import Store
 from logban.model import Ban, ChangeKind, Subject

@@ -27,6 +27,7 @@ BOTTOM = (
     "clock",
     "deadline",
     "oneline",
+    "aside",
     "supervision",
     "sdnotify",
     "policy",
@@ -36,12 +37,12 @@ MAY_IMPORT = {
     "sources": (),
     "matching": (),
     "judging": (),
-    "ledger": ("judging.exemptions",),
+    "ledger": ("judging.exemptions.exemption",),
     "actions": (),
     "control": (),
-    "config": ("matching", "actions.catalogue", "actions.declaration", "actions.shell"),
+    "config": ("matching", "actions.catalogue", "actions.declaration", "actions.command.shell"),
     "running": (
-        "config.settings", "config.parsers", "config.manager_login", "matching", "judging",
+        "config.settings", "config.parsers", "config.server.manager_login", "matching", "judging",
         "actions", "ledger",
         "sources.files",
     ),
@@ -69,7 +70,7 @@ MAY_IMPORT = {
     ),
     "client": (
         "control.protocol", "control.payloads", "control.shape",
-        "offline", "config", "matching", "judging.impact", "judging.names",
+        "offline", "config", "matching", "judging.impact", "judging.exemptions.names",
         "judging.weights", "actions.kamailio",
         "actions.types_kamailio",
         "migration",
@@ -95,12 +96,17 @@ NEVER_REACHES = {
     "config": ("sources", "judging", "ledger", "control"),
 }
 # One command may fill the ledger: nobody else could, where no daemon runs.
-FILLS_THE_LEDGER = "client.import_fail2ban"
+FILLS_THE_LEDGER = "client.commands.import_fail2ban"
 # The client's commands that work without a daemon; all others know nothing but the protocol.
 OFFLINE_COMMANDS = (
-    "client.check", "client.filter_test", "client.replay", "client.offline", "client.kamailio",
-    "client.import_fail2ban", "client.filter_report",
-)  # fmt: skip
+    "client.commands.check",
+    "client.commands.filter",
+    "client.commands.replay",
+    "client.offline",
+    "client.commands.kamailio",
+    "client.commands.import_fail2ban",
+    "client.filter_report",
+)
 OF_THE_PROTOCOL = (*BOTTOM, "client", "control.protocol", "control.payloads", "control.shape")
 
 
@@ -189,7 +195,7 @@ def test_such_a_command_starts_without_the_daemons_libraries() -> None:
 
 def test_who_tries_a_filter_does_not_wait_for_the_daemons_libraries() -> None:
     heavy = {"asyncio", "ssl", "iptc", "jinja2", "pyroute2", "sqlite3", "watchdog"}
-    program = f"import sys, logban.client.filter_test; print(*({heavy!r} & sys.modules.keys()))"
+    program = f"import sys, logban.client.commands.filter; print(*({heavy!r} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
     assert done.stdout.split() == []
 

@@ -77,7 +77,7 @@ _OWN_PLACE = (
 
 NFTABLES = ActionType(
     name="nftables",
-    module="logban.actions.nftables",
+    module="logban.actions.nftables.action",
     doc="drop the packets of banned addresses and networks with nftables",
     has_place=True,
     parameters=(
@@ -141,7 +141,7 @@ NFTABLES = ActionType(
 
 IPTABLES = ActionType(
     name="iptables",
-    module="logban.actions.iptables",
+    module="logban.actions.iptables.action",
     doc="drop them with one rule in iptables-legacy and one ipset for IPv4 and IPv6 each",
     has_place=True,
     parameters=(

@@ -18,7 +18,7 @@ from logban.actions.declaration import (
     ParameterError,
     yes_or_no,
 )
-from logban.actions.mail_server import HOSTNAME_TAG, Endpoint, Mta, Tls, check_private
+from logban.actions.mail.server import HOSTNAME_TAG, Endpoint, Mta, Tls, check_private
 from logban.durations import parse_duration
 from logban.model import ChangeKind
 
@@ -144,14 +144,14 @@ def _password_file(text: str) -> Path:
 
 
 def _mail_subject(text: str) -> str:
-    from logban.actions.email import check_template  # noqa: PLC0415 - see above
+    from logban.actions.mail.action import check_template  # noqa: PLC0415 - see above
 
     check_template(_text(text))
     return text.strip()
 
 
 def _mail_template(text: str) -> str:
-    from logban.actions.email import check_template  # noqa: PLC0415 - see above
+    from logban.actions.mail.action import check_template  # noqa: PLC0415 - see above
 
     path = _path(text)
     try:
@@ -167,7 +167,7 @@ def _mail_template(text: str) -> str:
 
 def _command_line(event: str) -> Callable[[str], object]:
     def parse(text: str) -> object:
-        from logban.actions.command_line import CommandLine  # noqa: PLC0415 - see above
+        from logban.actions.command.line import CommandLine  # noqa: PLC0415 - see above
 
         return CommandLine.parse(event, text)
 
@@ -198,14 +198,14 @@ def _check_command(spec: ActionSpec) -> None:
 
 def _keeps_users_out(spec: ActionSpec) -> bool:
     """Tell whether the program is told of a user and his address, and can tell him from others."""
-    from logban.actions.command_line import CommandLine  # noqa: PLC0415 - see above
+    from logban.actions.command.line import CommandLine  # noqa: PLC0415 - see above
 
     line = spec.parameters["ban"]
     return isinstance(line, CommandLine) and "user" in line.text and "ip" in line.text
 
 
 def _commands(spec: ActionSpec) -> Iterator[Sequence[str]]:
-    from logban.actions.command_line import CommandLine  # noqa: PLC0415 - see above
+    from logban.actions.command.line import CommandLine  # noqa: PLC0415 - see above
 
     for event in COMMAND_EVENTS:
         line = spec.parameters[event]
@@ -222,7 +222,7 @@ COMMAND_EVENTS = ("ban", "unban", "extend", "start", "stop")
 
 EMAIL = ActionType(
     name="email",
-    module="logban.actions.email",
+    module="logban.actions.mail.action",
     doc="tell people of a ban by mail",
     parameters=(
         Parameter("name", _text, "", "what the mail calls the jail; without it, the jail's name"),
@@ -328,7 +328,7 @@ EMAIL = ActionType(
 
 COMMAND = ActionType(
     name="command",
-    module="logban.actions.command",
+    module="logban.actions.command.action",
     doc="run programs of the admin's for a ban and its end, without a shell",
     parameters=(
         Parameter("ban", _command_line("ban"), None, "what to run for a ban"),

@@ -18,15 +18,20 @@ from logban.errors import LogbanError
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
-    """A command's name, the module that has it under the name ``command``, and its line of help.
+    """A command's name and its line of help.
 
     ``alias`` says that it is there for those who know fail2ban.
     """
 
     name: str
-    module: str
     help: str
     alias: bool = False
+
+    def load(self) -> click.Command:
+        """Import the module of that name in ``commands``, which has it as ``command``."""
+        name = self.name.replace("-", "_")
+        module = importlib.import_module(f"logban.client.commands.{name}")
+        return cast("click.Command", module.command)
 
 
 class LazyGroup(click.Group):
@@ -43,9 +48,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
         """Import a command; None if there is none of that name."""
         entry = self._lazy.get(cmd_name)
-        if entry is None:
-            return None
-        return cast("click.Command", importlib.import_module(entry.module).command)
+        return None if entry is None else entry.load()
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

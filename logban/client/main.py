@@ -16,33 +16,26 @@ from logban.client.lazy import LazyCommand, LazyGroup
 FAIL2BAN = "fail2ban-client"
 
 COMMANDS = (
-    LazyCommand("status", "logban.client.status", "Show how everything is, or one jail."),
-    LazyCommand("health", "logban.client.health", "Tell whether anything is wrong."),
-    LazyCommand("banned", "logban.client.banned", "List who is banned, or ask whether one is."),
-    LazyCommand("why", "logban.client.why", "Explain why an address is banned, or is not."),
-    LazyCommand("unmatched", "logban.client.unmatched", "Show suspicious lines no rule knows."),
-    LazyCommand("ban", "logban.client.ban", "Ban an address or a network by hand."),
-    LazyCommand("unban", "logban.client.unban", "Lift bans."),
-    LazyCommand("allow", "logban.client.allow", "Exempt addresses, networks and names."),
-    LazyCommand("kamailio", "logban.client.kamailio", "Change secfilter's lists; see hot sources."),
-    LazyCommand("verify", "logban.client.verify", "Compare what is in force with the ledger."),
-    LazyCommand("reload", "logban.client.reload", "Read the configuration anew."),
-    LazyCommand("ping", "logban.client.ping", "Ask whether the daemon answers."),
-    LazyCommand("check", "logban.client.check", "Check the configuration."),
-    LazyCommand("filter", "logban.client.filter_test", "Try a filter on log files."),
-    LazyCommand("replay", "logban.client.replay", "Judge old logs, with no effect on anything."),
-    LazyCommand(
-        "import-fail2ban", "logban.client.import_fail2ban", "Take a host over from fail2ban."
-    ),
-    LazyCommand(
-        "set", "logban.client.set", "banip, unbanip, addignoreip, delignoreip.", alias=True
-    ),
-    LazyCommand(
-        "fail2ban", "logban.client.fail2ban", "Answer as fail2ban-client does.", alias=True
-    ),
+    LazyCommand("status", "Show how everything is, or one jail."),
+    LazyCommand("health", "Tell whether anything is wrong."),
+    LazyCommand("banned", "List who is banned, or ask whether one is."),
+    LazyCommand("why", "Explain why an address is banned, or is not."),
+    LazyCommand("unmatched", "Show suspicious lines no rule knows."),
+    LazyCommand("ban", "Ban an address or a network by hand."),
+    LazyCommand("unban", "Lift bans."),
+    LazyCommand("allow", "Exempt addresses, networks and names."),
+    LazyCommand("kamailio", "Change secfilter's lists; see hot sources."),
+    LazyCommand("verify", "Compare what is in force with the ledger."),
+    LazyCommand("reload", "Read the configuration anew."),
+    LazyCommand("ping", "Ask whether the daemon answers."),
+    LazyCommand("check", "Check the configuration."),
+    LazyCommand("filter", "Try a filter on log files."),
+    LazyCommand("replay", "Judge old logs, with no effect on anything."),
+    LazyCommand("import-fail2ban", "Take a host over from fail2ban."),
+    LazyCommand("set", "banip, unbanip, addignoreip, delignoreip.", alias=True),
+    LazyCommand("fail2ban", "Answer as fail2ban-client does.", alias=True),
     LazyCommand(
         "get",
-        "logban.client.get",
         "banip, ignoreip, maxretry, findtime, bantime, logpath, actions.",
         alias=True,
     ),

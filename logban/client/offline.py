@@ -91,7 +91,7 @@ def read_filter(
     What is ``given`` takes the place of what the filter says, and what is ``known`` of expressions
     saves compiling them.
     """
-    from logban.config.filters import load_filter  # noqa: PLC0415  # not for online commands
+    from logban.config.filters.reading import load_filter  # noqa: PLC0415  # not for online commands
     from logban.config.problem import Severity  # noqa: PLC0415
 
     reading = load_filter(wanted, invocation.config, given, known)

@@ -3,7 +3,7 @@
 
 from typing import TYPE_CHECKING
 
-from logban.config.filters import FilterReading, load_filter
+from logban.config.filters.reading import FilterReading, load_filter
 
 if TYPE_CHECKING:
     from logban.config.loading import load

@@ -12,17 +12,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from logban.config.filter_library import FilterLibrary
-from logban.config.ini import Section
-from logban.config.jail_keys import Mistakes, find_mistakes
-from logban.config.jails import JailReading, built_in, read_jail
-from logban.config.layers import Tree, read_tree
-from logban.config.places import in_others_places, part_by_hand
+from logban.config.files.ini import Section
+from logban.config.files.layers import Tree, read_tree
+from logban.config.files.text import BUILT_IN
+from logban.config.files.trust import Trust
+from logban.config.filters.library import FilterLibrary
+from logban.config.jails.keys import Mistakes, find_mistakes
+from logban.config.jails.places import in_others_places, part_by_hand
+from logban.config.jails.reading import JailReading, built_in, read_jail
 from logban.config.problem import Problem, Severity, distinct, error, warning
-from logban.config.server import read_server
+from logban.config.server.reading import read_server
 from logban.config.settings import MANUAL, Configuration, JailSettings
-from logban.config.text import BUILT_IN
-from logban.config.trust import Trust
 from logban.errors import ConfigurationError
 from logban.model import Origin
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from logban.actions.declaration import ActionSpec
-from logban.actions.delivery import NotAgain
-from logban.actions.mails import Envelope, delivery_of
+from logban.actions.mail.delivery import NotAgain
+from logban.actions.mail.envelope import Envelope, delivery_of
 from logban.errors import ActionError
 from logban.health.alarms import Alarm, AlarmChange
 

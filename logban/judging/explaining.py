@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from logban.judging.charging import Charging
-from logban.judging.customers import LENIENCE
 from logban.judging.places import around
-from logban.judging.trust import KNOWN_FOR, Pair
+from logban.judging.scrutiny.charging import Charging
+from logban.judging.scrutiny.customers import LENIENCE
+from logban.judging.scrutiny.trust import KNOWN_FOR, Pair
 from logban.model import Subject, SubjectKind
 from logban.text import visible
 

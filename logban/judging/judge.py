@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from logban.judging.attempts import Attempts
-from logban.judging.charging import Charging
-from logban.judging.entries import UNIT
-from logban.judging.exemptions import Exemption
+from logban.judging.counting.attempts import Attempts
+from logban.judging.counting.entries import UNIT
+from logban.judging.counting.tracker import MAX_ENTRIES, Noted, Tracked, Tracker
+from logban.judging.exemptions.exemption import Exemption
 from logban.judging.explaining import explain
 from logban.judging.places import pair_key, place_of, subject_of
 from logban.judging.policy import Policy
+from logban.judging.scrutiny.charging import Charging
+from logban.judging.scrutiny.trust import KNOWN_FOR, Trust
 from logban.judging.times import LineTimes
-from logban.judging.tracker import MAX_ENTRIES, Noted, Tracked, Tracker
-from logban.judging.trust import KNOWN_FOR, Trust
 from logban.judging.verdicts import Verdicts
 from logban.judging.weights import MAX_WEIGHT, WRONG_PASSWORD
 from logban.model import (

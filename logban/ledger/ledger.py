@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Final
 
 from logban.errors import UsageError
-from logban.judging.exemptions import Exemption
+from logban.judging.exemptions.exemption import Exemption
 from logban.ledger.escalation import Escalation
 from logban.ledger.records import MAX_EVIDENCE, Allowed, BanRow, Checkpoint, Stored
 from logban.model import (

@@ -11,7 +11,7 @@ from logban.actions import catalogue
 from logban.actions.catalogue import Place
 from logban.actions.declaration import ActionSpec, ParameterError, UnknownAction
 from logban.actions.types_message import EMAIL
-from logban.config.parameters import Selection
+from logban.config.files.parameters import Selection
 from logban.migration.report import Note
 from logban.migration.writing import selected
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from logban.config.layers import Tree
+from logban.config.files.layers import Tree
 from logban.migration.files import Plan, read
 from logban.migration.report import Note
 

@@ -13,8 +13,8 @@ from typing import Final, Protocol
 from logban.config.settings import JailSettings
 from logban.control.payloads import Adopted, ForeignBan, RefusedBan
 from logban.errors import NotPermitted, UsageError
-from logban.judging.exemption_book import ExemptionBook
-from logban.judging.exemptions import Exemption
+from logban.judging.exemptions.book import ExemptionBook
+from logban.judging.exemptions.exemption import Exemption
 from logban.ledger.ledger import Ledger
 from logban.ledger.store import Store
 from logban.migration.bans import FoundBan

@@ -19,13 +19,13 @@ from typing import Final
 
 from logban.actions.catalogue import Place, place_of
 from logban.config import load
-from logban.config.action_files import find_action
-from logban.config.growth_table import INCREMENT
+from logban.config.files.parameters import Selection
+from logban.config.files.strays import judge_stray
 from logban.config.imported import has_stamp, is_untouched
-from logban.config.parameters import Selection
+from logban.config.jails.action_files import find_action
+from logban.config.jails.growth_table import INCREMENT
 from logban.config.problem import Severity
 from logban.config.settings import MANUAL, Configuration, JailSettings
-from logban.config.strays import judge_stray
 from logban.durations import format_duration
 from logban.migration.actions import Translator
 from logban.migration.copies import OTHERWISE, Copier

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from logban.config import jail_table
-from logban.config.filter_library import FilterLibrary
-from logban.config.filter_text import FilterText
-from logban.config.ini import Section
-from logban.config.interpolation import InterpolationError, interpolate
-from logban.config.layers import Tree
-from logban.config.parameters import Selection, SelectionError, parse_selections
+from logban.config.files.ini import Section
+from logban.config.files.interpolation import InterpolationError, interpolate
+from logban.config.files.layers import Tree
+from logban.config.files.parameters import Selection, SelectionError, parse_selections
+from logban.config.files.text import Text, joined, written
+from logban.config.filters.library import FilterLibrary
+from logban.config.filters.text import FilterText
+from logban.config.jails import table as jail_table
 from logban.config.settings import MANUAL
-from logban.config.text import Text, joined, written
 from logban.migration.actions import Inverse, Translator
 from logban.migration.copies import Copier
 from logban.migration.report import Note, Outcome

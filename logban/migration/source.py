@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from logban.config.ini import Section
-from logban.config.interpolation import InterpolationError, interpolate
-from logban.config.jails import built_in
-from logban.config.layers import Tree, layered, read_tree
-from logban.config.scopes import SectionScope
-from logban.config.text import Value, joined
+from logban.config.files.ini import Section
+from logban.config.files.interpolation import InterpolationError, interpolate
+from logban.config.files.layers import Tree, layered, read_tree
+from logban.config.files.scopes import SectionScope
+from logban.config.files.text import Value, joined
+from logban.config.jails.reading import built_in
 from logban.errors import ConfigurationError
 
 DEFAULT_DATABASE: Final = "/var/lib/fail2ban/fail2ban.sqlite3"

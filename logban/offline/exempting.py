@@ -16,14 +16,14 @@ from logban.clock import SystemClock
 from logban.config import parsers
 from logban.config.settings import JailSettings, Reverse, ServerSettings
 from logban.errors import LogbanError
-from logban.judging.enquiries import Enquiries
-from logban.judging.exemption_book import ExemptionBook
-from logban.judging.exemption_files import list_of
-from logban.judging.exemption_geo import Geo
-from logban.judging.exemption_rdns import ReverseNames
-from logban.judging.exemption_redis import RedisList
+from logban.judging.exemptions.book import ExemptionBook
+from logban.judging.exemptions.enquiries import Enquiries
+from logban.judging.exemptions.files import list_of
+from logban.judging.exemptions.geo import Geo
+from logban.judging.exemptions.names import ReverseResolver
+from logban.judging.exemptions.rdns import ReverseNames
+from logban.judging.exemptions.redis import RedisList
 from logban.judging.judge import Judge
-from logban.judging.names import ReverseResolver
 from logban.model import Verdict
 from logban.running.numbering import ask as ask_manager
 from logban.running.permissions_table import PREFIX, PermissionsTable

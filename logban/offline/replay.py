@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from logban.clock import SystemClock
 from logban.config.settings import JailSettings, ServerSettings
 from logban.judging.brakes import Brakes
-from logban.judging.exemption_book import ExemptionBook
+from logban.judging.exemptions.book import ExemptionBook
+from logban.judging.exemptions.names import ReverseResolver
 from logban.judging.impact import Impact
-from logban.judging.names import ReverseResolver
+from logban.judging.scrutiny.trust import Trust
 from logban.judging.times import KnownTime, LogTimes
-from logban.judging.trust import Trust
 from logban.ledger.ledger import Ledger
 from logban.model import Change, ChangeKind, Notice, Outcome, Success
 from logban.offline.exempting import Exempting

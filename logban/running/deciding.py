@@ -15,8 +15,8 @@ from typing import Final
 
 from logban.clock import Clock
 from logban.judging.brakes import Brakes
-from logban.judging.enquiries import Answer, Enquiries
-from logban.judging.exemptions import Exemption
+from logban.judging.exemptions.enquiries import Answer, Enquiries
+from logban.judging.exemptions.exemption import Exemption
 from logban.judging.pending import Key, Pending, Waiting
 from logban.ledger.ledger import Ledger
 from logban.model import Change, Notice, Subject, Verdict

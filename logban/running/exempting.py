@@ -17,15 +17,15 @@ from logban.clock import Clock
 from logban.config import parsers
 from logban.config.settings import Reverse, ServerSettings
 from logban.errors import LogbanError
-from logban.judging.enquiries import Enquiries, Enquiry
-from logban.judging.exemption_book import ExemptionBook, is_name
-from logban.judging.exemption_files import FileList, list_of
-from logban.judging.exemption_geo import Geo
-from logban.judging.exemption_lists import KeptList
-from logban.judging.exemption_rdns import ReverseNames
-from logban.judging.exemption_redis import RedisList
-from logban.judging.exemptions import Exemption
-from logban.judging.names import ReverseResolver, look_up
+from logban.judging.exemptions.book import ExemptionBook, is_name
+from logban.judging.exemptions.enquiries import Enquiries, Enquiry
+from logban.judging.exemptions.exemption import Exemption
+from logban.judging.exemptions.files import FileList, list_of
+from logban.judging.exemptions.geo import Geo
+from logban.judging.exemptions.lists import KeptList
+from logban.judging.exemptions.names import ReverseResolver, look_up
+from logban.judging.exemptions.rdns import ReverseNames
+from logban.judging.exemptions.redis import RedisList
 from logban.ledger.ledger import Ledger
 from logban.ledger.records import Allowed
 from logban.model import Change

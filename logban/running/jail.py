@@ -19,11 +19,11 @@ from logban.actions.worker import Adopt, EnforcerWorker
 from logban.clock import Clock
 from logban.config.settings import JailSettings
 from logban.judging.brakes import Limits
-from logban.judging.exemptions import Exemption
+from logban.judging.exemptions.exemption import Exemption
 from logban.judging.judge import Judge
 from logban.judging.policy import Policy
+from logban.judging.scrutiny.trust import Trust
 from logban.judging.times import ArrivalTimes, LineTimes
-from logban.judging.trust import Trust
 from logban.ledger.escalation import Recidive
 from logban.matching.counters import MatchCounters
 from logban.matching.engine.saved import ProgramStore

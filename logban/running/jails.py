@@ -18,12 +18,12 @@ from logban.actions.worker import Adopt
 from logban.clock import Clock
 from logban.config.settings import Configuration, JailSettings
 from logban.errors import LogbanError
-from logban.judging.abuse import Abuse
 from logban.judging.brakes import Brakes
-from logban.judging.enquiries import Enquiries
-from logban.judging.exemption_book import ExemptionBook
-from logban.judging.ignore_command import TIME_LIMIT, IgnoreCommand
-from logban.judging.trust import Trust
+from logban.judging.exemptions.abuse import Abuse
+from logban.judging.exemptions.book import ExemptionBook
+from logban.judging.exemptions.enquiries import Enquiries
+from logban.judging.exemptions.ignore_command import TIME_LIMIT, IgnoreCommand
+from logban.judging.scrutiny.trust import Trust
 from logban.ledger.ledger import Ledger
 from logban.matching.engine.saved import ProgramStore
 from logban.model import Ban, Change, Evidence, Subject

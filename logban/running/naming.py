@@ -18,7 +18,7 @@ from typing import Final
 
 from logban.clock import Clock
 from logban.config.settings import UseDns
-from logban.judging.names import Resolver
+from logban.judging.exemptions.names import Resolver
 from logban.matching.named import NamedFailure
 from logban.model import Verdict, canonical_address
 from logban.running.jail import Jail

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from logban.clock import Clock
-from logban.config.manager_login import read_login
-from logban.judging.extensions_ami import extensions_of
+from logban.config.server.manager_login import read_login
 from logban.judging.judge import Judge
+from logban.running.extensions_ami import extensions_of
 from logban.supervision import sleep_until
 
 log = logging.getLogger(__name__)

@@ -26,8 +26,8 @@ from logban.actions.kamailio.transports import RpcAddress, Way, open_for_long, o
 from logban.clock import Clock
 from logban.config import parsers
 from logban.errors import LogbanError
-from logban.judging.exemption_lists import Listing
-from logban.judging.exemptions import Exemption, Exemptions
+from logban.judging.exemptions.exemption import Exemption, Exemptions
+from logban.judging.exemptions.lists import Listing
 from logban.text import visible
 
 PREFIX: Final = "permissions:"

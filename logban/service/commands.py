@@ -19,7 +19,7 @@ from logban.control.service import Forever, KamailioOrders
 from logban.daemon import Daemon
 from logban.errors import ConfigurationError, UnknownName, UsageError
 from logban.health.watch import Watch
-from logban.judging.exemption_book import is_list, is_name
+from logban.judging.exemptions.book import is_list, is_name
 from logban.ledger.records import Allowed
 from logban.matching.engine.ladder import best_rung
 from logban.model import Ban, Change, Subject, canonical_network

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import asyncio
 
-from logban.judging.enquiries import Unanswered
-from logban.judging.exemptions import Exemption
+from logban.judging.exemptions.enquiries import Unanswered
+from logban.judging.exemptions.exemption import Exemption
 from logban.model import Subject, Verdict
 
 
 class FakeEnquiry:
-    """A :class:`logban.judging.enquiries.Enquiry`.
+    """A :class:`logban.judging.exemptions.enquiries.Enquiry`.
 
     It answers by ``exempt`` once ``may_answer`` is set, which it is from the start, or raises
     ``fault``; ``asked`` holds the subjects that it was asked about.

@@ -21,8 +21,8 @@ from logban.testing.running import IP, RunningServer, environment
 from logban.testing.waiting import LIMIT, wait
 
 _PRELOADED: Final = (
-    "logban.server", "logban.actions.nftables", "logban.actions.email", "logban.actions.command",
-    "pyroute2", "sqlite3",
+    "logban.server", "logban.actions.nftables.action", "logban.actions.mail.action",
+    "logban.actions.command.action", "pyroute2", "sqlite3",
 )  # fmt: skip
 
 

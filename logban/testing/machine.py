@@ -39,7 +39,7 @@ def once(story: Callable[[], Coroutine[object, object, T]]) -> T:
 
 
 class FakeResolver:
-    """A :class:`logban.judging.names.Resolver` that knows what it was told."""
+    """A :class:`logban.judging.exemptions.names.Resolver` that knows what it was told."""
 
     def __init__(self) -> None:
         self.known: dict[str, frozenset[str]] = {}

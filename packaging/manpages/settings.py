@@ -13,7 +13,9 @@ from page import ROOT, examples, files, page, see_also, sentence
 from roff import bold, entries, escape, example, line, option, paragraphs, section
 
 from logban.actions import catalogue
-from logban.config import filter_table, jail_table, server_table
+from logban.config.filters import table as filter_table
+from logban.config.jails import table as jail_table
+from logban.config.server import table as server_table
 from logban.config.setting import Setting, Variable
 
 default_of = cast(

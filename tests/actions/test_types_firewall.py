@@ -101,6 +101,6 @@ def test_reading_the_configuration_loads_neither_iptc_nor_pyroute2() -> None:
     program = (
         "import sys; from logban.actions import catalogue; "
         "catalogue.parse('sip', 'iptables', {}); "
-        "sys.exit(bool({'iptc', 'pyroute2', 'logban.actions.iptables'} & set(sys.modules)))"
+        "sys.exit(bool({'iptc', 'pyroute2', 'logban.actions.iptables.action'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logban.actions.declaration import ActionSpec, ActionType
-from logban.actions.mail_server import Endpoint, Mta, Tls
+from logban.actions.mail.server import Endpoint, Mta, Tls
 from logban.actions.types_message import COMMAND, EMAIL
 from logban.model import ChangeKind
 
@@ -33,7 +33,7 @@ def spec(parameters: Mapping[str, object]) -> ActionSpec:
 
 def test_reading_the_words_reads_nothing_else() -> None:
     """Whoever only reads the configuration does not pay for templates, mail and TLS."""
-    heavy = "jinja2 smtplib email.message logban.actions.email logban.actions.command"
+    heavy = "jinja2 smtplib email.message logban.actions.mail.action logban.actions.command.action"
     program = (
         "import sys, logban.actions.types_message; "
         f"print(*[name for name in {heavy!r}.split() if name in sys.modules])"

@@ -27,7 +27,7 @@ HEAVY = {"asyncio", "jinja2", "pyroute2", "regex", "watchdog", "iptc", "sqlite3"
 
 @pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.name)
 def test_every_command_of_the_table_is_there_and_helps(entry):
-    command = importlib.import_module(entry.module).command
+    command = entry.load()
     assert command.name == entry.name
     words = [entry.name, *(["test"] if entry.name == "filter" else [])]
     result = CliRunner().invoke(cli, [*words, "--help"], prog_name="logban-client")
@@ -82,17 +82,17 @@ def shown_options(*words, env=None):
     def show(context):
         seen.append((Invocation.of(context), context.color))
 
-    sys.modules["logban_test_inner"] = type("Module", (), {"command": group})
+    sys.modules["logban.client.commands.inner"] = type("Module", (), {"command": group})
     table = LazyGroup(
         "root",
-        lazy=[LazyCommand("inner", "logban_test_inner", "")],
+        lazy=[LazyCommand("inner", "")],
         params=cli.params,
         callback=cli.callback,
     )
     try:
         result = CliRunner().invoke(table, list(words), env=env, catch_exceptions=False)
     finally:
-        del sys.modules["logban_test_inner"]
+        del sys.modules["logban.client.commands.inner"]
     assert result.exit_code == 0, result.output
     return seen[0]
 

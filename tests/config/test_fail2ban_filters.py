@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from logban.config import load_filter
-from logban.config.filter_library import FilterLibrary
-from logban.config.filter_text import FilterText
-from logban.config.interpolation import InterpolationError
-from logban.config.parameters import Selection
+from logban.config.files.interpolation import InterpolationError
+from logban.config.files.parameters import Selection
+from logban.config.filters.library import FilterLibrary
+from logban.config.filters.text import FilterText
 from logban.model import Origin
 
 FILTERS = Path("/etc/fail2ban/filter.d")

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logban.config import filter_table, jail_table, parsers, server_table
+from logban.config import parsers
+from logban.config.filters import table as filter_table
+from logban.config.jails import table as jail_table
+from logban.config.server import table as server_table
 from logban.config.setting import Setting
 from logban.config.settings import Backend, LogPath, Start, UseDns
 

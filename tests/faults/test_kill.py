@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from logban.actions import nft_reading as reading
 from logban.actions.faults import Missing
-from logban.actions.nfnetlink import Requests
+from logban.actions.nftables import reading
+from logban.actions.nftables.nfnetlink import Requests
 from logban.errors import LogbanError
 from logban.testing.forking import QuickServer
 from logban.testing.lines import LogFile, asterisk_line, wrong_password

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from logban.actions import catalogue
-from logban.actions.delivery import NotAgain
+from logban.actions.mail.delivery import NotAgain
 from logban.config.settings import ServerSettings
 from logban.errors import ActionError
 from logban.health import mail

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logban.judging.brakes import Brakes, Limits
-from logban.judging.trust import TRUST_FOR, Trust
+from logban.judging.scrutiny.trust import TRUST_FOR, Trust
 from logban.model import Subject, SubjectKind, Verdict
 
 

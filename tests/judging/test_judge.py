@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from logban.judging.exemption_book import ExemptionBook
+from logban.judging.exemptions.book import ExemptionBook
 from logban.judging.judge import Judge
 from logban.judging.policy import Policy
 from logban.judging.times import ArrivalTimes

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logban.judging.charging import Charging
-from logban.judging.exemption_book import ExemptionBook
+from logban.judging.exemptions.book import ExemptionBook
 from logban.judging.judge import Judge
 from logban.judging.places import place_of
 from logban.judging.policy import Policy
+from logban.judging.scrutiny.charging import Charging
+from logban.judging.scrutiny.trust import Trust
 from logban.judging.times import LogTimes
-from logban.judging.trust import Trust
 from logban.judging.weights import KINDS, novelty, number_factor, pace
 from logban.model import Failure, Outcome, Subject, SubjectKind, Success, Verdict, canonical_address
 from logban.policy.plan import Plan

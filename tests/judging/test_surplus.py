@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logban.judging.accounts import Accounts
-from logban.judging.networks import Networks
-from logban.judging.slow import SlowCounts
+from logban.judging.counting.slow import SlowCounts
+from logban.judging.scrutiny.accounts import Accounts
+from logban.judging.scrutiny.networks import Networks
 from logban.judging.surplus import surplus
 
 

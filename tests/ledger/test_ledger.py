@@ -8,7 +8,7 @@ import time
 import pytest
 
 from logban.errors import UsageError
-from logban.judging.exemptions import Exemption
+from logban.judging.exemptions.exemption import Exemption
 from logban.ledger.ledger import _SPARE_ENDS, Ledger
 from logban.ledger.records import MAX_EVIDENCE, Allowed, Stored
 from logban.model import (

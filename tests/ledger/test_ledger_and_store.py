@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from logban.judging.exemptions import Exemption
+from logban.judging.exemptions.exemption import Exemption
 from logban.ledger.ledger import Ledger
 from logban.ledger.records import MAX_EVIDENCE, Allowed, Checkpoint
 from logban.ledger.store import Store

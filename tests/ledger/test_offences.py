@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logban.judging.exemptions import Exemption
+from logban.judging.exemptions.exemption import Exemption
 from logban.ledger.escalation import Recidive
 from logban.ledger.ledger import EXEMPT, SUCCESS, Ledger
 from logban.ledger.offences import Offence, Offences

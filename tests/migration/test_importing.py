@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logban.actions.shell import Script
+from logban.actions.command.shell import Script
 from logban.config import load
 from logban.errors import ConfigurationError
 from logban.migration.importing import Prepared, prepare

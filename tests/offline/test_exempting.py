@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from logban.client.main import cli
 from logban.config import load
-from logban.judging import exemption_redis
+from logban.judging.exemptions import redis as exemption_redis
 from logban.model import ChangeKind
 from logban.offline.replay import Replay
 from logban.testing.asterisk_manager import AsteriskManager

@@ -16,7 +16,10 @@ import pytest
 from logban import errors, server
 from logban.actions import catalogue
 from logban.client.main import COMMANDS, cli
-from logban.config import filter_table, jail_table, load, server_table
+from logban.config import load
+from logban.config.filters import table as filter_table
+from logban.config.jails import table as jail_table
+from logban.config.server import table as server_table
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("logban-client.1", "logban-server.8", "logban-jails.5", "logban-filters.5")

@@ -11,7 +11,7 @@ import pytest
 
 from logban.config import load
 from logban.daemon import Daemon
-from logban.judging.enquiries import Unanswered
+from logban.judging.exemptions.enquiries import Unanswered
 from logban.model import Subject
 from logban.testing.enquiries import FakeEnquiry
 from logban.testing.machine import BAD, NOW, OTHER, Machine, once

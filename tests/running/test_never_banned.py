@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from logban.errors import UsageError
 from logban.judging.brakes import Brakes, Limits
-from logban.judging.enquiries import Enquiries
-from logban.judging.exemption_book import ExemptionBook
-from logban.judging.exemption_lists import Listing
-from logban.judging.exemptions import Exemption, Exemptions
+from logban.judging.exemptions.book import ExemptionBook
+from logban.judging.exemptions.enquiries import Enquiries
+from logban.judging.exemptions.exemption import Exemption, Exemptions
+from logban.judging.exemptions.lists import Listing
 from logban.ledger.ledger import Ledger
 from logban.ledger.records import Allowed
 from logban.model import Change, ChangeKind, Subject, SubjectKind, Verdict

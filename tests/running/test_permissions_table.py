@@ -15,7 +15,7 @@ from logban.actions import catalogue
 from logban.actions.kamailio.rpc import Answer, Call, Method, Struct, Value, call
 from logban.config import parsers
 from logban.config.parsers import exempt_or_list
-from logban.judging.exemptions import Exemptions
+from logban.judging.exemptions.exemption import Exemptions
 from logban.model import Subject
 from logban.running.permissions_table import PermissionsTable
 from logban.testing import FakeClock

@@ -12,7 +12,7 @@ from logban.config import load
 from logban.control.payloads import NoticeView, StalePhone, Status
 from logban.daemon import Daemon
 from logban.health.metrics import METRICS, Look
-from logban.judging import crowds
+from logban.judging.scrutiny import crowds
 from logban.service.commands import DaemonService
 from logban.testing.asterisk_manager import AsteriskManager
 from logban.testing.lines import asterisk_line

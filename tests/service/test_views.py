@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from logban.judging.exemptions import Exemption
+from logban.judging.exemptions.exemption import Exemption
 from logban.model import Subject
 from logban.service.views import Views
 from logban.testing.machine import NOW, Machine
@@ -19,7 +19,7 @@ OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 def test_what_is_forgotten_is_a_figure_and_told_of(
     bench: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("logban.judging.abuse.MAX_COUNTED", 4)
+    monkeypatch.setattr("logban.judging.exemptions.abuse.MAX_COUNTED", 4)
     bench.jail()
 
     async def story() -> None:

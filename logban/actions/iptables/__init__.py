@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The ``iptables`` action: static rules on two sets of ipset."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The ``email`` action: who is told, what, and how it leaves the host."""

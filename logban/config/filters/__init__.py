@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Filters: from files of ``filters.d`` to a FilterDefinition."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Jails: from files of ``jails.d`` to JailSettings."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""``logban.conf``: the settings of the daemon itself."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Who is never banned, whoever says so."""
