@@ -47,6 +47,8 @@ GIVEN_UP_AFTER: Final = 30.0
 """Seconds without a line after which nothing is waited for any more."""
 
 _LF: Final = 0x0A
+_DATED: Final = b"T"
+"""The eleventh byte of a line that a container's runtime has dated; others' lines may have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,9 @@ class QuoteGuard:
             self._unread = None
             self._give_up(self._held)
         self._data, self._offset, self._seen_at = data, offset, now
+        for window in self._windows.values():
+            if window.wrapping:
+                window.grow(data, offset)
 
     def skips(self, data: bytes, offset: int, now: float) -> bool:
         """Take up a block without a line of interest, unless something can still be in it."""
@@ -194,7 +199,10 @@ class QuoteGuard:
 
     def end_block(self) -> None:
         """Look for what has to be found in this block, for the next ones won't show it again."""
-        self._check_cuts(self._offset + len(self._data))
+        end = self._offset + len(self._data)
+        if self._unread is not None and end < self._unread.until and self._data[10:11] == _DATED:
+            self._recall(end)
+        self._check_cuts(end)
 
     def take(self, line: SeenLine) -> list[Outcome]:
         """Give the outcomes that this line makes believable, in their order."""
@@ -378,7 +386,8 @@ class QuoteGuard:
         end = self._offset + len(self._data)
         reached = end if position is None else min(end, position)
         for window in self._windows.values():
-            if window.wrapping and window.grow(self._data, self._offset) and window.quote.cut:
+            is_cut = window.wrapping and window.grow(self._data, self._offset)
+            if is_cut and window.quote.cut and window.until <= reached:
                 self._give_up(
                     held
                     for held in self._held
