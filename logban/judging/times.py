@@ -94,19 +94,25 @@ class LogTimes:
     last: float | None = None
     zone: tzinfo | None = None
     _are_exact: bool = False
+    # The last minute that comes once: no zone has set its clocks back within one since 1972.
+    _single: float | None = None
 
     def effective(self, time: float | None, *, live: bool, now: float) -> float | None:  # noqa: ARG002  # the protocol's signature
         """Give the time at which a line counts; ``now`` where no line has told one yet."""
         if time is not None:
-            self.last = self._in_order(time)
+            # To look a time up in the zone takes longer than to judge what happened at it.
+            self.last = time if time // 60.0 == self._single else self._in_order(time)
         return now if self.last is None else self.last
 
     def _in_order(self, time: float) -> float:
         """Take a time of the second of two hours for one of the first, where the order allows."""
         local = datetime.fromtimestamp(time, self.zone)
         if not local.fold:
-            # A date that is of the first hour says so itself, and so do all others.
-            self._are_exact |= local.replace(fold=1).timestamp() != time
+            if local.replace(fold=1).timestamp() == local.timestamp():
+                self._single = time // 60.0
+            else:
+                # A date that is of the first hour says so itself, and so do all others.
+                self._are_exact = True
         elif not self._are_exact:
             first = local.replace(fold=0).timestamp()
             if self.last is None or first >= self.last - TOLERANCE:

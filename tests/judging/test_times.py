@@ -112,3 +112,18 @@ def test_dates_that_name_their_zone_are_left_as_they_are() -> None:
     times = LogTimes(zone=ZoneInfo("Europe/Berlin"))
     for time in (back - 3000, back + 600, back + 900):
         assert times.effective(time, live=False, now=0.0) == time
+
+
+def test_clocks_that_are_set_back_in_the_midst_of_an_hour() -> None:
+    # St. John's set its clocks back a minute after midnight; these dates name their zone.
+    back = datetime(2010, 11, 7, 2, 31, tzinfo=UTC).timestamp()
+    times = LogTimes(zone=ZoneInfo("America/St_Johns"))
+    for time in (back - 3620, back - 3610, back - 3590, back + 10):
+        assert times.effective(time, live=False, now=0.0) == time
+
+
+def test_a_time_of_less_than_microseconds_says_nothing_of_its_zone() -> None:
+    back = datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp()
+    times = LogTimes(zone=ZoneInfo("Europe/Berlin"))
+    assert times.effective(back - 3700 + 2e-7, live=False, now=0.0) == back - 3700 + 2e-7
+    assert times.effective(back + 600, live=False, now=0.0) == back - 3000
