@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import logban
+from logban.actions import capabilities
 from logban.clock import SystemClock
 from logban.config import load
 from logban.config.problem import Severity
@@ -72,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told = logging.StreamHandler(sys.stderr)
     told.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[told])
+    capabilities.keep_from_programs()
     try:
         configuration = load(options.config)
         if options.check:

@@ -10,8 +10,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import IO
+
+from logban.actions import capabilities
 
 ENVIRONMENT: Mapping[str, str] = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -45,23 +48,27 @@ def run(
     given: bytes = b"",
     environment: Mapping[str, str] = ENVIRONMENT,
     end_when_full: bool = False,
+    firewall: bool = False,
 ) -> Finished:
     """Run a program to its end; OSError if it can't be started.
 
     It has a process group of its own, which is ended after ``timeout`` seconds or, with
     ``end_when_full``, after ``limit`` bytes of output; without, what is more is thrown away.
-    ``given`` is what it reads on stdin.  What it leaves running is not waited for.
+    ``given`` is what it reads on stdin.  What it leaves running is not waited for.  With
+    ``firewall`` it may change that as the daemon may; else it inherits no rights.
     """
-    with subprocess.Popen(
-        argv,
-        stdin=subprocess.PIPE if given else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=dict(environment),
-        cwd="/",
-        start_new_session=True,
-        bufsize=0,
-    ) as process:
+    with capabilities.lent_to_programs() if firewall else nullcontext():
+        started = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE if given else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            cwd="/",
+            start_new_session=True,
+            bufsize=0,
+        )
+    with started as process:
         talk = _Talk(process, given, limit)
         ended = False
         try:

@@ -348,6 +348,13 @@ COMMAND = ActionType(
             True,
             "whether `ban` is run also for bans that are older than the daemon's start",
         ),
+        Parameter(
+            "firewall",
+            yes_or_no,
+            False,
+            "whether the programs may change the firewall, as the daemon may: with CAP_NET_ADMIN "
+            "and CAP_NET_RAW; without, they have no capabilities",
+        ),
     ),
     check=_check_command,
     suspends=_keeps_users_out,

@@ -140,6 +140,41 @@ def test_it_bans_as_a_user_of_its_own(
     network.wait_until_arrives(BAD)
 
 
+def test_only_what_may_change_the_firewall_has_the_capabilities(
+    server: ServiceServer, log: LogFile
+) -> None:
+    told = server.state / "told"
+    told.mkdir()
+    os.chown(told, USER, USER)
+    program = server.write(
+        "status",
+        '#!/bin/sh\nwhile read -r line; do echo "$line"; done '
+        f"</proc/self/status >{told}/$1.part && mv {told}/$1.part {told}/$1\n"
+        "[ $1 != ignoring ]\n",
+    )
+    program.chmod(0o755)
+    (server.config / "actions.d").mkdir()
+    server.write("actions.d/imported.conf", f"[Definition]\nactionban = {program} <name>\n")
+    actions = [
+        f'command[ban="{program} plain"]',
+        f'command[ban="{program} asked", firewall=yes]',
+        "imported[name=script]",
+        "imported[name=tame, firewall=no]",
+    ]
+    server.write_jail("pbx", {"enabled": "yes", "filter": "asterisk", "logpath": str(log.path),
+                              "ignorecommand": f"{program} ignoring",  # spares nobody
+                              "action": "\n    ".join(actions)})  # fmt: skip
+    server.start()
+    log.fail(BAD, 5)
+    expected = {"ignoring": 0, "plain": 0, "asked": 0x3000, "script": 0x3000, "tame": 0}
+    found = {}
+    for name in expected:
+        server.wait((told / name).exists)
+        (bits,) = re.findall(r"^CapEff:\s(\w+)$", (told / name).read_text(), re.MULTILINE)
+        found[name] = int(bits, 16)
+    assert found == expected
+
+
 def test_a_log_of_others_is_named_and_read_when_it_may_be(
     server: ServiceServer, log: LogFile
 ) -> None:

@@ -68,12 +68,14 @@ class Command:
         *,
         timeout: float = 60.0,
         restored: bool = True,
+        firewall: bool = False,
     ) -> None:
         self._jail = jail
         self._commands = commands
         self._clock = clock
         self._timeout = timeout
         self._restored = restored
+        self._firewall = firewall
         self._created = clock.now()
         self._started: set[str] = set()
         self._applied: dict[tuple[str, Subject], float | None] = {}
@@ -224,7 +226,11 @@ class Command:
                 environment["LOGBAN_FQ_HOSTNAME"] = socket.getfqdn()
         try:
             finished = process.run(
-                argv, timeout=self._timeout, limit=_OUTPUT, environment=environment
+                argv,
+                timeout=self._timeout,
+                limit=_OUTPUT,
+                environment=environment,
+                firewall=self._firewall,
             )
         except OSError as error:
             raise ActionError(f"{program} cannot be run: {error.strerror}") from error
@@ -245,6 +251,7 @@ def build(spec: ActionSpec, clock: Clock) -> Command:
         clock,
         timeout=spec.value("timeout", float),
         restored=spec.value("restored", bool),
+        firewall=spec.value("firewall", bool),
     )
 
 

@@ -150,7 +150,7 @@ class Sets:
     def _run(self, argv: Sequence[str], name: str, lines: Iterable[str] = ()) -> str:
         given = "".join(lines).encode()
         try:
-            finished = process.run(argv, timeout=_TIMEOUT, limit=_LIMIT, given=given)
+            finished = process.run(argv, timeout=_TIMEOUT, limit=_LIMIT, given=given, firewall=True)
         except OSError as error:
             raise ActionError(f"{argv[0]} cannot be run: {error}") from error
         if finished.timed_out:

@@ -86,7 +86,11 @@ class ProgramRunner:
         given = b"" if json_output else commands.encode()
         try:
             finished = process.run(
-                [self._program, *options], timeout=_TIMEOUT, limit=_LIMIT, given=given
+                [self._program, *options],
+                timeout=_TIMEOUT,
+                limit=_LIMIT,
+                given=given,
+                firewall=True,
             )
         except OSError as error:
             raise ActionError(f"{self._program} cannot be run: {error}") from error

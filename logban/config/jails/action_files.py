@@ -59,6 +59,8 @@ class ActionFile:
         values: dict[str, object] = {each.name: each.default for each in kind.parameters}
         values |= scripts
         values["restored"] = not reader.flag("norestored", default=False)
+        # Most of them are there for that, and few say by which programs.
+        values["firewall"] = reader.flag("firewall", default=True)
         values["timeout"] = reader.timeout(values["timeout"])
         return ActionSpec(jail, selection.name, kind.name, values)
 

@@ -397,6 +397,7 @@ def test_build(recorder: Recorder) -> None:
         "stop": None,
         "timeout": 60.0,
         "restored": False,
+        "firewall": False,
     }
     spec = ActionSpec("asterisk", "command", "command", parameters)
     command = build(spec, FakeClock())
