@@ -87,7 +87,7 @@ ROOMS := tests $(addprefix --ignore=,$(LONG) $(LIVE)) -o cache_dir=.pytest_cache
 test-rooms: venv
 	$(BIN)/coverage run -m pytest $(ROOMS) || $(BIN)/coverage run -m pytest $(ROOMS) $(AGAIN)
 
-faults-long: apt-test venv ## the tests of faults at twenty times the size: 2,000 kills (root)
+faults-long: apt-test venv ## the tests of faults at twenty times the size: 2,000 kills in four runs (root)
 	LOGBAN_FAULTS=20 $(BIN)/python -m pytest tests/faults
 
 test-deb: apt-test venv ## install, upgrade and purge the package in a Debian of its own (root)

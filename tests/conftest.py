@@ -34,7 +34,7 @@ def pytest_terminal_summary(
         terminalreporter.write_line(figure)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def figures(request: pytest.FixtureRequest) -> list[str]:
     """Give a list whose sentences are printed when all tests are done."""
     return request.config.stash.setdefault(FIGURES, [])
