@@ -150,7 +150,7 @@ class Matcher:
         ``lines`` are the begins and ends, LF included, of those that hold one of the texts that
         ``rarest`` has named, where somebody has looked for them already.
         """
-        self.counters.lines += block.data.count(b"\n")
+        self.counters.lines += block.lines
         return self._match(block, now, lines)
 
     def _match(

@@ -129,7 +129,7 @@ class Filters:
         """Match a block for all jails that follow its source."""
         followed = self._known().get(block.source) or self._add(block.source)
         jails = followed.jails
-        number = block.data.count(b"\n")
+        number = block.lines
         said: dict[Matcher, tuple[list[Outcome], list[NamedFailure]]] = {}
         lines = followed.lines(block.data, number)
         for matcher, those in zip(followed.matchers, lines, strict=True):

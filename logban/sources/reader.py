@@ -12,7 +12,7 @@ import os
 from typing import NamedTuple
 
 from logban.clock import Clock
-from logban.model import Block, Position
+from logban.model import Block, Position, count_lines
 from logban.sources.book import Identity
 from logban.sources.lines import run_of_lines
 from logban.sources.recent import IsOld, recent_offset
@@ -258,7 +258,8 @@ class Reader:
         else:
             before = os.pread(self._descriptor, min(end, _FINGERPRINT), max(0, end - _FINGERPRINT))
         self._tally.bytes += len(data)
-        self._tally.lines += data.count(b"\n")
+        lines = count_lines(data)
+        self._tally.lines += lines
         self._tally.nuls += gap
         self._line_at = self._searched = end
         self._before = before
@@ -269,6 +270,7 @@ class Reader:
             offset=offset,
             live=end > self._found_until,
             position=self._position,
+            counted=lines,
         )
 
     def _position_at(self, offset: int) -> Position:
