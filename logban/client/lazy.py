@@ -6,7 +6,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 import click
 
@@ -14,6 +14,18 @@ from logban.client.invocation import Invocation
 from logban.client.output import Cell, say
 from logban.control.protocol import Refusal, Refused
 from logban.errors import LogbanError
+
+ELSEWHERE: Final = {
+    "help": "logban-client --help, or COMMAND --help",
+    "version": "logban-client --version; of the daemon: logban-client ping",
+    "start": "systemctl start logban",
+    "stop": "systemctl stop logban, which lifts no ban",
+    "restart": "systemctl restart logban; for a change of the configuration: logban-client reload",
+    "log": "journalctl -u logban",
+    "jails": "logban-client status",
+    "list": "logban-client banned, or logban-client allow list",
+}
+"""Words that are typed for a command, and what does it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +68,17 @@ class LazyGroup(click.Group):
         """Find the command that was typed, or say which may have been meant."""
         name = args[0]
         if name not in self._lazy and not name.startswith("-") and not ctx.resilient_parsing:
-            import difflib  # noqa: PLC0415  # only for who mistyped
-
-            near = difflib.get_close_matches(name, self._lazy, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            ctx.fail(f"there is no command {name!r}{hint}")
+            ctx.fail(f"there is no command {name!r}{self._hint(name)}")
         return super().resolve_command(ctx, args)
+
+    def _hint(self, name: str) -> str:
+        """Say what may have been meant by a name that no command has."""
+        if name in ELSEWHERE:
+            return f": {ELSEWHERE[name]}"
+        import difflib  # noqa: PLC0415  # only for who mistyped
+
+        near = difflib.get_close_matches(name, self._lazy, 1)
+        return f"; did you mean {near[0]!r}?" if near else ""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
         """Write the table without importing the commands."""

@@ -54,7 +54,7 @@ COMMANDS = (
 @click.version_option(__version__, prog_name="logban-client")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """See and command logban, the daemon that bans who attacks your telephone system."""
+    """See and command logban, the daemon that bans those who attack your telephone system."""
     if os.environ.get("NO_COLOR"):  # https://no-color.org: any value but the empty one
         context.color = False
 

@@ -8,11 +8,13 @@ import shlex
 
 import click
 
+from logban.client.meant import meant
 from logban.durations import parse_duration
 from logban.model import Subject, SubjectKind, canonical_address, canonical_network
 from logban.text import visible
 
 _USER = "user:"
+_EXAMPLES = "write for instance 198.51.100.7, 2001:db8::7 or 198.51.100.0/24"
 # RFC 1123 host names, underscores let through; the last label is never all digits, so that a
 # mistyped address does not pass for a name.
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE | re.ASCII)
@@ -32,8 +34,7 @@ def parse_subject(text: str) -> Subject:
         return Subject.parse(text, ipv6_prefix=128)
     except ValueError as error:
         raise ValueError(
-            f"{text!r} is no address and no network; write for instance 198.51.100.7, "
-            "2001:db8::7 or 198.51.100.0/24"
+            f"{text!r} is no address and no network; {meant(text) or _EXAMPLES}"
         ) from error
 
 
@@ -52,8 +53,8 @@ def parse_entry(text: str) -> str:
         if len(text) <= 253 and _NAME.fullmatch(text) and not last.isdigit():
             return text.lower().rstrip(".")
     raise ValueError(
-        f"{text!r} is no address, no network and no name; write for instance 198.51.100.7, "
-        "2001:db8::/32 or office.example.net"
+        f"{text!r} is no address, no network and no name; "
+        f"{meant(text) or 'write for instance 198.51.100.7, 2001:db8::/32 or office.example.net'}"
     )
 
 

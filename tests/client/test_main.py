@@ -56,6 +56,8 @@ def test_the_version_is_told():
     [
         (["stats"], "there is no command 'stats'; did you mean 'status'?"),
         (["xyzzy"], "there is no command 'xyzzy'\n"),
+        (["help"], "there is no command 'help': logban-client --help"),
+        (["restart"], "there is no command 'restart': systemctl restart logban"),
         (["--jason"], "No such option"),
         (["ping", "now"], "unexpected extra argument"),
     ],
