@@ -168,7 +168,8 @@ async def _serve(
         log.error("%s", opened.notice)
     daemon = Daemon(configuration, opened, world)
     del opened  # what it holds has to go once it has been taken up
-    manager = ServiceManager.of(os.environ, os.getpid())
+    loop = asyncio.get_running_loop()
+    manager = ServiceManager.of(os.environ, os.getpid(), loop.call_later)
     has_begun = asyncio.Event()
     service = DaemonService(
         daemon,
@@ -180,7 +181,6 @@ async def _serve(
     )
     background: set[asyncio.Task[None]] = set()
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
