@@ -51,11 +51,10 @@ def _of_place(charging: Charging, place: str, now: float) -> Iterator[str]:
     total, slow = (tracked.total, tracked.slow) if tracked is not None else (0.0, 0.0)
     if tracked is not None:
         yield (
-            f"jail {charging.jail}: its failures weigh {total:.4g} of {limit:g}; in the day's "
-            f"window {slow + len(tracked.times):.4g} of {charging.slow_limit.maxretry}"
+            f"jail {charging.jail}: its failures weigh {total:.4g} of {limit:g} that ban; in the "
+            f"day's window {slow + len(tracked.times):.4g} of {charging.slow_limit.maxretry}"
         )
-    left = limit - total
-    what = "would ban it" if left <= 1 else f"would leave {left - 1:.4g} to a ban"
+    what = "would ban it" if total + 1 >= limit else f"would make it {total + 1:.4g} of {limit:g}"
     whose = "of a user who is not known there " if trust is not None and trust.users else ""
     yield f"jail {charging.jail}: one more wrong password {whose}{what}"
     if "/" not in place or ":" in place:

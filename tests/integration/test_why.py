@@ -88,7 +88,7 @@ def test_a_stranger(
     sources = ("allow every no", "ignoreip pbx no", "own addresses every no", f"file:{tmp_path}")
     places = [table.index(each) for each in sources]
     assert places == sorted(places)
-    assert "jail pbx: one more wrong password would leave 0.75" in shown
+    assert "jail pbx: one more wrong password would make it 4.25 of 5" in shown
     say(f"probe {SCANNER}", f"probe {SCANNER}")
     server.ban_of(SCANNER)
     answer = server.client("why", SCANNER, "--json")
@@ -119,7 +119,7 @@ def test_a_customer_and_his_telephone(
     assert f"{OFFICE} is trusted until" in shown
     assert "user 201 is known there, and got in last at" in shown
     assert "failed 3 times since" in shown
-    assert "one more wrong password of a user who is not known there would leave 9" in shown
+    assert "one more wrong password of a user who is not known there would make it 1 of 10" in shown
     assert "its network can't be banned: users are known in it" in shown
     shown = why(f"207@{OFFICE}", "jail pbx counts 3 of 5 failures within 10m")
     assert shown.count(f"refused 207 {OFFICE}") == 3

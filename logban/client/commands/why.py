@@ -16,6 +16,7 @@ from logban.durations import format_duration
 from logban.model import Evidence, Subject, SubjectKind
 
 _HISTORY_SHOWN = 10
+_LINES_SHOWN = 10
 
 
 @click.command("why")
@@ -88,11 +89,20 @@ def _show_ban(explained: ExplainedBan, now: float) -> None:
             ("why", cause(ban)),
             ("since", past(ban.time, now)),
             ("how long", explained.length),
-            ("failures", str(ban.failures or "")),
+            ("failures", _failures(explained)),
             ("in force", force(ban) or "unknown"),
         )
     )
     _show_evidence(explained.evidence)
+
+
+def _failures(explained: ExplainedBan) -> str:
+    """Give how many failures were enough, and what they weigh where that is another number."""
+    number = explained.ban.failures
+    weights = sum(item.weight for item in explained.evidence)
+    if len(explained.evidence) != number or weights == number:
+        return str(number or "")
+    return f"{number}, which weigh {weights:.4g} together"
 
 
 def _show_counting(counting: Counting) -> None:
@@ -107,7 +117,10 @@ def _show_counting(counting: Counting) -> None:
 def _show_evidence(evidence: Sequence[Evidence]) -> None:
     # That each weighs 1 goes without saying.
     tell = any(item.weight != 1.0 for item in evidence)
-    for item in evidence:
+    earlier = len(evidence) - _LINES_SHOWN
+    if earlier > 0:
+        say(f"  {count(earlier, 'earlier line')}, which --json gives, and the last ones:")
+    for item in evidence[-_LINES_SHOWN:]:
         weighs = f"  weighs {item.weight:.3g}" if tell else ""
         say("  ", moment(item.time), "  ", Cell(item.rule, bold=True), "  ", item.source, weighs)
         say("    ", item.line)

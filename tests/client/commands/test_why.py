@@ -71,6 +71,28 @@ def test_a_banned_address_is_explained(run, daemon):
     assert daemon.asked == [("why", SCANNER)]
 
 
+def test_what_the_failures_weigh_is_told_where_it_is_another_number(run, daemon):
+    evidence = (replace(EVIDENCE, weight=1.25), replace(EVIDENCE, weight=3.0))
+    explained = payloads.ExplainedBan(replace(BAN, failures=2), evidence)
+    daemon.known = payloads.Why(NOW, SCANNER, (explained,))
+    assert "  failures  2, which weigh 4.25 together\n" in run("why", "198.51.100.7").stdout
+    some = payloads.ExplainedBan(BAN, evidence)  # of five failures the first are not known
+    daemon.known = payloads.Why(NOW, SCANNER, (some,))
+    assert "  failures  5\n" in run("why", "198.51.100.7").stdout
+
+
+def test_of_many_lines_the_last_ones_are_shown(run, daemon):
+    evidence = tuple(replace(EVIDENCE, line=f"line {number}") for number in range(50))
+    explained = payloads.ExplainedBan(replace(BAN, failures=199), evidence)
+    counting = payloads.Counting("kamailio", 100, 600.0, evidence[:11])
+    daemon.known = payloads.Why(NOW, SCANNER, (explained,), (counting,))
+    shown = run("why", "198.51.100.7").stdout
+    assert "  40 earlier lines, which --json gives, and the last ones:\n" in shown
+    assert "  1 earlier line, which --json gives, and the last ones:\n" in shown
+    lines = [line.strip() for line in shown.splitlines() if line.startswith("    line ")]
+    assert lines == [f"line {number}" for number in (*range(40, 50), *range(1, 11))]
+
+
 def test_why_a_ban_lasts_so_long_is_told(run, daemon):
     explained = payloads.ExplainedBan(replace(BAN, offence=3), (), "4h: 3rd ban, 1h x 4")
     daemon.known = payloads.Why(NOW, SCANNER, (explained,))

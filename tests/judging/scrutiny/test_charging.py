@@ -625,7 +625,7 @@ def test_an_admin_is_told_where_a_place_stands_and_what_comes_next() -> None:
     assert "its network can't be banned" in said
     said = "\n".join(bench.judge.explain(ip(OTHER), START + 500))
     assert "weigh 1 of 5" in said
-    assert "one more wrong password would leave 3" in said
+    assert "one more wrong password would make it 2 of 5" in said
     bench.all(failed(501 + n, "204") for n in range(4))
     assert "one more wrong password would ban it" in bench.judge.explain(ip(OTHER), START + 505)[1]
     user = Subject(SubjectKind.USER, user="201")
