@@ -92,6 +92,7 @@ class DaemonService:
     async def health(self) -> payloads.Health:
         """Tell what is wrong, as it is now."""
         figures = self.watch.look()
+        jails = self._daemon.jails.running.values()
         return payloads.Health(
             figures.now,
             figures.version,
@@ -100,6 +101,7 @@ class DaemonService:
             self.watch.overflow,
             len(figures.jails),
             len(self._daemon.ledger),
+            tuple(sorted(jail.name for jail in jails if self._views.is_waiting(jail))),
         )
 
     async def status_jail(self, name: str) -> payloads.JailDetail:

@@ -21,7 +21,7 @@ from logban.ledger.records import Allowed, PastBan
 from logban.matching.unmatched import Unmatched
 from logban.model import RECIDIVE, Ban
 from logban.running.jail import Jail
-from logban.sources.report import SourceState
+from logban.sources.report import SourceReport, SourceState
 
 STALE_SHOWN: Final = 100
 """Telephones with a wrong password that are listed; of more, the last ones told of."""
@@ -33,17 +33,25 @@ class Views:
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
 
+    def is_waiting(self, jail: Jail) -> bool:
+        """Tell whether none of the log files of a jail is there."""
+        waiting = (report.state is SourceState.WAITING for report in self._following(jail))
+        return bool(jail.settings.log_paths) and all(waiting)
+
+    def _following(self, jail: Jail) -> list[SourceReport]:
+        patterns = {path.pattern for path in jail.settings.log_paths}
+        reports = self._daemon.sources.report()
+        return [report for report in reports if patterns.intersection(report.patterns)]
+
     def jail(self, jail: Jail) -> payloads.JailStatus:
         """Show how a jail is."""
         daemon = self._daemon
         settings = jail.settings
-        patterns = {path.pattern for path in settings.log_paths}
-        following = [
-            report for report in daemon.sources.report() if patterns.intersection(report.patterns)
-        ]
+        following = self._following(jail)
         state, reason = payloads.JailState.RUNNING, ""
-        if patterns and all(report.state is SourceState.WAITING for report in following):
+        if self.is_waiting(jail):
             state = payloads.JailState.WAITING
+            patterns = {path.pattern for path in settings.log_paths}
             reason = "no log file yet: " + ", ".join(sorted(patterns))
         counters = jail.counters
         tracker = jail.judge.tracker

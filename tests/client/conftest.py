@@ -127,7 +127,7 @@ class Daemon:
                     watching="inotify",
                     progress=0.42,
                 ),
-                payloads.SourceStatus("/var/log/kamailio.log", "waiting", "does not exist yet"),
+                payloads.SourceStatus("/var/log/kamailio.log", "waiting", "there is no such file"),
             ),
             ("tracker of jail asterisk is full",),
             payloads.LedgerStatus("/var/lib/logban/logban.sqlite3", 2, 340, dirty=True),

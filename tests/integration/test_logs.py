@@ -83,11 +83,13 @@ def test_a_log_and_its_directory_come_late(
     waiting = server.jail("pbx")
     assert waiting["state"] == "waiting"
     assert str(path) in str(waiting["reason"])
+    assert server.ask("health")["waiting"] == ["pbx"]
     path.parent.mkdir(parents=True)
     log = LogFile(path)
     log.fail(BAD, 5)
     server.ban_of(BAD)
     assert server.jail("pbx")["state"] == "running"
+    assert server.ask("health")["waiting"] == []
     assert not network.arrives(BAD)
     log.close()
 

@@ -45,6 +45,8 @@ def _as_plugin(invocation: Invocation) -> int:
     if not invocation.json:
         worst = health.alarms[0].severity.upper() if health.alarms else "OK"
         first = health.alarms[0].message if health.alarms else count(health.jails, "jail")
+        if health.waiting and not health.alarms:
+            first += f", without a log file yet: {', '.join(health.waiting)}"
         more = f" and {len(health.alarms) - 1} more" if len(health.alarms) > 1 else ""
         figures = f"bans={health.bans} jails={health.jails} alarms={len(health.alarms)}"
         _line(worst, f"{first}{more}", figures)
@@ -62,8 +64,11 @@ def _line(state: str, text: str, figures: str = "") -> None:
 
 def _show(health: Health) -> None:
     if not health.alarms:
-        jails, bans = count(health.jails, "jail"), count(health.bans, "ban")
-        say(Cell("all is well", "green", bold=True), f": {jails} at work, {bans} in force")
+        at_work = count(health.jails - len(health.waiting), "jail")
+        bans = count(health.bans, "ban")
+        say(Cell("all is well", "green", bold=True), f": {at_work} at work, {bans} in force")
+        if health.waiting:
+            say("without a log file yet: ", ", ".join(health.waiting), "; see logban-client status")
         return
     for alarm in health.alarms:
         _show_alarm(alarm, health.now)

@@ -28,6 +28,9 @@ from logban.model import RECIDIVE
 _COLORS = {JailState.RUNNING: "green", JailState.WAITING: "yellow", JailState.FAILED: "red"}
 
 
+_ABSENT: Final = "there is no such file"
+"""What the daemon says of a log that is waited for; the state alone tells as much."""
+
 NOTICES_SHOWN: Final = 10
 PHONES_SHOWN: Final = 10
 """Of these, --json gives more."""
@@ -185,11 +188,13 @@ def _show_sources(sources: tuple[SourceStatus, ...]) -> None:
         ],
     )
     for source in sources:
-        if source.reason:
+        if source.reason and source.reason != _ABSENT:
             say("  ", source.path, ": ", source.reason)
 
 
 def _source_state(source: SourceStatus) -> str:
+    if source.state == "waiting" and source.reason == _ABSENT:
+        return "no such file"
     if source.progress is None:
         return source.state
     return f"{source.state}, {source.progress:.0%}"

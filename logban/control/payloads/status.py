@@ -184,7 +184,10 @@ class AlarmView:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The answer to ``health``; ``more`` counts what is wrong beyond the alarms listed."""
+    """The answer to ``health``; ``more`` counts what is wrong beyond the alarms listed.
+
+    ``waiting`` are those of the jails that have no log file yet.
+    """
 
     now: float
     version: str
@@ -193,6 +196,7 @@ class Health:
     more: int = 0
     jails: int = 0
     bans: int = 0
+    waiting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,17 @@ def test_all_is_well(run) -> None:
     assert result.stdout == "all is well: 3 jails at work, 2 bans in force\n"
 
 
+def test_a_jail_without_a_log_is_not_at_work(run, daemon) -> None:
+    daemon.health_now = replace(daemon.health_now, waiting=("asterisk", "kamailio"))
+    assert run("health").stdout == (
+        "all is well: 1 jail at work, 2 bans in force\n"
+        "without a log file yet: asterisk, kamailio; see logban-client status\n"
+    )
+    assert run("health", "--nagios").stdout == (
+        "LOGBAN OK: 3 jails, without a log file yet: asterisk, kamailio | bans=2 jails=3 alarms=0\n"
+    )
+
+
 def test_what_is_wrong_and_what_to_do(run, daemon) -> None:
     daemon.health_now = replace(daemon.health_now, alarms=(GONE, SILENT), more=3)
     result = run("health")

@@ -32,8 +32,7 @@ sshd      failed   0       0         0         0
 
 SOURCE                      STATE             LINES  BEHIND     ROTATIONS  WATCHED BY
 /var/log/asterisk/messages  catching up, 42%  1200   580 bytes  1          inotify
-/var/log/kamailio.log       waiting           0
-  /var/log/kamailio.log: does not exist yet
+/var/log/kamailio.log       no such file      0
 
 warning: tracker of jail asterisk is full
 """
@@ -75,6 +74,16 @@ jail asterisk is running
 
   1 ban
 """
+
+
+def test_what_is_in_the_way_of_a_log_is_told(run, daemon):
+    denied = payloads.SourceStatus("/log", "waiting", "it cannot be read: Permission denied")
+    daemon.status_now = replace(daemon.status_now, sources=(denied,))
+    lines = run("status").stdout.splitlines()
+    assert lines[lines.index("SOURCE  STATE    LINES") + 1 :][:2] == [
+        "/log    waiting  0",
+        "  /log: it cannot be read: Permission denied",
+    ]
 
 
 def test_everything_is_shown(run):
