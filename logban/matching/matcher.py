@@ -87,6 +87,8 @@ class Matcher:
         self._max_lines = definition.reading.lines
         self._hearsay_rules = {rule.name for rule in definition.rules if rule.hearsay}
         self._witness_rules = {rule.name for rule in definition.rules if rule.witness}
+        self.unsaid: set[int] = set()
+        """Where lines of the last block begin that a rule knows and that are not believed yet."""
         self.is_guarded = bool(definition.quotes or self._hearsay_rules or self._witness_rules)
         self._sources: dict[str, Remembered] = {}
         self._candidates = Candidates(
@@ -156,6 +158,7 @@ class Matcher:
     def _match(
         self, block: Block, now: float, lines: Sequence[tuple[int, int]] | None = None
     ) -> list[Outcome]:
+        self.unsaid.clear()
         source = self._remembered(block.source)
         if self._max_lines > 1:
             return self._match_lines(block, source, now)
@@ -178,6 +181,7 @@ class Matcher:
 
         Then it has to be matched.
         """
+        self.unsaid.clear()
         source = self._sources.get(block.source)
         return source is None or source.guard.skips(block.data, block.offset, now)
 
@@ -361,6 +365,8 @@ class Matcher:
         is_telling = text.content is not None and (outcome is not None or place[1])
         if not is_telling and not source.guard.is_holding:
             return []
+        if outcome is not None:
+            self.unsaid.add(outcome.offset)
         thread = self._reader.thread(text)
         told = None
         if outcome is not None and outcome.rule in self._witness_rules:

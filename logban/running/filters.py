@@ -147,9 +147,11 @@ class Filters:
         ]
 
     def look_over(self, block: Block, found: Iterable[Found], now: float) -> None:
-        """Look for what no filter of a block's source knows."""
+        """Look for what no filter of a block's source knows; it has just been taken."""
+        followed = self._logs[block.source]
         matched = {outcome.offset for each in found for outcome in each.outcomes}
-        self._logs[block.source].unmatched.look(block, matched, now)
+        matched.update(*(matcher.unsaid for matcher in followed.matchers))
+        followed.unmatched.look(block, matched, now)
 
     def release(self, now: float) -> list[Found]:
         """Give what had been held back and is believed now."""

@@ -246,6 +246,23 @@ def test_what_no_filter_of_a_log_knows(bench: Bench) -> None:
     assert bench.filters.unmatched(one).count == 0
 
 
+def test_what_a_rule_knows_and_nobody_believes_yet_is_not_unknown(bench: Bench) -> None:
+    held = bench.jail("held", quoting("door"))
+    rumour = Rule("rumour", Expression("^ door refused <HOST>$", HERE), hearsay=True)
+    told = bench.jail(
+        "told", replace(definition("gate"), rules=(*definition("gate").rules, rumour)), OTHER
+    )
+    dump = "2026-11-20 10:00:00 door dumps 198.51.100.7:\n"
+    # The second line may be the first one's peer's; it is not believed before the message is over.
+    said = bench.take(dump + line("door", 9))
+    assert said.get("held", []) == []
+    assert bench.take("2026-11-20 10:00:00 door refused 198.51.100.7\n", OTHER) == {}
+    assert [bench.filters.unmatched(jail).count for jail in (held, told)] == [0, 0]
+    # At the same place of the other file is what no rule knows.
+    bench.take(line("window", 9) * 3, OTHER)
+    assert [bench.filters.unmatched(jail).count for jail in (held, told)] == [0, 3]
+
+
 def test_counts_are_of_each_jails_own_lines(bench: Bench) -> None:
     one = bench.jail("one", definition("door"))
     two = bench.jail("two", definition("door"), LOG, OTHER)
