@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, cast
 
 from logban.actions.declaration import (
@@ -114,6 +115,12 @@ def programs_of(spec: ActionSpec) -> Iterable[Sequence[str]]:
     """Give the command lines of what an action runs, in words."""
     kind, _ = find(spec.type_name)
     return () if kind.programs is None else kind.programs(spec)
+
+
+def files_of(spec: ActionSpec) -> Iterable[Path]:
+    """Give the files that an action reads, by its own parameters."""
+    kind, _ = find(spec.type_name)
+    return () if kind.files is None else kind.files(spec)
 
 
 def take(place: Place, bans: Collection[Ban]) -> None:

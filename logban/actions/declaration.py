@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from logban.actions.protocols import Enforcer, Notifier
@@ -61,7 +62,7 @@ class ActionType:
     ``target`` names where bans are kept in company: an action of the same jail with the same target
     takes them over.  ``remarks`` say of some of the aliases what fail2ban's action of that name
     does and this one does not.  ``suspends`` tells whether it can keep a user at an address out.
-    ``programs`` gives the command lines of what it runs, in words.
+    ``programs`` gives the command lines of what it runs, in words; ``files`` what it reads.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ActionType:
     remarks: Mapping[str, str] = field(default_factory=dict)
     suspends: Callable[[ActionSpec], bool] | None = None
     programs: Callable[[ActionSpec], Iterable[Sequence[str]]] | None = None
+    files: Callable[[ActionSpec], Iterable[Path]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

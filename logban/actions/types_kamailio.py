@@ -7,11 +7,11 @@ Read whenever the configuration is; what speaks to Kamailio is in the modules na
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from logban.actions.declaration import ActionSpec, ActionType, Parameter, ParameterError, yes_or_no
-from logban.actions.kamailio.lists import read_lists
+from logban.actions.kamailio.lists import Lists, read_lists
 from logban.actions.kamailio.transports import RpcAddress, Way
 from logban.actions.kamailio.userban import UserKey
 from logban.actions.traffic import one_of
@@ -109,6 +109,11 @@ def _check_lists(spec: ActionSpec) -> None:
         raise ParameterError(f"name the directory of the lists: lists={LISTS}", "lists")
 
 
+def _files_of_lists(spec: ActionSpec) -> Iterator[Path]:
+    directory = spec.value("lists", Lists).directory
+    return iter((directory, *sorted(directory.glob("*.list"))))
+
+
 HTABLE = ActionType(
     name="kamailio-htable",
     module="logban.actions.kamailio.htable",
@@ -185,6 +190,7 @@ LISTS_TYPE = ActionType(
     ),
     aliases={},
     check=_check_lists,
+    files=_files_of_lists,
     target=_target("socket"),
 )
 

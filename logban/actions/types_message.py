@@ -18,7 +18,14 @@ from logban.actions.declaration import (
     ParameterError,
     yes_or_no,
 )
-from logban.actions.mail.server import HOSTNAME_TAG, Endpoint, Mta, Tls, check_private
+from logban.actions.mail.server import (
+    HOSTNAME_TAG,
+    Endpoint,
+    Mta,
+    TemplateFile,
+    Tls,
+    check_private,
+)
 from logban.durations import parse_duration
 from logban.model import ChangeKind
 
@@ -150,7 +157,7 @@ def _mail_subject(text: str) -> str:
     return text.strip()
 
 
-def _mail_template(text: str) -> str:
+def _mail_template(text: str) -> TemplateFile:
     from logban.actions.mail.action import check_template  # noqa: PLC0415 - see above
 
     path = _path(text)
@@ -162,7 +169,7 @@ def _mail_template(text: str) -> str:
         check_template(source)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    return source
+    return TemplateFile(path, source)
 
 
 def _command_line(event: str) -> Callable[[str], object]:
@@ -188,6 +195,14 @@ def _check_email(spec: ActionSpec) -> None:
         raise ParameterError(f"user {user!r} is not plain ASCII", "user")
     if spec.value("tls", Tls) is Tls.NONE and not endpoint.is_loopback:
         raise ParameterError(f"with tls = none the password would go to {endpoint} in clear", "tls")
+
+
+def _files_of_email(spec: ActionSpec) -> Iterator[Path]:
+    template = spec.optional("template", TemplateFile)
+    named = (spec.optional(name, Path) for name in ("password_file", "tls_ca"))
+    if template is not None:
+        yield template.path
+    yield from (path for path in named if path is not None)
 
 
 def _check_command(spec: ActionSpec) -> None:
@@ -300,6 +315,7 @@ EMAIL = ActionType(
     ),
     check=_check_email,
     programs=lambda spec: [[str(spec.value("sendmail", Path))]],
+    files=_files_of_email,
     aliases={
         "sendmail": {"whois": "no"},
         "sendmail-whois": {"whois": "yes"},

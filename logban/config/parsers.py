@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import zoneinfo
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from logban.config.problem import did_you_mean
@@ -198,6 +199,12 @@ def exempt_or_list(written: str) -> str:
     if not path.startswith("/") or not path.strip("/") or "\0" in path:
         raise ValueError(f"write the file's whole path: {kind}:/etc/...")
     return f"{kind}:{group}/{path.lstrip('/')}"
+
+
+def path_of_list(entry: str) -> Path | None:
+    """Give the file that an entry, as it has been read, names; None if it names none."""
+    kind, colon, rest = entry.partition(":")
+    return Path(f"/{rest.partition('/')[2]}") if colon and kind in ("file", "kamailio") else None
 
 
 def _permissions(written: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logban.actions.declaration import ActionSpec, ActionType
-from logban.actions.mail.server import Endpoint, Mta, Tls
+from logban.actions.mail.server import Endpoint, Mta, TemplateFile, Tls
 from logban.actions.types_message import COMMAND, EMAIL
 from logban.model import ChangeKind
 
@@ -255,7 +255,7 @@ def test_a_subject_and_a_template_are_read_at_once(tmp_path: Path) -> None:
     assert email("subject", " {{ who }} on {{ hostname }} ") == "{{ who }} on {{ hostname }}"
     path = tmp_path / "mail.txt"
     path.write_text("{{ who }}: é\n", encoding="utf-8")
-    assert email("template", str(path)) == "{{ who }}: é\n"
+    assert email("template", str(path)) == TemplateFile(path, "{{ who }}: é\n")
     path.write_bytes(b"\xff")
     with pytest.raises(ValueError, match="cannot be read"):
         email("template", str(path))

@@ -18,7 +18,7 @@ from jinja2 import Template
 from logban.actions.declaration import ActionSpec
 from logban.actions.mail.delivery import Delivery, NotAgain
 from logban.actions.mail.envelope import Envelope, delivery_of
-from logban.actions.mail.server import Endpoint
+from logban.actions.mail.server import Endpoint, TemplateFile
 from logban.actions.mail.whois import Whois
 from logban.actions.pacing import Pace
 from logban.actions.templates import TEXT, compiled, rendered
@@ -229,13 +229,13 @@ class Email:
 
 def build(spec: ActionSpec, clock: Clock) -> Email:
     """Make the notifier that a jail asks for."""
-    source = spec.optional("template", str)
+    template = spec.optional("template", TemplateFile)
     envelope = Envelope.of(spec)
     letter = Letter(
         name=spec.value("name", str) or spec.jail,
         envelope=envelope,
         subject=TEXT.from_string(spec.optional("subject", str) or SUBJECT),
-        body=_default_body() if source is None else TEXT.from_string(source),
+        body=_default_body() if template is None else TEXT.from_string(template.source),
         lines=spec.value("lines", int),
     )
     server = spec.optional("whois_server", Endpoint)

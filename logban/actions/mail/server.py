@@ -51,6 +51,14 @@ class Endpoint:
         return host if self.port is None else f"{host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class TemplateFile:
+    """A template for the text of a mail, as it was read."""
+
+    path: Path
+    source: str
+
+
 def check_private(path: Path, mode: int) -> None:
     """Refuse, with ValueError, a file of that mode that others than its owner can use."""
     if not stat.S_ISREG(mode):

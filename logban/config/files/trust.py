@@ -6,6 +6,10 @@ owner of the configuration directory owns it, and if nobody else can put another
 everybody can write to its directory or to one above, and no directory or link on the way to it
 belongs to somebody else.  In a directory above with the sticky bit (``/tmp``) nobody can touch
 what is another's.
+
+What the configuration names and is only read, as a password or a template, may also be the
+service's own user's; a list that somebody else keeps, as Kamailio's addresses, may be anybody's
+that the admin has chosen, but nothing is followed that everybody could change.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import pwd
 import re
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -28,8 +32,12 @@ _INTERPRETER: Final = re.compile(r"(?:ba|da|z|k)?sh|(?:python|perl|ruby|php|lua|
 _LINKS: Final = 40  # that the kernel follows on one way
 
 
+SERVICE: Final = "logban"
+"""The user that the packaged service runs as; whoever checks a configuration may be root."""
+
+
 class Trust:
-    """Judges the files of one configuration directory."""
+    """Judges the files of one configuration directory, and those that it names."""
 
     def __init__(self, directory: Path) -> None:
         """Trust also whoever owns this directory: it was named on purpose, a checkout perhaps."""
@@ -42,6 +50,20 @@ class Trust:
 
     def objection(self, path: Path) -> str:
         """Say why a file is not followed, and what to do; "" if it is."""
+        return self._objection(path, self._owners)
+
+    def objection_to_data(self, path: Path) -> str:
+        """Say the same of a file that is only read: a secret, which is the service's user's own."""
+        with suppress(KeyError):
+            return self._objection(path, {*self._owners, pwd.getpwnam(SERVICE).pw_uid}, SERVICE)
+        return self._objection(path, self._owners)
+
+    def objection_to_list(self, path: Path) -> str:
+        """Say the same of a list that somebody else keeps, whom the admin has named by it."""
+        return self._objection(path, None)
+
+    def _objection(self, path: Path, owners: Collection[int] | None, better: str = "root") -> str:
+        """Say why a file is not followed whose owner has to be one of these, if anybody."""
         try:
             status = path.stat()
             holders = {path.absolute().parent, path.resolve().parent}
@@ -50,10 +72,10 @@ class Trust:
             return ""  # that it can't be read is told where it is read
         if status.st_mode & stat.S_IWOTH:
             return f"everybody can write to it; do: chmod o-w {path}"
-        if status.st_uid not in self._owners:
-            return f"it belongs to {self._stranger(status.st_uid)}; do: chown root {path}"
+        if owners is not None and status.st_uid not in owners:
+            return f"it belongs to {self._stranger(status.st_uid)}; do: chown {better} {path}"
         for place, found in on_the_way:
-            said = self._objection_to(place, found, holds_it=place in holders)
+            said = self._objection_to(place, found, owners, holds_it=place in holders)
             if said:
                 return said
         return ""
@@ -90,14 +112,21 @@ class Trust:
             return ""
         return ""
 
-    def _objection_to(self, place: Path, found: os.stat_result, *, holds_it: bool) -> str:
+    def _objection_to(
+        self,
+        place: Path,
+        found: os.stat_result,
+        owners: Collection[int] | None,
+        *,
+        holds_it: bool,
+    ) -> str:
         """Say why somebody could put another file there by way of this directory or link."""
         is_link = stat.S_ISLNK(found.st_mode)
         is_sticky = found.st_mode & stat.S_ISVTX and not holds_it
         if found.st_mode & stat.S_IWOTH and not is_link and not is_sticky:
             return f"everybody can write to its directory; do: chmod o-w {place}"
         # Whose house the configuration stands in is not for us to say.
-        if found.st_uid not in self._owners and place not in self._above:
+        if owners is not None and found.st_uid not in owners and place not in self._above:
             what = "the link" if is_link else "its directory"
             who = self._stranger(found.st_uid)
             return f"{what} {place} belongs to {who}; do: chown -h root {place}"

@@ -13,12 +13,12 @@ from typing import Final, TypeVar
 from logban import __version__
 from logban.actions import catalogue
 from logban.actions.declaration import ActionSpec, ParameterError, UnknownAction
+from logban.config import parsers
 from logban.config.files.ini import Section
 from logban.config.files.layers import Tree
 from logban.config.files.parameters import Selection, SelectionError, parse_selections
 from logban.config.files.scopes import SectionScope
 from logban.config.files.text import Value, written
-from logban.config.files.trust import Trust
 from logban.config.filters import table as filter_table
 from logban.config.filters.library import FilterLibrary, FilterSource
 from logban.config.filters.reading import Overrides, build_filter
@@ -123,7 +123,6 @@ class _Reader(JailValues):
     has_filter: bool = True
     is_recidive: bool = False
     directory: Path = field(default_factory=Path)
-    trust: Trust | None = None
 
     def log_paths(self) -> tuple[LogPath, ...]:
         """Give the log files, one a line."""
@@ -135,13 +134,16 @@ class _Reader(JailValues):
 
     def ignore(self) -> tuple[str, ...]:
         """Give the exempt addresses, networks and names."""
-        found = (
-            self.parsed(jail_table.IGNOREIP, word, line.origin, "")
-            for line in written(self.lines("ignoreip") or ())
-            for word in re.split(r"[\s,]+", line.text)
-            if word
-        )
-        return tuple(dict.fromkeys(entry for entry in found if entry))
+        found: dict[str, None] = {}
+        for line in written(self.lines("ignoreip") or ()):
+            for word in filter(None, re.split(r"[\s,]+", line.text)):
+                entry = self.parsed(jail_table.IGNOREIP, word, line.origin, "")
+                path = parsers.path_of_list(entry)
+                if path is not None and not self.check_file(path, line.origin, is_list=True):
+                    continue
+                found[entry] = None
+        found.pop("", None)
+        return tuple(found)
 
     def refuse(self, *settings: Setting[T] | Setting[str] | Setting[int] | Setting[UseDns]) -> None:
         """Tell of settings that this jail's own section cannot have."""
@@ -279,6 +281,8 @@ class _Reader(JailValues):
                 found.append(replace(spec, origin=origin))
                 for words in catalogue.programs_of(spec):
                     self.check_program(words, origin)
+                for path in catalogue.files_of(spec):
+                    self.check_file(path, origin)
                 self.problems.extend(warning(origin, note) for note in spec.notes)
         return tuple(found)
 

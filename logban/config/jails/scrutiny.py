@@ -83,6 +83,8 @@ def _plan(values: JailValues) -> Plan | None:
             entries.append(entry)
             continue
         path = entry.removeprefix(judging.FILE)
+        if not values.check_file(Path(path), value.origin):
+            continue
         try:
             entries += judging.extensions_in(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as failure:

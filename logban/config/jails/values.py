@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final, TypeVar
 
 from logban.config.files.ini import Section
 from logban.config.files.interpolation import InterpolationError, interpolate
 from logban.config.files.scopes import SectionScope
 from logban.config.files.text import Text, TextLine, joined
+from logban.config.files.trust import Trust
 from logban.config.problem import Problem, error
 from logban.config.setting import Setting
 from logban.model import Origin
@@ -26,6 +28,7 @@ class JailValues:
     section: Section
     scope: SectionScope
     problems: list[Problem] = field(default_factory=list)
+    trust: Trust | None = None
 
     def get(self, setting: Setting[T]) -> T:
         """Give a setting's value, its default where nobody sets it or what is set is wrong."""
@@ -60,6 +63,19 @@ class JailValues:
             hint = f"allowed: {setting.allowed}" if setting.allowed else ""
             self.problems.append(error(self.at(origin), message, hint))
             return otherwise
+
+    def check_file(self, path: Path, origin: Origin, *, is_list: bool = False) -> bool:
+        """Tell of a file that others could have written; give whether it is to be followed.
+
+        ``is_list`` says that somebody else may keep it.
+        """
+        if self.trust is None:
+            return True
+        objected = self.trust.objection_to_list if is_list else self.trust.objection_to_data
+        said = objected(path)
+        if said:
+            self.problems.append(error(self.at(origin), f"{path} is not followed: {said}"))
+        return not said
 
     def at(self, origin: Origin) -> Origin:
         """Give a place that an admin can open: the jail's where the text is built in."""

@@ -6,10 +6,11 @@ They stand in [server]; [DEFAULT] and [Definition], where fail2ban.conf has its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
+from logban.actions import catalogue
 from logban.config.files.ini import Section
 from logban.config.files.interpolation import InterpolationError, interpolate
 from logban.config.files.layers import Tree, read_tree, with_locals
@@ -35,7 +36,7 @@ def read_server(
     """Read ``logban.conf`` and what is beside it; a setting that is wrong keeps its default."""
     path = directory / "logban.conf"
     tree = read_tree(with_locals(path), lambda each: each.name, trust)
-    reader = _Reader(tree)
+    reader = _Reader(tree, trust)
     settings = ServerSettings(
         reader.get(server_table.LOGLEVEL),
         reader.get(server_table.MAX_TRACKED),
@@ -44,15 +45,19 @@ def read_server(
         redis_prefix=reader.get(server_table.REDIS_PREFIX),
         rdns_domains=reader.get(server_table.RDNS_DOMAINS),
         rdns_exempts=reader.get(server_table.RDNS_EXEMPTS),
-        geo_database=reader.get(server_table.GEO_DATABASE),
+        geo_database=reader.files(
+            server_table.GEO_DATABASE, lambda paths: map(Path, paths), is_list=True
+        ),
         geo_allow=reader.get(server_table.GEO_ALLOW),
         geo_deny=reader.get(server_table.GEO_DENY),
         geo_weight=reader.get(server_table.GEO_WEIGHT),
-        ami=reader.get(server_table.AMI),
+        ami=reader.files(server_table.AMI, lambda path: filter(None, [path])),
         ami_every=reader.get(server_table.AMI_EVERY),
         metrics_file=reader.get(server_table.METRICS_FILE),
         metrics_port=reader.get(server_table.METRICS_PORT),
-        alarm=reader.get(server_table.ALARM),
+        alarm=reader.files(
+            server_table.ALARM, lambda spec: catalogue.files_of(spec) if spec else ()
+        ),
         operators=reader.get(server_table.OPERATORS),
     )
     return settings, (*reader.problems, *reader.mistakes())
@@ -61,8 +66,9 @@ def read_server(
 class _Reader:
     """Looks settings up and collects what is wrong with them."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, trust: Trust | None) -> None:
         self.problems: list[Problem] = []
+        self._trust = trust
         self._tree = tree
         self._sections = [tree.section(name) for name in _SECTIONS]
         self._scope = SectionScope(
@@ -87,6 +93,30 @@ class _Reader:
             message = f"{setting.name}: {text!r}: {failure}"
             self.problems.append(error(value.origin, message, f"allowed: {setting.allowed}"))
         return setting.default
+
+    def files(
+        self,
+        setting: Setting[T],
+        named: Callable[[T], Iterable[Path]],
+        *,
+        is_list: bool = False,
+    ) -> T:
+        """Give a setting's value if all files that it names can be followed, else its default.
+
+        ``is_list`` says that somebody else may keep them.
+        """
+        got = self.get(setting)
+        value = self._scope.find(setting.name)
+        if self._trust is None or value is None:
+            return got
+        objected = self._trust.objection_to_list if is_list else self._trust.objection_to_data
+        for path in named(got):
+            said = objected(path)
+            if said:
+                message = f"{setting.name}: {path} is not followed: {said}"
+                self.problems.append(error(value.origin, message))
+                return setting.default
+        return got
 
     def mistakes(self) -> Iterator[Problem]:
         """Tell of lines, sections and keys that mean nothing."""

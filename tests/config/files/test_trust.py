@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from logban.config import load
+from logban.config.files import trust as trust_module
 from logban.config.files.trust import Trust
 from logban.config.settings import Configuration
 
@@ -222,6 +223,108 @@ def test_a_link_is_as_good_as_what_it_leads_to(directory: Path, tmp_path: Path) 
     assert "three" in load(directory).jails
     elsewhere.chmod(0o777)
     assert f"do: chmod o-w {elsewhere}" in errors(load(directory))[0]
+
+
+NAMED = {
+    "password": ("email[smtp=localhost, user=u, password_file={}]", "secret\n"),
+    "ca": ("email[smtp=localhost, tls_ca={}]", "a certificate\n"),
+    "template": ("email[template={}]", "{{ who }}\n"),
+    "x.list": ("kamailio-lists[lists={}]", ""),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_file_that_an_action_reads_is_nobody_elses(
+    directory: Path, write: Write, name: str
+) -> None:
+    action, text = NAMED[name]
+    path = write(f"read/{name}", text) / f"read/{name}"
+    path.chmod(0o600)
+    named = path.parent if name == "x.list" else path
+    jail = JAIL.format(name="three").replace("nftables", action.format(named))
+    write("jails.d/three.conf", jail)
+    assert errors(load(directory)) == []
+    os.chown(path, MAN.pw_uid, -1)
+    configuration = load(directory)
+    (problem,) = errors(configuration)
+    assert problem.startswith(f"jails.d/three.conf:5: {path} is not followed: it belongs to man, ")
+    assert configuration.failed.keys() == {"three"}
+    os.chown(path, 0, -1)
+    path.parent.chmod(0o777)
+    assert f"everybody can write to its directory; do: chmod o-w {path.parent}" in str(
+        errors(load(directory))
+    )
+
+
+def test_what_the_service_alone_reads_may_be_its_own(
+    directory: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The docs say so; and root, who checks the configuration, is not that user."""
+    path = write("password", "secret\n") / "password"
+    path.chmod(0o600)
+    action = f"email[smtp=localhost, user=u, password_file={path}]"
+    write("jails.d/three.conf", JAIL.format(name="three").replace("nftables", action))
+    os.chown(path, MAN.pw_uid, -1)
+    monkeypatch.setattr(trust_module, "SERVICE", "news")
+    assert f"do: chown news {path}" in errors(load(directory))[0]
+    monkeypatch.setattr(trust_module, "SERVICE", "man")
+    assert errors(load(directory)) == []
+    (directory / "jails.d" / "three.conf").chmod(0o644)
+    os.chown(directory / "jails.d" / "three.conf", MAN.pw_uid, -1)
+    assert errors(load(directory)) != [], "what commands is root's alone"
+
+
+@pytest.mark.parametrize(
+    ("line", "is_list"),
+    [
+        ("judging = full\nextensions = @{}", False),
+        ("ignoreip = file:{}", True),
+        ("ignoreip = kamailio:1:{}", True),
+    ],
+)
+def test_a_list_that_a_jail_reads(directory: Path, write: Write, line: str, is_list: bool) -> None:
+    number = 6 + line.count("\n")
+    path = write("read/list", "") / "read/list"
+    write("jails.d/three.conf", f"{JAIL.format(name='three')}{line.format(path)}\n")
+    assert errors(load(directory)) == []
+    os.chown(path, MAN.pw_uid, -1)
+    assert bool(errors(load(directory))) is not is_list, "who keeps exemptions may be another"
+    os.chown(path, 0, -1)
+    for place in (path, path.parent):
+        place.chmod(0o777)
+        (problem,) = errors(load(directory))
+        assert problem.startswith(
+            f"jails.d/three.conf:{number}: {path} is not followed: everybody can"
+        )
+        assert f"do: chmod o-w {place}" in problem
+        place.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_list"),
+    [
+        ("ami = {}", False),
+        ("alarm = email[dest=root, smtp=localhost, user=u, password_file={}]", False),
+        ("geo_database = {}", True),
+    ],
+)
+def test_a_file_that_the_daemon_reads(
+    directory: Path, write: Write, line: str, is_list: bool
+) -> None:
+    path = write("read/file", "[ami]\nuser = u\nsecret = s\n") / "read/file"
+    path.chmod(0o600)
+    write("logban.conf", f"[server]\n{line.format(path)}\n")
+    server = load(directory).server
+    assert errors(load(directory)) == []
+    os.chown(path, MAN.pw_uid, -1)
+    if is_list:
+        assert load(directory).server == server
+        os.chown(path, 0, -1)
+        path.parent.chmod(0o777)
+    key = line.partition(" ")[0]
+    (problem,) = errors(load(directory))
+    assert problem.startswith(f"logban.conf:2: {key}: {path} is not followed: ")
+    assert getattr(load(directory).server, key) in (None, ())
 
 
 def test_what_is_not_there_is_told_elsewhere(tmp_path: Path) -> None:
