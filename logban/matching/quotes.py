@@ -82,7 +82,7 @@ class QuoteGuard:
 
     def __init__(self) -> None:
         self.doubtful = 0
-        self._windows: dict[tuple[str, str | None, str | None, int], Window] = {}
+        self._windows: dict[tuple[str, str | None, str | None, int | None], Window] = {}
         self._unread: Unread | None = None
         self._threads = Threads()
         self._held: deque[Held] = deque()
@@ -112,8 +112,9 @@ class QuoteGuard:
     def take_up(self, messages: Messages, now: float) -> None:
         """Go on with what was not over when an earlier process ended, as if heard of just now."""
         self._data, self._offset, self._seen_at = b"", messages.end, now
-        for window in messages.windows:
-            self._windows[window.quote.name, window.address, window.thread, 0] = window
+        for number, window in enumerate(messages.windows, 1):
+            # Several of a kind, address and thread may have been open in a container's log.
+            self._windows[window.quote.name, window.address, window.thread, -number] = window
         self._held.extend(messages.held)
         self._set_due()
 
@@ -186,9 +187,6 @@ class QuoteGuard:
             self._unread = None
             self._give_up(self._held)
         self._data, self._offset, self._seen_at = data, offset, now
-        for window in self._windows.values():
-            if window.wrapping:
-                window.grow(data, offset)
 
     def skips(self, data: bytes, offset: int, now: float) -> bool:
         """Take up a block without a line of interest, unless something can still be in it."""
@@ -327,7 +325,7 @@ class QuoteGuard:
 
     def _open(self, opened: Opened, line: SeenLine) -> Window:
         # What a runtime writes between the lines of a message is not known before it is seen.
-        number = line.start if opened.wrapping else 0
+        number = line.start if opened.wrapping else None
         key = (opened.quote.name, opened.address, line.thread, number)
         due = self._due if self.is_open else None
         window = self._windows.get(key)

@@ -79,6 +79,22 @@ def test_lines_that_come_within_the_message_are_held_back_as_before(source: Reme
     assert after.guard.take(SeenLine(300, False, None, failure(VICTIM, 300))) == []
 
 
+def test_of_several_messages_of_a_kind_each_is_gone_on_with() -> None:
+    """In a container's log those of one peer and thread are not kept as one."""
+    source = Remembered(LineBuffer(3))
+    source.guard.begin_block(b"2026-11-20T10:00:00Z " + b"x" * 400, 0, NOW)
+    opened = (Opened(QUOTE, ATTACKER, 1),)
+    source.guard.take(SeenLine(10, True, None, failure(ATTACKER, 10), opened))
+    assert source.guard.take(SeenLine(20, True, "31", failure(VICTIM, 20))) == []
+    source.guard.take(SeenLine(30, True, None, failure(ATTACKER, 30), opened))
+    source.guard.end_block()
+    after = after_a_restart(source)
+    assert keep(after_a_restart(after)) == keep(after)
+    after.guard.begin_block(b"x" * 200, after.guard.messages().end, NOW)
+    after.guard.take(SeenLine(440, False, None, None, (), ("packet",)))
+    assert after.guard.doubtful == 1
+
+
 def test_another_file_is_not_the_one_of_before(source: Remembered) -> None:
     after = after_a_restart(source)
     after.guard.begin_block(b"x" * 200, 0, NOW)

@@ -294,9 +294,10 @@ def random_lines(chooser: random.Random) -> list[SeenLine]:
 class Passing:
     """Hands lines to a guard as the engine does: looked at by it only where they have to be."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = 90) -> None:
         self.guard = QuoteGuard()
         self.read = 0
+        self._longest = longest
         self._run: list[SeenLine] = []
 
     def take(self, line: SeenLine) -> list[str]:
@@ -331,7 +332,7 @@ class Passing:
             self.read += 1
             return replace(line, outcome=None)
 
-        return Unread(line.start + 90, read)
+        return Unread(line.start + self._longest, read)
 
 
 def test_lines_that_are_passed_by_are_as_good_as_taken() -> None:
@@ -366,6 +367,127 @@ def test_lines_that_are_passed_by_are_as_good_as_taken() -> None:
 
 
 STAMP = b"2026-11-20T10:00:00.5Z "
+WRAPPED = Expression("<F-WRAPPED> </F-WRAPPED>", BEGIN.origin)
+
+
+def contained(name: str, **more: object) -> Quote:
+    """Give a kind of message that a container's runtime may write between the lines of."""
+    return replace(quote(name, **more), begin=WRAPPED)  # type: ignore[arg-type]  # as quote's own
+
+
+class Contained:
+    """A container's log: lines of any kind, and the bytes of each, ten behind what was put on."""
+
+    def __init__(self) -> None:
+        self.lines: list[SeenLine] = []
+        self.data: list[bytes] = []
+
+    def add(
+        self, address: str | None, thread: str | None, opens: Quote | None = None, **more: object
+    ) -> None:
+        """Add a line that was put down a moment later than the one before it."""
+        front = STAMP.replace(b".5", b".5" + b"0" * (len(self.data) % 3))
+        start = sum(map(len, self.data))
+        outcome = None
+        if address is not None:
+            text = f"{front.decode()}{len(self.data) % 7}"
+            outcome = Failure(CanonicalAddress(address), None, "r", {}, text, "s", start)
+        line = SeenLine(
+            start,
+            headed=True,
+            thread=thread,
+            outcome=outcome,
+            opened=() if opens is None else (Opened(opens, address, 1),),
+        )
+        self.lines.append(replace(line, **more))  # type: ignore[arg-type]  # its own fields
+        self.data.append(front + b"[x] 45678\n")
+
+    def believed(self, *cuts: int) -> tuple[list[str], int]:
+        """Give who is believed, and how much is not, if blocks end behind so many lines each."""
+        passing = Passing(longest=90 * MOST_WRAPPING)
+        found = []
+        for begin, end in pairwise([0, *cuts, len(self.lines)]):
+            data = b"".join(self.data[begin:end])
+            passing.guard.begin_block(data, self.lines[begin].start, 0.0)
+            for line in self.lines[begin:end]:
+                found += passing.take(line)
+            passing.end_run()
+            passing.guard.end_block()
+        found += [each.address for each in passing.guard.flush(None)]
+        return found, passing.guard.doubtful
+
+
+def random_container(chooser: random.Random) -> Contained:
+    """Give a log of a few threads, or of many, some of whose lines are the peer's."""
+    kinds = [
+        contained("ends", ends=True, size=chooser.choice((15, 30, 40, 90))),
+        contained("cut", ends=True, size=chooser.choice((20, 30, 31, 60)), cut=True),
+        contained("open", size=40),
+        contained("late", ends=True, size=chooser.choice((20, 30, 50)), late=True, cut=True),
+        contained("twice", size=30, twice=True),
+    ]
+    weights = [3, 3, 3, chooser.choice((0, 1)), chooser.choice((0, 1))]
+    pool = [str(number) for number in range(chooser.choice((2, 6, 200)))]
+    log = Contained()
+    for _ in range(chooser.randint(20, 200)):
+        log.add(
+            chooser.choice((A, V, W)) if chooser.random() < 0.85 else None,
+            chooser.choice(pool) if chooser.random() < 0.97 else None,
+            chooser.choices(kinds, weights)[0] if chooser.random() < 0.3 else None,
+            headed=chooser.random() < 0.97,
+            ends=tuple(each.name for each in kinds if chooser.random() < 0.3),
+        )
+    return log
+
+
+def test_borders_of_blocks_do_not_matter_in_a_container() -> None:
+    doubtful = 0
+    for seed in range(100):
+        chooser = random.Random(seed)  # noqa: S311  # the same for the same seed
+        log = random_container(chooser)
+        whole = log.believed()
+        lines = len(log.lines)
+        for some in (2, lines // 3, lines - 1):
+            cuts = sorted(chooser.sample(range(1, lines), some))
+            assert log.believed(*cuts) == whole, (seed, cuts)
+        doubtful += whole[1]
+    assert doubtful > 500
+
+
+def test_a_cut_in_a_container_is_looked_for_when_the_message_is_over() -> None:
+    """What a known thread's line has shown to be true before is believed."""
+    log = Contained()
+    for _ in range(ENOUGH):
+        log.add(W, "1")
+    log.add(A, "1", contained("long", ends=True, size=50, cut=True))
+    log.add(V, "78")
+    log.add(A, "77", contained("short", ends=True, size=10))
+    # The short one is over, and windows are looked at; the long one would be cut behind this line.
+    log.add(None, "79")
+    log.add(None, "1")
+    assert log.believed() == ([W] * ENOUGH + [A, A, V], 0)
+
+
+def test_and_given_up_then() -> None:
+    log = Contained()
+    for _ in range(ENOUGH):
+        log.add(W, "1")
+    log.add(A, "1", contained("long", ends=True, size=50, cut=True))
+    for _ in range(5):
+        log.add(V, "78")
+    log.add(None, "1")
+    assert log.believed() == ([W] * ENOUGH + [A, V], 4)
+
+
+@pytest.mark.parametrize("cuts", [(), (ENOUGH + 1,)])
+def test_a_message_that_nobody_has_read_is_no_longer_for_a_border(cuts: tuple[int, ...]) -> None:
+    """What the runtime wrote in it is known only as long as its block is there."""
+    log = Contained()
+    for _ in range(ENOUGH):
+        log.add(W, "1")
+    log.add(A, "1", contained("open", size=10))
+    log.add(V, "78")
+    assert log.believed(*cuts) == ([W] * ENOUGH + [A, V], 0)
 
 
 @pytest.mark.parametrize("cuts", [(), (1,), (2, 3)])
@@ -398,16 +520,14 @@ def test_a_message_in_a_container_that_was_cut_behind_a_line_break_is_told() -> 
 
 
 def test_of_a_message_whose_block_is_gone_the_most_is_taken() -> None:
-    wrappable = replace(quote(size=30), begin=Expression("<F-WRAPPED> </F-WRAPPED>", BEGIN.origin))
-    window = Window(wrappable, A, "1")
+    window = Window(contained("q", size=30), A, "1")
     window.wrap(10, 1, b"", 100)
     assert window.until == 10 + 30 * MOST_WRAPPING
     assert not window.wrapping
 
 
 def test_of_a_message_in_a_container_the_most_is_kept_over_a_restart() -> None:
-    wrappable = replace(quote(size=30), begin=Expression("<F-WRAPPED> </F-WRAPPED>", BEGIN.origin))
-    window = Window(wrappable, A, "1", until=30)
+    window = Window(contained("q", size=30), A, "1", until=30)
     assert window.latest == 30
     window.wrap(0, 1, STAMP + b"[x] 45678\n", 0)
     assert window.latest == window.until + 30 * MOST_WRAPPING
