@@ -23,8 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "scenarios"))
 
-from further import ALL  # noqa: E402  # found by the line above
-from scenes import Scene  # noqa: E402  # likewise
+from catalogue import ALL  # noqa: E402  # found by the line above
+from scenes import Scene, beginning_of  # noqa: E402  # likewise
 
 CLIENT = Path(sys.executable).with_name("logban-client")
 FILTER = "/etc/fail2ban/filter.d/asterisk.conf"
@@ -138,8 +138,7 @@ def beginnings(scene: Scene) -> dict[str, float]:
     found: dict[str, float] = {}
     for time, line in scene.write().lines():
         for address in scene.expected.banned:
-            start = address.partition("/")[0].removesuffix("0") if "/" in address else address
-            if start in line and any(mark in line for mark in MARKS):
+            if beginning_of(address) in line and any(mark in line for mark in MARKS):
                 found.setdefault(address, time)
     return found
 

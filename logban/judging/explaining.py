@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from logban.judging.places import around
+from logban.judging.places import IPV4_AROUND, network_of, networks_around
 from logban.judging.scrutiny.charging import Charging
 from logban.judging.scrutiny.customers import LENIENCE
 from logban.judging.scrutiny.trust import KNOWN_FOR, Pair
@@ -57,10 +57,24 @@ def _of_place(charging: Charging, place: str, now: float) -> Iterator[str]:
     what = "would ban it" if total + 1 >= limit else f"would make it {total + 1:.4g} of {limit:g}"
     whose = "of a user who is not known there " if trust is not None and trust.users else ""
     yield f"jail {charging.jail}: one more wrong password {whose}{what}"
-    if "/" not in place or ":" in place:
-        key, _ = around(place)
+    yield from _of_networks(charging, place, now)
+
+
+def _of_networks(charging: Charging, place: str, now: float) -> Iterator[str]:
+    """Say how the networks around a place stand, and a network itself that is one."""
+    address, _, prefix = place.partition("/")
+    if ":" not in place and prefix not in ("", str(IPV4_AROUND)):
+        return
+    for key in networks_around(address):
+        counted, enough = charging.crowds.counted(key, now)
+        network = network_of(key)
         if charging.trust.is_inside(key):
-            yield "its network can't be banned: users are known in it"
+            yield f"its network {network} can't be banned: users are known in it"
+        elif counted:
+            yield (
+                f"jail {charging.jail}: what has failed lately in its network {network} comes to "
+                f"{counted} of {enough}"
+            )
 
 
 def _of_pair(user: str, pair: Pair, now: float) -> str:

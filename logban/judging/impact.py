@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from logban.judging.places import around, network_of, place_of
+from logban.judging.places import network_of, networks_around, place_of
 from logban.model import Ban, Change, ChangeKind, Success
 
 MAX_PLACES = 200_000
@@ -50,7 +50,7 @@ class Impact:
         """Give the bans that would have hit customers, in the order of their times."""
         hit: dict[str, dict[str, None]] = {}
         for place, users in self._users.items():
-            for network in (place, network_of(around(place)[0])):
+            for network in (place, *map(network_of, networks_around(place))):
                 if network in self._bans:
                     hit.setdefault(network, {}).update(users)
         found = [

@@ -15,6 +15,7 @@ from logban.model import CanonicalAddress, Subject, SubjectKind
 
 IPV4_AROUND: Final = 24
 IPV6_AROUND: Final = 56
+IPV6_WIDE: Final = 48
 
 _PARTS: Final = {str(number): number for number in range(256)}
 _IP: Final = SubjectKind.IP
@@ -61,6 +62,30 @@ def _around_ipv6(place: str) -> tuple[str, int]:
     address = place.partition("/")[0]
     network = ipaddress.IPv6Network((address, IPV6_AROUND), strict=False)
     return str(network), ipaddress.IPv6Address(address).packed[IPV6_AROUND // 8]
+
+
+@lru_cache(maxsize=65536)
+def wide_around(key: str) -> tuple[str, int]:
+    """Give the wide network around the one of a key, and which of its 256 parts that is.
+
+    It is 256 networks of 56 bits; there is none of IPv4, and then it is "".
+    """
+    if ":" not in key:
+        return "", 0
+    address = key.partition("/")[0]
+    network = ipaddress.IPv6Network((address, IPV6_WIDE), strict=False)
+    return str(network), ipaddress.IPv6Address(address).packed[IPV6_WIDE // 8]
+
+
+def is_wide(network: str, ipv6_prefix: int) -> bool:
+    """Tell whether a network is a wide one, and no place."""
+    return ":" in network and network.endswith(f"/{IPV6_WIDE}") and ipv6_prefix > IPV6_WIDE
+
+
+def networks_around(place: str) -> tuple[str, ...]:
+    """Give the keys of all networks around a place that could be banned for what is in them."""
+    key, _ = around(place)
+    return (key, wide_around(key)[0]) if ":" in key else (key,)
 
 
 def pair_key(place: str, user: str) -> str:

@@ -42,7 +42,8 @@ class Scrutiny:
 
     ``user_ip`` is what suspends a user at a place, ``user`` the number of places from which one
     user has to fail to be protected, ``net`` the number of places of one network that have to
-    offend, ``slow`` what a place may do in a day.  ``trust`` is how long a success is trusted for.
+    offend, ``net48`` what the networks of 56 bits of one of 48 have to come to, ``slow`` what a
+    place may do in a day.  ``trust`` is how long a success is trusted for.
     ``weights`` are by kind or rule, where they differ from the usual ones.  ``always_user_ip``
     counts against a user at a place wherever it is, and not only where users are known.
     ``suspends`` says that the jail has an action that keeps users out, ``asks_for_extensions`` that
@@ -53,6 +54,7 @@ class Scrutiny:
     user_ip: Limit = Limit(5, 600.0, 900.0)
     user: Limit = Limit(20, 86400.0, 3600.0)
     net: Limit = Limit(10, 3600.0, 86400.0)
+    net48: Limit = Limit(48, 6 * 3600.0, 86400.0)
     slow: Limit = Limit(100, 86400.0, 86400.0)
     trust: float = 6 * 3600.0
     weights: Mapping[str, float] = field(default_factory=dict)

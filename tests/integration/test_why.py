@@ -120,7 +120,7 @@ def test_a_customer_and_his_telephone(
     assert "user 201 is known there, and got in last at" in shown
     assert "failed 3 times since" in shown
     assert "one more wrong password of a user who is not known there would make it 1 of 10" in shown
-    assert "its network can't be banned: users are known in it" in shown
+    assert "its network 203.0.113.0/24 can't be banned: users are known in it" in shown
     shown = why(f"207@{OFFICE}", "jail pbx counts 3 of 5 failures within 10m")
     assert shown.count(f"refused 207 {OFFICE}") == 3
     assert "user 207 is known there" in shown

@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Further scenes, found by asking what else an operator of telephones would think of.
-
-``ALL`` are these and those of ``scenes``.
-"""
+"""Further scenes, found by asking what else an operator of telephones would think of."""
 
 from __future__ import annotations
-
-from typing import Final
 
 from programs import Container, Pjsip
 from scenes import (
@@ -17,13 +12,10 @@ from scenes import (
     HOUR,
     MINUTE,
     OFFICE,
-    SCENES,
     START,
     Expected,
     scene,
 )
-
-ALL: Final = SCENES
 
 POOL = "100.64.9"
 """A mobile carrier's pool, from which customers come with another address each time."""

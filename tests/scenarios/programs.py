@@ -66,7 +66,7 @@ class Asterisk(Log):
 
     def broken_tls(self, time: float, ip: str) -> None:
         """Somebody begins a TLS connection, and does not get through with it."""
-        text = f"tcptls.c: Unable to set up ssl connection with peer '{ip}:{self.port()}'"
+        text = f"tcptls.c: Unable to set up ssl connection with peer '{_host(ip)}:{self.port()}'"
         self.message(time, "ERROR", text)
 
     def manager(self, time: float, ip: str, user: str) -> None:
@@ -90,8 +90,9 @@ class Pjsip(Asterisk):
         self.event(time, "ChallengeSent", user, call, f"{ip}/{port}", ',Challenge=""')
         time += 0.02
         self.event(time, "SuccessfulAuth", user, call, f"{ip}/{port}", ',UsingPassword="1"')
-        host = f"[{ip}]" if ":" in ip else ip
-        text = f"res_pjsip_registrar.c: Added contact 'sip:{user}@{host}:{port}' to AOR '{user}'"
+        text = (
+            f"res_pjsip_registrar.c: Added contact 'sip:{user}@{_host(ip)}:{port}' to AOR '{user}'"
+        )
         self.message(time, "VERBOSE", f"{text} with expiration of 3600 seconds")
 
     def wrong_password(self, time: float, ip: str, user: str) -> None:
@@ -113,7 +114,9 @@ class Pjsip(Asterisk):
 
     def guest_call(self, time: float, ip: str, number: str, endpoint: str = "anonymous") -> None:
         """Somebody calls a number that there is not; guests are anonymous."""
-        text = f"res_pjsip_session.c:  {endpoint}: Call (UDP:{ip}:{self.port()}) to extension "
+        text = (
+            f"res_pjsip_session.c:  {endpoint}: Call (UDP:{_host(ip)}:{self.port()}) to extension "
+        )
         why = "rejected because extension not found in context 'from-sip-external'."
         self.message(time, "NOTICE", f"{text}'{number}' {why}")
 
@@ -122,12 +125,11 @@ class Pjsip(Asterisk):
         method: str = "REGISTER",
     ) -> None:  # fmt: skip
         """Note that a request failed, and nothing beside."""
-        host = f"[{ip}]" if ":" in ip else ip
         self.message(
             time,
             "NOTICE",
             f"res_pjsip/pjsip_distributor.c: Request '{method}' from '\"{user}\" "
-            f"<sip:{user}@{SERVER}>' failed for '{host}:{port}' (callid: {call}) - {why}",
+            f"<sip:{user}@{SERVER}>' failed for '{_host(ip)}:{port}' (callid: {call}) - {why}",
         )
 
 
@@ -159,13 +161,13 @@ class ChanSip(Asterisk):
         self.event(time, "ChallengeSent", user, session, peer, ',Challenge="05ec4f1b"')
         time += 0.02
         self.event(time, "SuccessfulAuth", user, session, peer, ',UsingPassword="1"')
-        self.message(time, "VERBOSE", f"chan_sip.c: Registered SIP '{user}' at {ip}:{port}")
+        self.message(time, "VERBOSE", f"chan_sip.c: Registered SIP '{user}' at {_host(ip)}:{port}")
 
     def wrong_password(self, time: float, ip: str, user: str) -> None:
         """Somebody answers the challenge with a wrong password, or for an unknown user."""
         port, nonce = self.port(), self.hexadecimal(8)
         text = f"chan_sip.c: Registration from '\"{user}\" <sip:{user}@{SERVER}>' failed for "
-        self.message(time, "NOTICE", f"{text}'{ip}:{port}' - Wrong password")
+        self.message(time, "NOTICE", f"{text}'{_host(ip)}:{port}' - Wrong password")
         answer = self.hexadecimal(32)
         more = f',Challenge="{nonce}",ReceivedChallenge="{nonce}",ReceivedHash="{answer}"'
         session = f"0x7f{self.hexadecimal(10)}"
@@ -176,7 +178,9 @@ class ChanSip(Asterisk):
     def guest_call(self, time: float, ip: str, number: str, peer: str = "") -> None:
         """Somebody calls a number that there is not; guests have no name."""
         port = self.port()
-        text = f"chan_sip.c: Call from '{peer}' ({ip}:{port}) to extension '{number}' rejected "
+        text = (
+            f"chan_sip.c: Call from '{peer}' ({_host(ip)}:{port}) to extension '{number}' rejected "
+        )
         self.message(time, "NOTICE", f"{text}because extension not found in context 'default'.")
         where = f"{ip}/{port}"
         acl = ',ACLName="no_extension_match"'
@@ -205,6 +209,11 @@ class Kamailio(Log):
         date = datetime.fromtimestamp(time, UTC).strftime("%b %e %H:%M:%S")
         worker = self.among("16996", "16997", "17001", "17003")
         self.note(time, f"{date} sbc /usr/sbin/kamailio[{worker}]: {text}")
+
+
+def _host(ip: str) -> str:
+    """Write an address as before a port."""
+    return f"[{ip}]" if ":" in ip else ip
 
 
 def _date(time: float) -> str:

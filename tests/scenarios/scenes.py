@@ -54,6 +54,16 @@ class Scene:
 SCENES: list[Scene] = []
 
 
+def beginning_of(place: str) -> str:
+    """Give what the addresses of a place begin with, as they are written in a log."""
+    address, _, prefix = place.partition("/")
+    if ":" not in address:
+        return address.removesuffix("0") if prefix else address
+    if prefix and int(prefix) < 64:  # of the last word, what lies within the prefix
+        address = address.removesuffix("00::").removesuffix(":")
+    return address
+
+
 def scene(
     name: str, expected: Expected, *programs: type[Log]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:

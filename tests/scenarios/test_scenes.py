@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from further import ALL
-from scenes import DAY, START, Scene
+from catalogue import ALL
+from scenes import DAY, START, Scene, beginning_of
 
 ROOT = Path(__file__).parents[2]
 CLIENT = Path(sys.executable).with_name("logban-client")
@@ -89,8 +89,7 @@ def covers(outer, inner) -> bool:
 
 def first_failure(scene: Scene, address: str) -> float:
     """Give when an address first failed, as the log has it."""
-    network = ipaddress.ip_network(address)
-    start = str(network.network_address).removesuffix("0") if "/" in address else address
+    start = beginning_of(address)
     marks = ("failed", "rejected", "Error", "Invalid")
     for time, line in scene.write().lines():
         if start in line and any(mark in line for mark in marks):

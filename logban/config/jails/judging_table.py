@@ -95,6 +95,11 @@ LIMITS: Final = {
     "net": _limits(
         "net", _SCRUTINY.net, "addresses of one /24, or /64s of one /56, that ban the network"
     ),
+    "net48": _limits(
+        "net48",
+        _SCRUTINY.net48,
+        "/56s of one /48 that ban it; one from which several /64s offend counts five",
+    ),
     "slow": _limits(
         "slow", _SCRUTINY.slow, "failures of an address that ban it, however slowly they come"
     ),

@@ -33,6 +33,7 @@ def read_scrutiny(values: JailValues, definition: FilterDefinition | None) -> Sc
         user_ip=limits["user-ip"],
         user=limits["user"],
         net=limits["net"],
+        net48=limits["net48"],
         slow=limits["slow"],
         trust=values.get(judging_table.TRUST),
         weights=_weights(values, rules),

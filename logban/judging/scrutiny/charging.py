@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from logban.judging.counting.tracker import Noted
-from logban.judging.places import around, key_of, network_of, pair_key, pair_of, place_of
+from logban.judging.places import is_wide, key_of, network_of, pair_key, pair_of, place_of
 from logban.judging.policy import Policy
 from logban.judging.scrutiny.crowds import Crowds
 from logban.judging.scrutiny.customers import BURST_WITHIN, Customers
@@ -70,7 +70,14 @@ class Charging:
             trust=trust,
             offenders=self._offenders,
         )
-        self.crowds = Crowds(scrutiny, self._verdicts, trust, exempt=exempt, in_force=in_force)
+        self.crowds = Crowds(
+            scrutiny,
+            self._verdicts,
+            trust,
+            exempt=exempt,
+            in_force=in_force,
+            ipv6_prefix=policy.ipv6_prefix,
+        )
         self._strangers = Strangers(
             scrutiny,
             trust=trust,
@@ -128,7 +135,7 @@ class Charging:
         if place in self.places or place in self.slow:
             self.places.forgive(place, what_of(user))
             if place not in self.places and place not in self.slow:
-                self.crowds.forgive(place, user)
+                self.crowds.forgive(place, user, time)
         self.pairs.clear(pair_key(place, user))
         for subject in (
             Subject(SubjectKind.USER, user=user),
@@ -156,8 +163,7 @@ class Charging:
             self.pairs.clear(pair_key(self.place_of(subject), subject.user))
         elif subject.kind is not SubjectKind.USER:
             self.places.clear(subject.network)
-            # What is unbanned by hand may be a network of any size, and begins where one does.
-            self.crowds.networks.forget(around(subject.network.partition("/")[0])[0])
+            self.crowds.clear(subject.network)
 
     @property
     def losses(self) -> dict[str, int]:
@@ -166,14 +172,14 @@ class Charging:
             "days": self.slow.dropped,
             "pairs": self.pairs.dropped,
             "accounts": self.crowds.accounts.dropped,
-            "networks": self.crowds.networks.dropped,
+            "networks": self.crowds.networks.dropped + self.crowds.wide.dropped,
             "suspicions": self.customers.dropped + self.crowds.dropped,
         }
 
     @property
     def capped(self) -> int:
         """What would have been banned or suspended beyond the caps of an hour."""
-        return self.crowds.network_cap.held + self.crowds.pair_cap.held
+        return self.crowds.capped
 
     @property
     def asks_for_extensions(self) -> bool:
@@ -217,6 +223,8 @@ class Charging:
             network = network_of(key)
             if key_of(network, self._ipv6_prefix):  # of any other nobody could tell it from a place
                 changed[Subject(SubjectKind.NET, network)] = text
+        for network, text in self.crowds.wide.take_dirty().items():
+            changed[Subject(SubjectKind.NET, network)] = text
         return changed
 
     def restore_user(self, user: str, text: str) -> None:
@@ -228,6 +236,9 @@ class Charging:
 
     def restore_network(self, subject: Subject, text: str) -> bool:
         """Take up what was written down of a network around places; tell whether it is one."""
+        if is_wide(subject.network, self._ipv6_prefix):
+            self.crowds.wide.restore(subject.network, text)
+            return True
         key = key_of(subject.network, self._ipv6_prefix)
         if key:
             self.crowds.networks.restore(key, text)

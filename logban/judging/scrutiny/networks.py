@@ -18,6 +18,8 @@ MAX_NETWORKS: Final = 20_000
 _Network = tuple[float, int, int]
 """When its span began, the bits of those that offended in it, and of those in the one before."""
 
+_NONE: Final[_Network] = (0.0, 0, 0)
+
 
 class Networks:
     """Which places of each network have offended lately."""
@@ -51,6 +53,15 @@ class Networks:
             self.dropped += len(gone)
         return (places | before).bit_count()
 
+    def count(self, network: str, time: float) -> int:
+        """Give how many parts of a network have offended, as of a time."""
+        start, places, before = self._networks.get(network, _NONE)
+        if time - start >= self._findtime:
+            before = 0
+            if time - start >= 2 * self._findtime:
+                places = 0
+        return (places | before).bit_count()
+
     def forgive(self, network: str, part: int) -> None:
         """Take back that a part of a network has offended."""
         known = self._networks.get(network)
@@ -78,16 +89,17 @@ class Networks:
 
     def take_dirty(self) -> dict[str, str | None]:
         """Give what has changed since the last call, written down; None for what is gone."""
-        changed: dict[str, str | None] = {}
-        for network in self._dirty:
-            known = self._networks.get(network)
-            if known is None:
-                changed[network] = None
-            else:
-                start, places, before = known
-                changed[network] = f"{start!r} {places:x} {before:x}"
+        changed = {network: self.written(network) for network in self._dirty}
         self._dirty.clear()
         return changed
+
+    def written(self, network: str) -> str | None:
+        """Write a network down for :meth:`restore`; None if nothing is known of it."""
+        known = self._networks.get(network)
+        if known is None:
+            return None
+        start, places, before = known
+        return f"{start!r} {places:x} {before:x}"
 
     def bring_back(self, now: float) -> None:
         """Go on though the clock was set back: what began since began now."""

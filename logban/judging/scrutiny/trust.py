@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from logban.judging.places import around, subject_of
+from logban.judging.places import networks_around, subject_of
 from logban.judging.surplus import surplus
 from logban.model import Subject
 from logban.policy.plan import Shapes
@@ -256,16 +256,16 @@ class Trust:
         return pair
 
     def _enter(self, place: str) -> None:
-        network, _ = around(place)
-        self._of_network[network] = self._of_network.get(network, 0) + 1
+        for network in networks_around(place):
+            self._of_network[network] = self._of_network.get(network, 0) + 1
 
     def _leave(self, place: str) -> None:
         del self.places[place]
         self._failing.discard(place)
         self._dirty.add(place)
-        network, _ = around(place)
-        left = self._of_network[network] - 1
-        if left:
-            self._of_network[network] = left
-        else:
-            del self._of_network[network]
+        for network in networks_around(place):
+            left = self._of_network[network] - 1
+            if left:
+                self._of_network[network] = left
+            else:
+                del self._of_network[network]

@@ -622,7 +622,7 @@ def test_an_admin_is_told_where_a_place_stands_and_what_comes_next() -> None:
     assert "user 201 is known there, and got in last at 2026-11-20 00:00:00 UTC; failed 6" in said
     assert "user 999 has never got in there; failed 1 times" in said
     assert "weigh 1 of 10" in said
-    assert "its network can't be banned" in said
+    assert "its network 203.0.113.0/24 can't be banned" in said
     said = "\n".join(bench.judge.explain(ip(OTHER), START + 500))
     assert "weigh 1 of 5" in said
     assert "one more wrong password would make it 2 of 5" in said
