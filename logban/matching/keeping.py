@@ -13,8 +13,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
 from logban.matching.definition import Quote
-from logban.matching.messages import Held, Messages, Window
+from logban.matching.held_back import Held
+from logban.matching.messages import Window
 from logban.matching.multiline import BufferedLine
+from logban.matching.quotes import Messages
 from logban.matching.remembered import Remembered
 from logban.model import Failure, Outcome, Success
 

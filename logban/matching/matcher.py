@@ -350,9 +350,9 @@ class Matcher:
         self.counters.successes += successes
         self.counters.failures += len(outcomes) - successes
         for source in self._sources.values():
-            self.counters.doubtful += source.guard.doubtful
+            self.counters.doubtful += source.guard.take_doubtful()
             self.counters.ambiguous += source.hearsay.unconfirmed
-            source.guard.doubtful = source.hearsay.unconfirmed = 0
+            source.hearsay.unconfirmed = 0
 
     def _believed(
         self,

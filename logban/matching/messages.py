@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Messages that may not be over, and what is held back because of them."""
+"""Messages that may not be over: where each began, and what it may reach.
+
+One that is written in a container grows by what the runtime puts in front of its lines.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from logban.matching.definition import Quote
-from logban.model import Outcome
+
+_LF: Final = 0x0A
 
 LONGEST_DATE: Final = 40
 """Bytes that a container's runtime writes as a date, and more."""
@@ -91,29 +96,67 @@ class Window:
         return data.find(b"\n", self.seen - offset, self.until - offset) + 1
 
 
-@dataclass(slots=True, eq=False)
-class Held:
-    """A failure held back: by which windows, and until where each of them reached then."""
+class Windows:
+    """The messages of one source that may not be over."""
 
-    outcome: Outcome
-    thread: str | None
-    windows: dict[Window, int]
-    needs_thread: bool = False
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, str | None, str | None, int | None], Window] = {}
 
-    def end(self, window: Window) -> int:
-        """Give where the message is over of which this may be a part; 0 if it is none of it."""
-        until = self.windows.get(window, 0)
-        return window.until if until and window.wrapping else until
+    def __len__(self) -> int:
+        return len(self._open)
 
+    def __iter__(self) -> Iterator[Window]:
+        return iter(self._open.values())
 
-class Messages(NamedTuple):
-    """All of one source, and where its last block ended."""
+    def clear(self) -> None:
+        """Forget all."""
+        self._open.clear()
 
-    end: int
-    windows: tuple[Window, ...]
-    held: tuple[Held, ...]
+    def take_up(self, windows: Iterable[Window]) -> None:
+        """Go on with those of an earlier process."""
+        for number, window in enumerate(windows, 1):
+            # Several of a kind, address and thread may have been open in a container's log.
+            self._open[window.quote.name, window.address, window.thread, -number] = window
 
+    def open(
+        self, opened: Opened, thread: str | None, start: int, block: tuple[bytes, int]
+    ) -> Window:
+        """Open the window of a message that begins somewhere; ``block``: its data and its offset.
 
-def unwrapped(line: str, wrapping: int) -> str:
-    """Give a line without what a container's runtime wrote in front of it, if it did."""
-    return line[line.find(" ") + wrapping :] if wrapping else line
+        Those of one kind, address and thread are one, but for a container's.
+        """
+        quote = opened.quote
+        # What a runtime writes between the lines of a message is not known before it is seen.
+        number = start if opened.wrapping else None
+        key = (quote.name, opened.address, thread, number)
+        window = self._open.get(key)
+        if window is None:
+            window = self._open[key] = Window(quote, opened.address, thread)
+        window.until = start + quote.size * (2 if quote.twice else 1)
+        if opened.wrapping:
+            window.wrap(start, opened.wrapping, *block)
+        elif quote.cut:
+            window.cuts.append(window.until)
+        return window
+
+    def close(self, is_over: Callable[[Window, int], bool]) -> None:
+        """Close those that are over, as told by where each ends."""
+        for key, window in list(self._open.items()):
+            if is_over(window, window.until):
+                del self._open[key]
+
+    def grow(self, data: bytes, offset: int, reached: int) -> Iterator[tuple[Window, int]]:
+        """Take in what is known of a block, and give where messages were cut before ``reached``.
+
+        The program cuts one that is too long, and then it has not the end that it should.  Only
+        a place just behind a line break of the peer's matters.
+        """
+        for window in self:
+            is_cut = window.wrapping and window.grow(data, offset)
+            if is_cut and window.quote.cut and window.until <= reached:
+                yield window, window.until
+            while window.cuts and window.cuts[0] <= reached:
+                cut = window.cuts.popleft()
+                index = cut - 1 - offset
+                if index >= 0 and data[index] == _LF:
+                    yield window, cut

@@ -27,18 +27,15 @@ Nothing of this depends on where one block ends and the next begins.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from logban.matching.messages import Held, Messages, Opened, Window, unwrapped
+from logban.matching.held_back import Held, HeldBack
+from logban.matching.messages import Opened, Window, Windows
 from logban.matching.threads import Threads
 from logban.model import Outcome, Success
-
-MAX_HELD: Final = 1024
-"""Failures of one source that are held back; beyond that the oldest is given up as doubtful."""
 
 QUIET_AFTER: Final = 1.0
 """Seconds without a line after which no message is still being written."""
@@ -46,7 +43,6 @@ QUIET_AFTER: Final = 1.0
 GIVEN_UP_AFTER: Final = 30.0
 """Seconds without a line after which nothing is waited for any more."""
 
-_LF: Final = 0x0A
 _DATED: Final = b"T"
 """The eleventh byte of a line that a container's runtime has dated; others' lines may have it."""
 
@@ -77,16 +73,22 @@ class Unread(NamedTuple):
     read: Callable[[], SeenLine]
 
 
+class Messages(NamedTuple):
+    """All of one source that may not be over, and where its last block ended."""
+
+    end: int
+    windows: tuple[Window, ...]
+    held: tuple[Held, ...]
+
+
 class QuoteGuard:
     """Decides which failures and successes of one source are believed."""
 
     def __init__(self) -> None:
-        self.doubtful = 0
-        self._windows: dict[tuple[str, str | None, str | None, int | None], Window] = {}
+        self._windows = Windows()
         self._unread: Unread | None = None
         self._threads = Threads()
-        self._held: deque[Held] = deque()
-        self._twice: dict[str, None] = {}
+        self._held = HeldBack()
         # Nothing changes by mere progress before this offset.
         self._due = 0
         self._data = b""
@@ -103,19 +105,22 @@ class QuoteGuard:
         """Say whether something is held back."""
         return bool(self._held)
 
+    def take_doubtful(self) -> int:
+        """Give how much has been given up since this was last asked."""
+        taken, self._held.doubtful = self._held.doubtful, 0
+        return taken
+
     def messages(self) -> Messages:
         """Give what may not be over."""
         end = self._offset + len(self._data)
         self._recall(end)
-        return Messages(end, tuple(self._windows.values()), tuple(self._held))
+        return Messages(end, tuple(self._windows), tuple(self._held))
 
     def take_up(self, messages: Messages, now: float) -> None:
         """Go on with what was not over when an earlier process ended, as if heard of just now."""
         self._data, self._offset, self._seen_at = b"", messages.end, now
-        for number, window in enumerate(messages.windows, 1):
-            # Several of a kind, address and thread may have been open in a container's log.
-            self._windows[window.quote.name, window.address, window.thread, -number] = window
-        self._held.extend(messages.held)
+        self._windows.take_up(messages.windows)
+        self._held.take_up(messages.held)
         self._set_due()
 
     def knows_all(self, threads: AbstractSet[str]) -> bool:
@@ -157,7 +162,7 @@ class QuoteGuard:
 
     def _go_on_from(self, line: Unread | None) -> None:
         if self._windows:
-            self._close(lambda window, _: not window.quote.twice)
+            self._close(_is_written_once)
         self._unread = line
 
     def _recall(self, position: int | None) -> None:
@@ -171,7 +176,7 @@ class QuoteGuard:
     def open_quotes(self) -> set[str]:
         """Give the names of the quotes of which some message may not be over."""
         self._recall(None)
-        names = {window.quote.name for window in self._windows.values()}
+        names = {window.quote.name for window in self._windows}
         for held in self._held:
             names.update(window.quote.name for window in held.windows)
         return names
@@ -185,7 +190,7 @@ class QuoteGuard:
         if offset < self._offset + len(self._data):
             self._windows.clear()
             self._unread = None
-            self._give_up(self._held)
+            self._held.give_up_all()
         self._data, self._offset, self._seen_at = data, offset, now
 
     def skips(self, data: bytes, offset: int, now: float) -> bool:
@@ -200,7 +205,7 @@ class QuoteGuard:
         end = self._offset + len(self._data)
         if self._unread is not None and end < self._unread.until and self._data[10:11] == _DATED:
             self._recall(end)
-        self._check_cuts(end)
+        self._grow(end)
 
     def take(self, line: SeenLine) -> list[Outcome]:
         """Give the outcomes that this line makes believable, in their order."""
@@ -210,7 +215,9 @@ class QuoteGuard:
         strange: list[Window] = []
         if self._windows and not trusted:
             strange = self._strange(line)
-            self._note_end(line, strange)
+            ended = [window for window in strange if window.quote.name in line.ends]
+            if ended:
+                self._held.end(ended, line.start)
             if line.outcome is not None:
                 for window in strange:
                     own = window.address == line.outcome.address and not window.quote.late
@@ -223,13 +230,14 @@ class QuoteGuard:
         if line.outcome is None:
             return believed
         twice = next((window for window in strange if window.quote.twice), None)
-        is_second = twice is not None and self._came_before(line.outcome, twice.wrapping)
+        is_second = twice is not None and self._held.came_before(line.outcome, twice.wrapping)
         if is_second or any(
             window.quote.name in line.ends for window in doubted if window in strange
         ):
-            self.doubtful += 1
+            self._held.doubtful += 1
         elif doubted:
-            self._hold(Held(line.outcome, line.thread, doubted))
+            self._held.hold(Held(line.outcome, line.thread, doubted))
+            self._due = min(self._due, *doubted.values())
         else:
             believed.append(line.outcome)
         return believed
@@ -250,7 +258,7 @@ class QuoteGuard:
         if line.headed and line.thread is not None and (trusted or (whole and self._is_clear())):
             believed += self._learn(line.thread)
             if self._windows or self._held:
-                believed += self._close(lambda window, _: not window.quote.twice)
+                believed += self._close(_is_written_once)
             trusted = True
         return trusted, believed
 
@@ -262,7 +270,7 @@ class QuoteGuard:
         self._unread = None
         believed = self._advance(None)
         if quiet >= GIVEN_UP_AFTER:
-            self._give_up(self._held)
+            self._held.give_up_all()
         return believed
 
     def _is_clear(self) -> bool:
@@ -273,7 +281,7 @@ class QuoteGuard:
         """
         if self._windows and self._threads.are_telling:
             return False
-        return all(window.is_whole for window in self._windows.values())
+        return all(window.is_whole for window in self._windows)
 
     def _strange(self, line: SeenLine) -> list[Window]:
         """Give the windows in which a line, whose thread is not known, may be the peer's."""
@@ -288,126 +296,49 @@ class QuoteGuard:
 
         return [
             window
-            for window in self._windows.values()
+            for window in self._windows
             if line.thread is None
             or not line.headed
             or (line.thread != window.thread and not is_near(window))
         ]
 
-    def _note_end(self, line: SeenLine, strange: Iterable[Window]) -> None:
-        """Give up what stands in a message that may have its end in this line."""
-        ended = [window for window in strange if window.quote.name in line.ends]
-        if ended:
-            self._give_up(
-                held
-                for held in self._held
-                if any(held.end(window) > line.start for window in ended)
-            )
-
-    def _came_before(self, outcome: Outcome, wrapping: int) -> bool:
-        """Tell whether a line came before in a message that is written twice; give that up too."""
-        text = unwrapped(outcome.line, wrapping)
-        if text not in self._twice:
-            self._twice[text] = None
-            if len(self._twice) > MAX_HELD:
-                del self._twice[next(iter(self._twice))]
-            return False
-        self._give_up(
-            [held for held in self._held if unwrapped(held.outcome.line, wrapping) == text]
-        )
-        return True
-
-    def _hold(self, held: Held) -> None:
-        if len(self._held) >= MAX_HELD:
-            self._give_up([self._held[0]])
-        self._held.append(held)
-        self._due = min(self._due, *held.windows.values())
-
     def _open(self, opened: Opened, line: SeenLine) -> Window:
-        # What a runtime writes between the lines of a message is not known before it is seen.
-        number = line.start if opened.wrapping else None
-        key = (opened.quote.name, opened.address, line.thread, number)
         due = self._due if self.is_open else None
-        window = self._windows.get(key)
-        if window is None:
-            window = self._windows[key] = Window(opened.quote, opened.address, line.thread)
-        window.until = line.start + opened.quote.size * (2 if opened.quote.twice else 1)
-        if opened.wrapping:
-            window.wrap(line.start, opened.wrapping, self._data, self._offset)
+        window = self._windows.open(opened, line.thread, line.start, (self._data, self._offset))
         window.is_whole &= opened.quote.name in line.ends and not opened.quote.twice
-        if opened.quote.cut and not opened.wrapping:
-            window.cuts.append(window.until)
         self._due = window.until if due is None else min(due, window.until)
         return window
 
     def _learn(self, thread: str) -> list[Outcome]:
         """Know a thread from now on; give what was held back for want of that."""
         is_new = self._threads.learn(thread)
-        if not self._held:
-            return []
-        return self._release(held for held in self._held if is_new and held.thread == thread)
+        return self._held.learn(thread) if is_new and self._held else []
 
     def _advance(self, position: int | None) -> list[Outcome]:
         """Close the windows that are over at a position (None: all); give what that releases."""
-        self._check_cuts(position)
+        self._grow(position)
         return self._close(lambda _, until: position is None or until <= position)
 
+    def _grow(self, position: int | None) -> None:
+        """Take in what is known of the block; give up what stands in messages that were cut."""
+        end = self._offset + len(self._data)
+        reached = end if position is None else min(end, position)
+        for window, cut in self._windows.grow(self._data, self._offset, reached):
+            self._held.cut(window, cut)
+
     def _close(self, is_over: Callable[[Window, int], bool]) -> list[Outcome]:
-        for key, window in list(self._windows.items()):
-            if is_over(window, window.until):
-                del self._windows[key]
-        free = []
-        for held in self._held:
-            for window in list(held.windows):
-                if is_over(window, held.end(window)):
-                    del held.windows[window]
-                    quote = window.quote
-                    held.needs_thread |= quote.end is None and not quote.twice
-            if not held.windows and not held.needs_thread:
-                free.append(held)
-        believed = self._release(free)
-        if not any(window.quote.twice for window in self._windows.values()):
-            self._twice.clear()
+        self._windows.close(is_over)
+        believed = self._held.close(is_over)
+        if not any(window.quote.twice for window in self._windows):
+            self._held.forget_twice()
         self._set_due()
         return believed
 
     def _set_due(self) -> None:
-        untils = [window.until for window in self._windows.values()]
+        untils = [window.until for window in self._windows]
         untils += [until for held in self._held for until in held.windows.values()]
         self._due = min(untils, default=0)
 
-    def _check_cuts(self, position: int | None) -> None:
-        """Give up what stands in a message that was cut just behind a line break of the peer's.
 
-        The program cuts a message that is too long, and then it has not the end that it should.
-        """
-        end = self._offset + len(self._data)
-        reached = end if position is None else min(end, position)
-        for window in self._windows.values():
-            is_cut = window.wrapping and window.grow(self._data, self._offset)
-            if is_cut and window.quote.cut and window.until <= reached:
-                self._give_up(
-                    held
-                    for held in self._held
-                    if window in held.windows and held.outcome.offset < window.until
-                )
-            while window.cuts and window.cuts[0] <= reached:
-                cut = window.cuts.popleft()
-                index = cut - 1 - self._offset
-                if index >= 0 and self._data[index] == _LF:
-                    self._give_up(
-                        held
-                        for held in self._held
-                        if held.windows.get(window, 0) >= cut and held.outcome.offset < cut
-                    )
-
-    def _release(self, those: Iterable[Held]) -> list[Outcome]:
-        free = set(those)
-        if not free:
-            return []
-        believed = [held.outcome for held in self._held if held in free]
-        self._held = deque(held for held in self._held if held not in free)
-        return believed
-
-    def _give_up(self, those: Iterable[Held]) -> None:
-        self.doubtful += len(self._release(those))
+def _is_written_once(window: Window, _: int) -> bool:
+    return not window.quote.twice

@@ -69,7 +69,7 @@ def test_or_given_up_when_the_peer_has_written_it(source: Remembered) -> None:
     after = after_a_restart(source)
     after.guard.begin_block(b"x" * 200, 200, NOW)
     after.guard.take(SeenLine(300, False, None, None, (), ("packet",)))
-    assert after.guard.doubtful == 1
+    assert after.guard.take_doubtful() == 1
     assert not after.guard.is_holding
 
 
@@ -92,7 +92,7 @@ def test_of_several_messages_of_a_kind_each_is_gone_on_with() -> None:
     assert keep(after_a_restart(after)) == keep(after)
     after.guard.begin_block(b"x" * 200, after.guard.messages().end, NOW)
     after.guard.take(SeenLine(440, False, None, None, (), ("packet",)))
-    assert after.guard.doubtful == 1
+    assert after.guard.take_doubtful() == 1
 
 
 def test_another_file_is_not_the_one_of_before(source: Remembered) -> None:
