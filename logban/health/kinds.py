@@ -70,8 +70,8 @@ SOURCE_GONE: Final = AlarmKind(
     30.0,
     0.0,
     "a log file that was read is no longer there, or can't be read",
-    "is the program running, and does it log to this path? may `logban` read the file "
-    "(see above, what the service may do)?",
+    "is the program running, and does it log to this path? is the file of a group that `logban` "
+    "is in (`id logban`)?",
 )
 SOURCE_SILENT: Final = AlarmKind(
     "source-silent",
@@ -184,8 +184,8 @@ LEDGER_LOST: Final = AlarmKind(
     "the daemon began with a new database, because the old one was damaged, could not be read or "
     "was not there, while bans were in force; it took these over with their ends. History, counts "
     "and exemptions made with `allow add` are not in it",
-    "look after the disk; bring a backup back, or add the exemptions again (see below, the log "
-    "says); it is raised until the daemon is restarted",
+    "look after the disk; bring a backup back, or make the exemptions again with `logban-client "
+    "allow add`; it is raised until the daemon is restarted",
 )
 METRICS: Final = AlarmKind(
     "metrics",

@@ -147,7 +147,10 @@ class Ledger:
     def ban(
         self, jail: str, subject: Subject, *, seconds: float | None, reason: str, now: float
     ) -> Change:
-        """Ban by hand; UsageError if the subject is exempt."""
+        """Ban by hand; UsageError if the subject is exempt.
+
+        Without a reason, the one of a ban that is extended stays.
+        """
         exemption = self._exempt(jail, subject)
         if exemption is not None:
             raise UsageError(
@@ -157,7 +160,8 @@ class Ledger:
         until = None if seconds is None else now + seconds
         current = self.get(jail, subject)
         if current is not None:
-            changed = replace(current, until=until, origin=BanOrigin.HAND, reason=reason)
+            why = reason or current.reason
+            changed = replace(current, until=until, origin=BanOrigin.HAND, reason=why)
             self.escalation.ends(current, until)
             return self._put(changed, ChangeKind.EXTEND, now)
         ban = Ban(jail, subject, now, until, origin=BanOrigin.HAND, reason=reason)

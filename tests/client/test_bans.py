@@ -137,6 +137,14 @@ def test_a_ban_by_hand_is_told(run):
     assert answer["bans"][0]["subject"]["ip"] == "203.0.113.1"
 
 
+def test_a_user_whom_nothing_keeps_out_is_said_to_be_noted_only(run):
+    result = run("ban", "user:6003", "--for", "forever")
+    assert result.stdout == (
+        "6003 is banned in jail asterisk for ever\n"
+        "  noted only: no action of the jail keeps users out, as kamailio-userban does\n"
+    )
+
+
 def test_who_is_exempt_is_not_banned(run):
     result = run("ban", "192.0.2.1")
     assert (result.exit_code, result.stdout) == (1, "")

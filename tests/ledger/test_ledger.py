@@ -118,7 +118,7 @@ def test_a_ban_by_hand(ledger: Ledger) -> None:
     longer = ledger.ban("jail", SOMEBODY, seconds=None, reason="still", now=NOW + 1)
     assert (longer.kind, longer.ban.until, longer.ban.time) == (ChangeKind.EXTEND, None, NOW)
     shorter = ledger.ban("jail", SOMEBODY, seconds=10, reason="", now=NOW + 2)
-    assert shorter.ban.until == NOW + 12
+    assert (shorter.ban.until, shorter.ban.reason) == (NOW + 12, "still")
     assert len(ledger.expire(NOW + 12)) == 1
 
 

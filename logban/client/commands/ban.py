@@ -65,6 +65,8 @@ def command(
             say(Cell(str(ban.subject), "red"), f" is banned in jail {ban.jail} {until}")
             if ban.in_force is False:
                 say("  not in force yet: see logban-client status")
+            elif ban.subject.user and not ban.actions:
+                say("  noted only: no action of the jail keeps users out, as kamailio-userban does")
         for refused in answer.refused:
             say(f"{refused.subject} is not banned: {refused.reason}", err=True)
         for subject in dict.fromkeys(refused.subject for refused in answer.refused):
