@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import runpy
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from logban.client.main import cli
 from logban.config import load
 from logban.config.problem import Severity
+from logban.control import payloads
 from logban.health.kinds import KINDS
 from logban.health.metrics import METRICS
 
@@ -54,6 +56,15 @@ def test_every_alarm_and_every_metric_is_told_of_and_no_other() -> None:
         f"| `{metric.shown}` | {', '.join(f'`{each}`' for each in metric.labels)} | {metric.doc} |"
         for metric in METRICS
     ]
+
+
+def test_every_key_of_the_daemons_answers_is_told_of() -> None:
+    page = (ROOT / "docs" / "scripting.md").read_text()
+    shapes = [each for each in vars(payloads).values() if dataclasses.is_dataclass(each)]
+    assert len(shapes) > 20
+    for shape in shapes:
+        for key in dataclasses.fields(shape):
+            assert re.search(rf'["`.]{key.name}["`]', page), f"{shape}: {key.name}"
 
 
 def test_make_targets_exist() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import click
 from logban.client.invocation import Invocation
 from logban.client.output import Cell, say
 from logban.control.protocol import Refusal, Refused
-from logban.errors import LogbanError
+from logban.errors import LogbanError, TryAgain
 
 ELSEWHERE: Final = {
     "help": "logban-client --help, or COMMAND --help",
@@ -99,6 +100,12 @@ class LazyGroup(click.Group):
             refusal = Refusal.of(error)
         except KeyboardInterrupt:
             return ctx.exit(130)  # 128 + SIGINT, as shells have it
+        except OSError as error:
+            if error.errno == errno.EPIPE or error.filename is not None:
+                raise  # click ends quietly where nobody reads on
+            why = f"the answer can't be written: {error.strerror}"
+            say(Cell("error: ", "red"), why, err=True)
+            return ctx.exit(TryAgain.exit_code)
         if Invocation.of(ctx).json:
             Invocation.of(ctx).print_refusal(refusal)
         for number, line in enumerate(refusal.message.split("\n")):

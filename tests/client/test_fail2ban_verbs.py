@@ -182,4 +182,4 @@ def test_nobody_who_answers_is_told_as_fail2ban_tells_it(tmp_path):
 
 def test_the_answer_is_given_in_json_too(run):
     answer = json.loads(run("--json", "fail2ban", "ping").stdout)
-    assert answer == {"schema": "logban/1", "said": "Server replied: pong"}
+    assert answer == {"schema": "logban/1", "ok": True, "said": "Server replied: pong"}

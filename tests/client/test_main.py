@@ -134,6 +134,18 @@ def test_an_empty_no_color_means_nothing():
     assert shown_options("inner", "show", env={"NO_COLOR": ""})[1] is None
 
 
+@pytest.mark.parametrize("words", [["check"], ["check", "--json"]])
+def test_an_answer_that_cannot_be_written_is_no_accident(words, tmp_path):
+    (tmp_path / "jails.d").mkdir()
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [Path(sys.executable).with_name("logban-client"), "--config", tmp_path, *words],
+            check=False, stdout=full, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    assert done.returncode == 75
+    assert done.stderr == "error: the answer can't be written: No space left on device\n"
+
+
 def test_a_config_directory_does_not_move_the_socket():
     invocation, _ = shown_options("inner", "show", "--config", "/c")
     assert (invocation.config, invocation.socket) == (Path("/c"), DEFAULT_SOCKET)

@@ -65,7 +65,9 @@ def command(context: click.Context, words: tuple[str, ...]) -> None:
     asking = _Asking(Invocation(invocation.config, invocation.socket))
     try:
         said = asking.answer(_without_options(words))
-        click.echo(json.dumps({"schema": SCHEMA, "said": said}) if invocation.json else said)
+        click.echo(
+            json.dumps({"schema": SCHEMA, "ok": True, "said": said}) if invocation.json else said
+        )
     except NotOk as failure:
         say(str(failure))
         context.exit(FAILED)

@@ -80,7 +80,7 @@ def command(
     report = prepared.report(files, bans, dry_run=dry_run)
     if invocation.json:
         known = {**shallow(report), "changed": report.is_change}
-        click.echo(json.dumps({"schema": SCHEMA, **known}, default=plain))
+        click.echo(json.dumps({"schema": SCHEMA, "ok": True, **known}, default=plain))
     else:
         _show(report)
     context.exit(0 if report.is_whole else PartlyFailed.exit_code)

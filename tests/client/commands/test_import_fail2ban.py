@@ -142,6 +142,7 @@ def test_a_database_that_cannot_be_read_is_told_and_the_jails_are_here(
 
 def test_json_is_one_object(run: Run, tree: Path) -> None:
     answer = json.loads(run("--json").stdout)
+    assert answer["ok"] is True
     assert (answer["schema"], answer["changed"], answer["dry_run"]) == ("logban/1", True, False)
     assert {each["name"]: each["outcome"] for each in answer["jails"]} == {
         "good": "as it is",
