@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from logban.sources.book import Identity
@@ -59,33 +59,35 @@ class Elder:
         )
 
 
-def neighbours(path: str) -> list[Sibling]:
-    """Give the other regular files of the directory, the oldest first; none if it can't be read.
+def namesakes(path: str) -> list[Sibling]:
+    """Give the regular files of the directory whose names go on with the log's, oldest first."""
+    return neighbours(path, ())
+
+
+def neighbours(path: str, known: Iterable[Identity]) -> list[Sibling]:
+    """Give these, and those known ones that are in the directory by whatever name; oldest first.
+
+    None if it can't be read.  All others cost no more than their names: there may be a hundred
+    thousand, each rotation looks, and the loop waits.
 
     A file that is renamed while a directory is being listed may be left out, so it is listed
     until two listings agree; what any of them showed is given.
     """
-    return _listed(path, "")
-
-
-def namesakes(path: str) -> list[Sibling]:
-    """Give those neighbours whose names begin with the log's, which costs little beside others."""
-    return _listed(path, path.rpartition("/")[2])
-
-
-def _listed(path: str, prefix: str) -> list[Sibling]:
     directory, name = os.path.split(path)
-    known: dict[Identity, Sibling] = {}
+    inodes = frozenset(identity.inode for identity in known)
+    found: dict[Identity, Sibling] = {}
     last: set[Identity] | None = None
     for _ in range(_MOST_LISTINGS):
         listed = {
-            entry.identity: entry for entry in _listing(directory, prefix) if entry.name != name
+            entry.identity: entry
+            for entry in _listing(directory, name, inodes)
+            if entry.name != name
         }
-        known.update(listed)
+        found.update(listed)
         if last == listed.keys():
             break
         last = set(listed)
-    return sorted(known.values(), key=lambda entry: (entry.modified_ns, entry.path))
+    return sorted(found.values(), key=lambda entry: (entry.modified_ns, entry.path))
 
 
 def scheme_of(path: str, sibling: Sibling) -> str | None:
@@ -138,12 +140,13 @@ def head_of(path: str) -> bytes:
         os.close(descriptor)
 
 
-def _listing(directory: str, prefix: str) -> list[Sibling]:
+def _listing(directory: str, prefix: str, inodes: Collection[int]) -> list[Sibling]:
     found = []
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
-                if not entry.name.startswith(prefix):
+                # What a directory says of inodes is only a hint: overlayfs may say another.
+                if not entry.name.startswith(prefix) and entry.inode() not in inodes:
                     continue
                 try:
                     status = entry.stat(follow_symlinks=False)

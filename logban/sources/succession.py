@@ -83,7 +83,8 @@ class Succession:
         resumed: list[Sibling] = []
         others: list[Sibling] = []
         for _ in range(_MOST_WALKS if saved else 0):
-            beside = [entry for entry in neighbours(self._path) if entry.identity in saved]
+            there = neighbours(self._path, saved)
+            beside = [entry for entry in there if entry.identity in saved]
             to_open = []
             for left, sibling in zip(range(len(beside), 0, -1), beside, strict=True):
                 if self._is_over(sibling, long_ago if left <= MOST else math.inf, elders or {}):
@@ -104,16 +105,16 @@ class Succession:
     def open_missed(self) -> int:
         """Open the files that had the name between the last look and now; tell how many."""
         opened = 0
+        own = {Identity(entry.device, entry.inode) for entry in self._book.of_path(self._path)}
         for _ in range(_MOST_WALKS):
-            beside = neighbours(self._path)
+            beside = neighbours(self._path, (*own, *filter(None, (self.last,))))
             missed = self._missed(beside)
             opened += sum(self._open(each, False) is not None for each in missed)
             if not any(map(_has_moved, missed)):
                 break
         there = {entry.identity for entry in beside}
-        for entry in self._book.of_path(self._path):
-            identity = Identity(entry.device, entry.inode)
-            if identity not in there and self._book.reader_of(identity) is None:
+        for identity in own - there:
+            if self._book.reader_of(identity) is None:
                 self._book.drop(identity)
         return opened
 

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from logban.sources import succession
+from logban.sources.book import Identity
 from logban.sources.follower import GRACE, Start
 from logban.sources.report import SourceState
 
@@ -191,8 +193,8 @@ def test_renamed_while_its_position_is_looked_for(bench, monkeypatch) -> None:
     bench.write(b"3\n")
     real, calls = succession.neighbours, []
 
-    def neighbours(path: str) -> list[succession.Sibling]:
-        found = real(path)
+    def neighbours(path: str, known: Iterable[Identity]) -> list[succession.Sibling]:
+        found = real(path, known)
         calls.append(found)
         if len(calls) == 1:
             Path(f"{bench.path}.1").rename(f"{bench.path}.2")

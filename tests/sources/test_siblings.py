@@ -61,7 +61,10 @@ def test_neighbours_are_the_other_regular_files_oldest_first(tmp_path: Path) -> 
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
     (tmp_path / "full.d").mkdir()
     (tmp_path / "full.link").symlink_to(tmp_path / "full.1")
-    assert [entry.name for entry in neighbours(str(tmp_path / "full"))] == ["full.2", "b", "full.1"]
+    known = [Identity.of((tmp_path / "b").stat())]
+    path = str(tmp_path / "full")
+    assert [entry.name for entry in neighbours(path, known)] == ["full.2", "b", "full.1"]
+    assert [entry.name for entry in neighbours(path, ())] == ["full.2", "full.1"]
 
 
 def test_namesakes_are_those_whose_names_go_on(tmp_path: Path, monkeypatch) -> None:
@@ -73,25 +76,29 @@ def test_namesakes_are_those_whose_names_go_on(tmp_path: Path, monkeypatch) -> N
     monkeypatch.setattr(
         siblings.Identity, "of", lambda status: looked_at.append(status.st_ino) or of(status)
     )
-    assert [entry.name for entry in siblings.namesakes(str(tmp_path / "full"))] == ["full.1"]
+    path = str(tmp_path / "full")
+    assert [entry.name for entry in siblings.namesakes(path)] == ["full.1"]
+    known = [Identity(0, (tmp_path / "ful").stat().st_ino)]
+    assert {entry.name for entry in neighbours(path, known)} == {"full.1", "ful"}
+    assert (tmp_path / "ful").stat().st_ino in looked_at
     assert (tmp_path / "other").stat().st_ino not in looked_at
 
 
 def test_no_neighbours_where_there_is_no_directory(tmp_path: Path) -> None:
-    assert neighbours(str(tmp_path / "none" / "full")) == []
+    assert neighbours(str(tmp_path / "none" / "full"), ()) == []
 
 
 def test_a_file_that_is_renamed_while_the_directory_is_listed_is_found(monkeypatch) -> None:
     one, two = Sibling("/full.1", Identity(1, 1), 1), Sibling("/full.2", Identity(1, 2), 0)
     listings = iter([[one], [one, two], [one, two]])
     monkeypatch.setattr(siblings, "_listing", lambda *_: next(listings))
-    assert neighbours("/full") == [two, one]
+    assert neighbours("/full", ()) == [two, one]
 
 
 def test_a_directory_that_never_stands_still_is_listed_a_few_times(monkeypatch) -> None:
     listings = iter([[Sibling("/full.1", Identity(1, inode), 1)] for inode in range(100)])
     monkeypatch.setattr(siblings, "_listing", lambda *_: next(listings))
-    assert len(neighbours("/full")) == siblings._MOST_LISTINGS
+    assert len(neighbours("/full", ())) == siblings._MOST_LISTINGS
 
 
 def test_elders(tmp_path: Path) -> None:

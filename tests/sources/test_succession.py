@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -84,8 +84,8 @@ def test_a_predecessor_that_is_renamed_before_it_can_be_opened(bench, monkeypatc
     bench.write(b"3\n")
     real, calls = succession.neighbours, []
 
-    def neighbours(path: str) -> list[Sibling]:
-        found = real(path)
+    def neighbours(path: str, known: Iterable[Identity]) -> list[Sibling]:
+        found = real(path, known)
         calls.append(found)
         if len(calls) == 1:
             Path(f"{bench.path}.2").rename(f"{bench.path}.3")
