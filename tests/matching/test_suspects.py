@@ -34,6 +34,7 @@ def test_words_of_failure_and_an_address(line: str) -> None:
         "invalid version 1.2.3.4.5",
         "00:11:22:33:44:55 rejected",
         "198.51.100.7 logged in",
+        "198.51.100.7 sailed home",
         "",
     ],
 )

@@ -115,11 +115,11 @@ class Counting:
         """Count what is in a stretch; give up to where that was done."""
         threads, addresses, guard = seen.threads, seen.addresses, self._guard
         odd = self._blocks.odd_among(addresses)
-        left = self._unsure(seen, odd)
+        left, new = self._unsure(seen, odd)
         self._habit.expects_strangers = bool(left)
         # As threads come to be known the later of these turn out to be as good as the others; but
         # where threads may be forgotten, or waited for, every line has to be looked at.
-        is_careful = self._is_guarded and guard.may_forget(len(left))
+        is_careful = self._is_guarded and guard.may_forget(new)
         if is_careful:
             left = list(range(len(addresses)))
         elif left and self._is_guarded:
@@ -156,17 +156,21 @@ class Counting:
         self._count_run(seen, run, len(addresses))
         return seen.end
 
-    def _unsure(self, seen: _Seen, odd: set[str]) -> list[int]:
-        """Give the numbers of the records that are to be looked at one by one, as things stand."""
+    def _unsure(self, seen: _Seen, odd: set[str]) -> tuple[list[int], int]:
+        """Give the numbers of the records that are to be looked at one by one, as things stand.
+
+        And how many threads they name that may come to be known.
+        """
         new: set[str] = set()
         if self._is_guarded:
             new = self._guard.unknown_of(seen.threads)
             if self._taken.source.hearsay.is_waiting:
                 new.update(thread for thread in seen.threads if thread in self._waiting)
         if not odd:
-            return [n for n, thread in enumerate(seen.threads) if thread in new] if new else []
+            left = [n for n, thread in enumerate(seen.threads) if thread in new] if new else []
+            return left, len(new)
         both = enumerate(zip(seen.threads, seen.addresses, strict=True))
-        return [n for n, (thread, address) in both if thread in new or address in odd]
+        return [n for n, (thread, at) in both if thread in new or at in odd], len(new)
 
     def _clear_from(self, seen: _Seen, number: int, *, is_careful: bool) -> int:
         """Give the last record up to which all are believed, whatever threads they name.

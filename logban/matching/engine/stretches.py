@@ -6,13 +6,19 @@ Left alone are lines that are doubtful (see ``doubts``), and those that are very
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Final
 
 from logban.matching.engine.doubts import Doubts
 from logban.matching.engine.written import LONG
+
+# From one line's beginning on, all lines that end within that length are one step: ``.`` is no loop
+# here, and the end of the last one is looked for backwards.
+_NOT_LONG: Final = re.compile(rb"(?s:.{0,%d}\n)*+" % (LONG - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +131,7 @@ def _chosen(lines: Sequence[bytes], spans: Sequence[tuple[int, int]]) -> Stretch
 
 
 def _long_line(data: bytes, start: int) -> int:
-    """Give where the next line begins that is longer than lines are; the data's end if none is.
-
-    From one line's beginning on, all that end within that length are passed over in one step.
-    """
-    while start + LONG < len(data):
-        last = data.rfind(b"\n", start, start + LONG)
-        if last < 0:
-            return start
-        start = last + 1
-    return len(data)
+    """Give where the next line begins that is longer than lines are; the data's end if none is."""
+    passed = _NOT_LONG.match(data, start)
+    assert passed is not None  # noqa: S101  # it may match nothing, so it matches
+    return passed.end()
