@@ -13,14 +13,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from logban.clock import Clock
 from logban.config.settings import Configuration
-from logban.errors import LedgerError, UsageError
+from logban.errors import LedgerError
 from logban.judging.brakes import Brakes
 from logban.judging.exemptions.abuse import Abuse
 from logban.judging.exemptions.book import ExemptionBook
@@ -30,9 +30,9 @@ from logban.judging.scrutiny.trust import Trust
 from logban.ledger.checkpoints import Checkpoints
 from logban.ledger.ledger import Ledger
 from logban.ledger.opening import Opened
-from logban.ledger.records import Allowed, Checkpoint, State, Stored
+from logban.ledger.records import Allowed, Checkpoint
 from logban.matching.engine.saved import ProgramStore
-from logban.model import Ban, Block, Change, Subject, Verdict
+from logban.model import Block, Change, Subject, Verdict
 from logban.running.deciding import Deciding
 from logban.running.exempting import Exempting
 from logban.running.filters import Found
@@ -40,6 +40,7 @@ from logban.running.handing import Handing
 from logban.running.host_time import HostTime
 from logban.running.jail import Jail
 from logban.running.jails import Jails
+from logban.running.keeping import Keeping
 from logban.running.naming import Naming
 from logban.running.numbering import Numbering
 from logban.running.places import Places
@@ -54,9 +55,6 @@ TIDY_EVERY: Final = 60.0
 
 CATCH_UP_WITHIN: Final = 60.0
 """Seconds after which bans of nobody's are lifted though a log has not been read to its end."""
-
-EVERY_JAIL: Final = ""
-"""In the place of a jail's name, in the database: what all jails know together."""
 
 KEEP_HISTORY: Final = 90 * 86400.0
 """Seconds for which bans that are over stay in the database."""
@@ -83,18 +81,15 @@ class Daemon:
     def __init__(self, configuration: Configuration, opened: Opened, world: World) -> None:
         self.clock = world.clock
         self.started = world.clock.now()
-        self._stored = opened.stored
-        self.lost = opened.notice if opened.is_lost else ""
-        """What became of the database of before, "" if it is in use."""
-        self._is_lost = opened.is_lost
+        stored = opened.stored
         self._ends_changed = asyncio.Event()
         self.sources = FileSources(
             clock=world.clock,
-            positions=self._stored.positions,
+            positions=stored.positions,
             is_old=self._is_old,
         )
         self.exemptions = ExemptionBook()
-        self.exemptions.restore(self._stored.names)
+        self.exemptions.restore(stored.names)
         self.ledger = Ledger(self.exemptions.exempt)
         self.trust = Trust()
         self.deciding = Deciding(
@@ -129,8 +124,20 @@ class Daemon:
             evidence=self.checkpoints.evidence,
             programs=world.programs,
             places=Places(
-                self._stored.notes, lambda notes: self.checkpoints.add(Checkpoint(notes=notes))
+                stored.notes, lambda notes: self.checkpoints.add(Checkpoint(notes=notes))
             ),
+        )
+        self.keeping = Keeping(
+            opened,
+            world.clock,
+            sources=self.sources,
+            exemptions=self.exemptions,
+            ledger=self.ledger,
+            trust=self.trust,
+            deciding=self.deciding,
+            jails=self.jails,
+            checkpoints=self.checkpoints,
+            ends_changed=self._ends_changed,
         )
         self.handing = Handing(self.jails, self.checkpoints, world.clock, self._ends_changed)
         self.naming = Naming(
@@ -156,9 +163,10 @@ class Daemon:
             self.jails.build_all()
             await self._exempting.configure(self.configuration.server)
             self._number(self.configuration)
-            self._restore()
-            self._stored = Stored()  # all of it has been taken up
-            self.jails.start(self._adopt if self._is_lost else None)
+            self.keeping.take_up()
+            self._exempting.drop_ended()
+            self._exempting.take_up()
+            self.jails.start(self.keeping.adopt if self.keeping.is_lost else None)
             # From now on it is known which files were there, whatever becomes of them and of us.
             with suppress(LedgerError):  # said when it is tried again
                 await self.checkpoints.commit()
@@ -197,39 +205,6 @@ class Daemon:
         """Have Asterisk asked for its extensions where a jail goes by them."""
         self.numbering.configure(configuration.server.ami, configuration.server.ami_every)
 
-    def _restore(self) -> None:
-        """Take up what the database holds from the run before."""
-        now = self.clock.now()
-        # What ended while nobody was there is lifted where that takes a hand, and told nobody.
-        ended = self.ledger.restore(self._stored, now)
-        past = [*self._stored.ended, *(change.ban for change in ended)]
-        for name, actions in self.jails.actions.items():
-            actions.submit([change for change in ended if change.ban.jail == name])
-            actions.recall([ban for ban in past if ban.jail == name])
-        self._exempting.drop_ended()
-        self._exempting.take_up()
-        known = {*self.jails.running, *self.configuration.failed}
-        for (jail, subject), text in self._stored.tracked.items():
-            if jail in self.jails.running:
-                self.jails.running[jail].judge.restore(subject, text)
-        self.trust.restore(
-            {who: text for (jail, who), text in self._stored.tracked.items() if jail == EVERY_JAIL}
-        )
-        gone = [key for key in self._stored.tracked if key[0] not in {*known, EVERY_JAIL}]
-        self.checkpoints.add(Checkpoint(tracked=dict.fromkeys(gone)))
-        self.deciding.restore(self._stored.pending, known)
-        self.jails.filters.take_up(self._stored.notes, now)
-        if self.configuration.errors:
-            return  # a file that is not followed may hold the jail of any of these
-        orphans = [
-            change
-            for jail in self.ledger.jails()
-            if jail not in known
-            for change in self.ledger.lift_jail(jail, now, "its jail is no longer configured")
-        ]
-        if orphans:
-            log.warning("%d bans of jails that are no longer configured have ended", len(orphans))
-
     async def _catch_up(self) -> None:
         """Have what nobody wants in force lifted once the lines of before have been read.
 
@@ -243,25 +218,6 @@ class Daemon:
         await self.clock.sleep(2 * RESCAN_EVERY)  # for lines that a filter has held back
         self.handing.is_catching_up = False
         self.jails.catch_up()
-
-    def _adopt(self, bans: Iterable[Ban]) -> None:
-        """Take over what is in force: what the ledger held is lost."""
-        changes = []
-        for ban in bans:
-            with suppress(UsageError):  # it is exempt
-                found = replace(ban, reason="found in force")
-                changes.append(self.ledger.adopt(found, self.clock.now()))
-        taken = [change for change in changes if change is not None]
-        for change in taken:  # nobody is told: these were told of when they were laid
-            self.jails.actions[change.ban.jail].submit([change])
-        if taken:
-            log.warning("took over %d bans that were found in force", len(taken))
-            self.lost = self.lost or (
-                "the database was not there, and bans were in force; they were taken over. "
-                "History, exemptions by hand and counts are gone"
-            )
-            self._ends_changed.set()
-            self.checkpoints.hurry()
 
     # The way of a line
 
@@ -364,26 +320,14 @@ class Daemon:
     def _changed(self) -> Checkpoint:
         """Give all that has changed since the last call, for one transaction."""
         self.handing.begin_commit()
-        dirty: list[tuple[str, Mapping[Subject, State | None]]] = [
-            (EVERY_JAIL, self.trust.take_dirty()),
-            *((name, jail.judge.take_dirty()) for name, jail in self.jails.running.items()),
-        ]
-        return replace(
-            self.ledger.checkpoint(),
-            tracked={(name, who): state for name, states in dirty for who, state in states.items()},
-            pending=self.deciding.pending.take_dirty(),
-            names=self.exemptions.take_dirty(),
-            notes=self.jails.filters.take_notes(),
-            positions=self.sources.take_changed(),
-            retired=self.sources.take_retired(),
-        )
+        return self.keeping.gather()
 
     @property
     def problems(self) -> list[str]:
         """What the admin should know and no jail's status says: a sentence each."""
         return [
             *([self.checkpoints.error] if self.checkpoints.error else []),
-            *([self.lost] if self.lost else []),
+            *([self.keeping.lost] if self.keeping.lost else []),
             *(f"exemptions: {problem}" for problem in self._exempting.problems),
             *self.naming.problems,
             *([self.numbering.problem] if self.numbering.problem else []),

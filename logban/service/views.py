@@ -140,13 +140,13 @@ class Views:
             problems=tuple(
                 each
                 for each in daemon.problems
-                if each not in (daemon.checkpoints.error, daemon.lost)
+                if each not in (daemon.checkpoints.error, daemon.keeping.lost)
             ),
             exemptions=len(daemon.ledger.allowed),
             trusted=daemon.trust.trusted(daemon.clock.now()),
             database=daemon.checkpoints.error,
             unwritten=daemon.ledger.is_dirty,
-            lost=daemon.lost,
+            lost=daemon.keeping.lost,
             losses={
                 "places": daemon.trust.dropped, "verdicts": daemon.deciding.pending.dropped,
                 "answers": daemon.deciding.enquiries.dropped,
