@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 from logban.actions import catalogue
@@ -18,15 +19,14 @@ from logban.actions.worker import Adopt
 from logban.clock import Clock
 from logban.config.settings import Configuration, JailSettings
 from logban.errors import LogbanError
-from logban.judging.brakes import Brakes
 from logban.judging.exemptions.abuse import Abuse
 from logban.judging.exemptions.book import ExemptionBook
-from logban.judging.exemptions.enquiries import Enquiries
 from logban.judging.exemptions.ignore_command import TIME_LIMIT, IgnoreCommand
 from logban.judging.scrutiny.trust import Trust
 from logban.ledger.ledger import Ledger
 from logban.matching.engine.saved import ProgramStore
 from logban.model import Ban, Change, Evidence, Subject
+from logban.running.deciding import Deciding
 from logban.running.filters import Filters
 from logban.running.jail import Actions, Jail, limits_of, recidive_of
 from logban.running.particulars import BanParticulars
@@ -52,13 +52,12 @@ class Jails:
         exemptions: ExemptionBook,
         ledger: Ledger,
         abuse: Abuse,
-        enquiries: Enquiries,
         trust: Trust,
-        brakes: Brakes,
+        deciding: Deciding,
         submit: Callable[[Iterable[Change]], None],
-        evidence: Callable[[Ban], Sequence[Evidence]] = lambda _: (),
-        programs: ProgramStore | None = None,
-        places: Places | None = None,
+        evidence: Callable[[Ban], Sequence[Evidence]],
+        programs: ProgramStore | None,
+        places: Places,
     ) -> None:
         """``submit`` takes the bans that end with a jail.
 
@@ -67,10 +66,10 @@ class Jails:
         known of the chains and sets of all jails.
         """
         self.configuration = configuration
-        self._places = places or Places({}, lambda _: None)
+        self._places = places
         self._is_lost = False
         self._taking: set[asyncio.Task[None]] = set()
-        self.filters = Filters(lambda source: self.following(sources.patterns_of(source)), programs)
+        self.filters = Filters(self._following_source, programs)
         self._following: dict[frozenset[str], tuple[Jail, ...]] = {}
         self.running: dict[str, Jail] = {}
         self.actions: dict[str, Actions] = {}
@@ -79,10 +78,9 @@ class Jails:
         self._exemptions = exemptions
         self._ledger = ledger
         self.abuse = abuse
-        self._enquiries = enquiries
         self._programs = ThreadPoolExecutor(PROGRAMS, "ignorecommand")
         self._trust = trust
-        self._brakes = brakes
+        self._deciding = deciding
         self._submit = submit
         self._evidence = evidence
 
@@ -138,6 +136,9 @@ class Jails:
             )
         return jails
 
+    def _following_source(self, source: str) -> tuple[Jail, ...]:
+        return self.following(self._sources.patterns_of(source))
+
     def is_old(self, patterns: frozenset[str], line: bytes) -> bool | None:
         """Tell whether a line of a file is too old to matter to any jail; None if it tells not."""
         now = self._clock.now()
@@ -155,14 +156,16 @@ class Jails:
         return Actions(
             settings.actions,
             self._clock,
-            lambda: self._ledger.active(name),
+            partial(self._ledger.active, name),
             earlier,
             self._exempt_anywhere,
-            lambda: BanParticulars(
-                settings, self.configuration.server.match_timeout, self._evidence
-            ),
+            partial(self._particulars, settings),
             settings.bantime,
         )
+
+    def _particulars(self, settings: JailSettings) -> BanParticulars:
+        """Give what asks the lines behind a jail's bans what else they say."""
+        return BanParticulars(settings, self.configuration.server.match_timeout, self._evidence)
 
     def _exempt_anywhere(self, subject: Subject) -> str:
         """Tell by what entry a subject is exempt in any jail; "" if it is in none."""
@@ -176,21 +179,21 @@ class Jails:
             name, settings.ignore, f"ignoreip of [{name}]", own=settings.ignore_self
         )
         self.abuse.set_jail(name, settings.exempt_maxretry, settings.findtime)
-        self._brakes.set_jail(name, limits_of(settings))
+        self._deciding.brakes.set_jail(name, limits_of(settings))
         self._ledger.escalation.set_jail(name, settings.growth, recidive_of(settings))
-        self._enquiries.set_jail(name, self._asked(settings), time_limit=TIME_LIMIT)
+        self._deciding.enquiries.set_jail(name, self._asked(settings), time_limit=TIME_LIMIT)
         timeout = self.configuration.server.match_timeout
         self._regroup()
         self.running[name] = Jail(
             settings,
             matcher=self.filters.join(settings, timeout),
-            exempt=lambda subject: self._exemptions.exempt(name, subject),
+            exempt=partial(self._exemptions.exempt, name),
             floors=self._ledger.floors,
-            spared=lambda subject, exemption, time: self.abuse.note(name, subject, exemption, time),
+            spared=partial(self.abuse.note, name),
             trust=self._trust,
             in_force=lambda subject: self._ledger.get(name, subject) is not None,
             weigh=self._exemptions.weigh,
-            clears=lambda address: self._exemptions.clears(name, address),
+            clears=partial(self._exemptions.clears, name),
             max_tracked=self.configuration.server.max_tracked,
         )
         for path in settings.log_paths:
@@ -246,7 +249,7 @@ class Jails:
         now, then = settings, before.settings
         if (now.actions, now.bantime) != (then.actions, then.bantime):
             self.actions[name] = self._make_actions(settings, earlier=actions)
-            await self.actions[name].replace(actions, lambda: self._ledger.active(name))
+            await self.actions[name].replace(actions, partial(self._ledger.active, name))
 
     async def _dismantle(self, name: str) -> None:
         jail, actions = self.running.pop(name), self.actions.pop(name)
