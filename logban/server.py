@@ -47,10 +47,10 @@ DATABASE = "logban.sqlite3"
 PROGRAMS = "programs"
 """What lies in the directory of the state: the ledger; what was made of filters."""
 
-_COLLECT_AT: Final = (10_000, 0, 1_000)
-"""When garbage is collected: at so many new objects that stay; every second time with those of the
-time before, and then no more, as what has stayed twice is no garbage of the moment, and a flood
-leaves ten objects a line; every two thousandth time with all of them."""
+_COLLECT_AT: Final = (10_000, -1, 1_000)
+"""When garbage is collected: at so many new objects that stay, which are looked at this once, as a
+flood leaves ten behind each line (below nought means with every such look, and not with every
+second or third); every thousandth time among all there are."""
 
 SWITCH_EVERY: Final = 0.0005
 """Seconds that another thread may keep the interpreter when the loop that decides wants to go on.

@@ -27,7 +27,7 @@ A ban goes to disk sooner than a mere count: until then a crash makes it a new o
 of again.
 """
 
-REST: Final = 9.0
+REST: Final = 20.0
 """How much longer than the last commit took it is left alone: in a flood each would write the same
 counts again, and more time goes into that than into reading the log.
 """

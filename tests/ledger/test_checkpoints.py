@@ -84,7 +84,7 @@ def test_the_longer_a_commit_takes_the_longer_the_next_one_waits(tmp_path: Path)
         checkpoints = Checkpoints(store, clock, gather, ended.set)
         running = asyncio.create_task(checkpoints.run())
         await take_turns()
-        for took, least, most in ((0.1, 0.85, 0.95), (0.0, 0.05, 0.15), (60.0, 1.95, 2.05)):
+        for took, least, most in ((0.05, 0.95, 1.05), (0.0, 0.05, 0.15), (60.0, 1.95, 2.05)):
             checkpoints.hurry()
             await next_begins()
             clock.advance(took)

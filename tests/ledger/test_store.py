@@ -15,6 +15,7 @@ import pytest
 from logban.errors import LedgerError, LedgerUnwritable
 from logban.ledger.records import MAX_EVIDENCE, Allowed, BanRow, Checkpoint, Stored
 from logban.ledger.store import SCHEMA_VERSION, Store
+from logban.ledger.writing import AT_ONCE
 from logban.model import Ban, BanOrigin, Evidence, Position, Subject, SubjectKind
 
 NOW = 1_795_168_800.25
@@ -162,6 +163,34 @@ def test_a_ban_laid_again_for_a_line_of_the_same_time_takes_its_old_place(store:
     assert [each.line for each in known.ban.evidence] == ["first", "again"]
     (known,) = store.history(ANOTHER, 10)
     assert [each.line for each in known.ban.evidence] == ["another"]
+
+
+@pytest.mark.parametrize("number", [AT_ONCE - 1, AT_ONCE, 2 * AT_ONCE + 1])
+def test_many_rows_are_written_as_each_alone_would_be(store: Store, number: int) -> None:
+    subjects = [Subject.parse(f"198.51.100.{last}") for last in range(number)]
+    tracked = {("jail", each): f"state of {each}" for each in subjects}
+    for round_, is_new in enumerate((True, False, False)):
+        bans = [ban(each, NOW, *(f"{round_}-{n} {each}" for n in range(20))) for each in subjects]
+        rows = tuple(BanRow(each, is_new=is_new) for each in bans)
+        store.commit(Checkpoint(bans=rows, tracked=tracked))
+    assert {each.subject for each in store.load().active} == set(subjects)
+    assert store.load().tracked == tracked
+    for each in subjects:
+        (past,) = store.history(each, 10)
+        lines = [f"{round_}-{n} {each}" for round_ in range(3) for n in range(20)]
+        assert [item.line for item in past.ban.evidence] == lines[-MAX_EVIDENCE:]
+
+
+def test_where_one_of_many_new_bans_is_known_all_are_written(store: Store) -> None:
+    subjects = [Subject.parse(f"198.51.100.{last}") for last in range(AT_ONCE + 9)]
+    for known in (subjects[AT_ONCE - 3], subjects[AT_ONCE + 3]):
+        store.commit(Checkpoint(bans=(BanRow(ban(known, NOW, "first"), NOW + 1, "time"),)))
+    rows = tuple(BanRow(ban(each, NOW, "again"), is_new=True) for each in subjects)
+    store.commit(Checkpoint(bans=rows))
+    assert {each.subject for each in store.load().active} == set(subjects)
+    assert store.count() == len(subjects)
+    lines = [len(store.history(each, 1)[0].ban.evidence) for each in subjects]
+    assert sorted(lines) == [1] * (len(subjects) - 2) + [2, 2]
 
 
 def test_new_bans_are_numbered_behind_the_old_ones(store: Store) -> None:
