@@ -284,11 +284,11 @@ class Judge:
         """How much of each sort was forgotten because there was too much of it."""
         losses = {
             "subjects": self.tracker.dropped,
-            "lines": self.tracker.lines.dropped,
+            "lines": self.tracker.lines_dropped,
             "attempts": self._attempts.dropped,
         }
         if self.charging is not None:
-            losses["lines"] += self.charging.pairs.lines.dropped
+            losses["lines"] += self.charging.pairs.lines_dropped
             losses.update(self.charging.losses)
         return losses
 

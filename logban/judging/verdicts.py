@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from logban.judging.counting.evidence import shortened
 from logban.judging.counting.tracker import Taken
+from logban.judging.counting.window import shortened
 from logban.model import NO_FIELDS, Evidence, Failure, Notice, Subject, Verdict
 from logban.policy.scrutiny import Limit
 

@@ -49,7 +49,7 @@ def test_enough_failures_make_a_verdict() -> None:
     assert (verdict.jail, verdict.subject) == ("jail", Subject.parse("198.51.100.7"))
     # The last of them is the one that says that it happened now.
     assert (verdict.time, verdict.until, verdict.failures) == (NOW, NOW + 3600, 3)
-    assert (verdict.rule, [item.line for item in verdict.evidence]) == ("rule", ["2", "3"])
+    assert (verdict.rule, [item.line for item in verdict.evidence]) == ("rule", ["3", "2"])
     assert at.judge.counters.counted == 4
 
 

@@ -2,8 +2,10 @@
 """What somebody's failures weigh lately: the exact sliding window, for any number of subjects.
 
 Memory is bounded.  A subject's failures within the window weigh less than what bans it, and it
-keeps as many lines of evidence as the jail says.  Of more than ``max_subjects`` the one that has
-been quiet the longest is forgotten, and counted as dropped.
+keeps as many lines of evidence as the jail says; all subjects together keep ``MAX_LINES`` of them.
+Beyond that those who have been quiet the longest keep none, and are no more than a few bytes.  Of
+more than ``max_subjects`` the one that has been quiet the longest is forgotten, and counted as
+dropped.
 
 Subjects are known by a text, their key: a subject of a hundred bytes for each of a hundred
 thousand addresses would be too much.
@@ -12,31 +14,37 @@ thousand addresses would be too much.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice, takewhile
 from typing import Final, NamedTuple
 
 from logban import nouns
-from logban.judging.counting.entries import (
-    ENTRY_SHARE,
-    SIZE,
-    UNIT,
-    UNPACK,
-    Entry,
-    entries_of,
-    first,
-    flat,
-    last,
-    pack,
-    record_of,
-)
-from logban.judging.counting.evidence import Kept, KeptLines, written
+from logban.judging.counting.entries import SIZE, UNIT, entries_of, last, record_of
 from logban.judging.counting.slow import SlowCounts
+from logban.judging.counting.window import (
+    MAX_LINE,
+    Kept,
+    Window,
+    bare,
+    entries,
+    evidence_of,
+    lines,
+    packed,
+    read,
+    total,
+    unpacked,
+    written,
+)
 from logban.judging.surplus import surplus
 from logban.model import Evidence, Failure
 
 MAX_ENTRIES: Final = 200
 """Failures of a subject that are kept; those of the slowest telephones are fewer."""
+
+MAX_LINES: Final = 50_000
+"""Lines of evidence that are kept of all subjects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +79,13 @@ class Noted(NamedTuple):
     That takes several times as long as to note it, and can be done in another thread.
     """
 
-    record: bytes
-    lines: tuple[Kept, ...]
+    known: tuple[Kept, ...] | bytes
     slow: list[float] | None
 
     def __str__(self) -> str:
         """Write it down."""
-        return json.dumps((entries_of(self.record), written(self.lines), self.slow))
+        window = unpacked(self.known) if isinstance(self.known, bytes) else self.known
+        return json.dumps((list(entries(window)), written(window), self.slow))
 
 
 class Tracker:
@@ -94,26 +102,30 @@ class Tracker:
     ) -> None:
         """Hand to ``slow`` what leaves the window, or is too much for it."""
         self.dropped = 0
-        self.lines = KeptLines(max_evidence)
+        self.lines_dropped = 0
+        """Lines that had to go because all subjects together had too many."""
         self._findtime = findtime
-        self._keep = self.lines.keep if max_evidence else None
+        self._max_evidence = max_evidence
         self._max_subjects = max_subjects
-        self._max_size = max_entries * SIZE
+        self._max_entries = max_entries
         self._slow = slow
-        # In the order of the last failure's arrival, so that the quietest come first.  Who asks
-        # for each failure looks here.
+        # Everybody is in one of the two: as bytes, if none of his lines is kept.  Both are in the
+        # order of the last failure's arrival, so that the quietest come first; those without lines
+        # have been quiet for longer.  Who asks for each failure looks here.
+        self.windows: dict[str, Window] = {}
         self.records: dict[str, bytes] = {}
         self._in_order = True
+        self._room = MAX_LINES
         self._dirty: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.records) + len(self.windows)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.records)
+        return chain(self.records, self.windows)
 
-    def __contains__(self, key: str) -> bool:
-        return key in self.records
+    def __contains__(self, key: object) -> bool:
+        return key in self.windows or key in self.records
 
     @property
     def failures(self) -> int:
@@ -122,140 +134,146 @@ class Tracker:
         Of somebody who goes on failing, what leaves the window is kept until he fails again; of
         all others until they are forgotten.
         """
-        return sum(map(len, self.records.values())) // SIZE
+        packed = sum(map(len, self.records.values())) // SIZE
+        return packed + sum(map(len, self.windows.values()))
+
+    @property
+    def lines(self) -> int:
+        """The lines that are kept, of all subjects."""
+        return MAX_LINES - self._room
 
     def get(self, key: str, now: float | None = None) -> Tracked | None:
         """Give what is known of a subject, as of its last failure or of ``now``."""
-        record = self.records.get(key)
         slow = self._slow
-        if record is None and (slow is None or key not in slow):
+        if key not in self and (slow is None or key not in slow):
             return None
-        entries = entries_of(record or b"")
         oldest = float("-inf") if now is None else now - self._findtime
-        entries = [entry for entry in entries if entry[0] > oldest]
-        newest = entries[-1][0] if entries else now
+        window = [kept for kept in self._known(key) if kept[0] > oldest]
+        newest = window[-1][0] if window else now
         value = 0.0
         if slow is not None and newest is not None:
             value = slow.value(key, newest if now is None else now)
         return Tracked(
-            [time for time, _, _ in entries],
-            [weight / UNIT for _, _, weight in entries],
-            self.lines.give(key, entries[0][0]) if entries else [],
+            [kept[0] for kept in window],
+            [kept[5] / UNIT for kept in window],
+            evidence_of(window),
             value,
         )
 
-    def look(self, key: str, time: float) -> tuple[float, ...]:
-        """Give the failures that one at ``time`` comes on top of: time, what and weight of each."""
-        record = self.records.get(key)
-        if record is None:
-            return ()
-        unpack = UNPACK.get(len(record))
-        entries = flat(record) if unpack is None else unpack(record)
-        if entries[0] > time - self._findtime and entries[-3] <= time:
-            return entries
-        oldest = max(time, entries[-3]) - self._findtime
-        at = 0
-        while at < len(entries) and entries[at] <= oldest:
-            at += 3
-        return entries[at:]
+    def look(self, key: str, time: float) -> Window:
+        """Give the failures that one at ``time`` comes on top of."""
+        window = self._known(key)
+        return self.lately(window, time) if window else []
+
+    def lately(self, window: Window, time: float) -> Window:
+        """Give those of somebody's failures that one at ``time`` comes on top of."""
+        oldest = max(time, window[-1][0]) - self._findtime
+        return [kept for kept in window if kept[0] > oldest]
 
     def add(
         self, key: str, time: float, failure: Failure, weight: int = UNIT, what: int = 0
     ) -> int:
         """Count a failure; give what those in the window weigh together, in units of 1/UNIT."""
-        return int(sum(flat(self.push(key, time, failure, weight, what))[2::3]))
+        return total(self.push(key, time, failure, weight, what))
 
-    def push(self, key: str, time: float, failure: Failure, weight: int, what: int = 0) -> bytes:
-        """Count a failure; give the record of those in the window.
+    def push(self, key: str, time: float, failure: Failure, weight: int, what: int = 0) -> Window:
+        """Count a failure; give those in the window.
 
         A failure that comes late counts if it lies in the window that ends with the subject's
         newest one.
         """
-        return self.push_on(self.look(key, time), key, time, failure, weight, what)
+        window = self.windows.get(key)
+        if window is None:
+            if key not in self.records:
+                return self.begin(key, time, failure, weight, what)
+            window = self.open(key)
+        self.push_on(window, key, time, failure, weight, what)
+        return window
+
+    def open(self, key: str) -> Window:
+        """Give the window of somebody who is no more than bytes: he is about to fail again."""
+        window = self.windows[key] = unpacked(self.records.pop(key))
+        return window
 
     def push_on(
-        self,
-        entries: tuple[float, ...],
-        key: str,
-        time: float,
-        failure: Failure,
-        weight: int,
-        what: int,
-    ) -> bytes:
-        """Count a failure on top of those that ``look`` gave for it a moment ago."""
-        records = self.records
-        record = records.pop(key, b"")
-        size = len(record)
+        self, window: Window, key: str, time: float, failure: Failure, weight: int, what: int
+    ) -> None:
+        """Count a failure of somebody who has a window."""
+        line = failure.line
+        kept = (time, failure.rule, line[:MAX_LINE], failure.source, what, weight)
         if (
-            size != len(entries) * ENTRY_SHARE
-            or size >= self._max_size
-            or (entries and time < entries[-3])
+            time < window[-1][0]
+            or window[0][0] <= time - self._findtime
+            or len(window) >= self._max_entries
         ):
-            record = self._grown(key, record, (time, what, weight))
+            self._fit(window, key, kept)
         else:
-            record += pack(time, what, weight)
-        records[key] = record
+            window.append(kept)
+        windows = self.windows
+        del windows[key]
+        windows[key] = window
         self._dirty.add(key)
-        if self._keep is not None:
-            self._keep(key, time, failure, what, weight)
-        if not size and len(records) > self._max_subjects:
-            self._forget_quietest()
-        return record
+        self._room -= 1
+        if len(window) > self._max_evidence or self._room < 0:
+            self._bound(key, window)
 
-    def begin(self, key: str, time: float, failure: Failure, weight: int, what: int) -> None:
+    def begin(self, key: str, time: float, failure: Failure, weight: int, what: int) -> Window:
         """Count the first failure of somebody who is not known."""
-        self.records[key] = pack(time, what, weight)
+        window: Window = [
+            (time, failure.rule, failure.line[:MAX_LINE], failure.source, what, weight)
+        ]
+        self.windows[key] = window
         self._dirty.add(key)
-        if self._keep is not None:
-            self._keep(key, time, failure, what, weight)
-        if len(self.records) > self._max_subjects:
+        self._room -= 1
+        if self._room < 0 or not self._max_evidence:
+            self._bound(key, window)
+        if len(self.windows) + len(self.records) > self._max_subjects:
             self._forget_quietest()
+        return window
 
     def take(self, key: str) -> Taken:
         """Give what a subject did, whose count starts again."""
-        record = self.records.pop(key, b"")
-        times = flat(record)[0::3]
-        evidence = self.lines.take(key, times[0]) if record else []
         known = self._slow is not None and self._slow.forget(key)
-        if record or known:
+        window = self._remove(key)
+        if window or known:
             self._dirty.add(key)
-        return Taken(times, evidence)
+        return Taken(tuple([kept[0] for kept in window]), evidence_of(window))
 
     def clear(self, key: str) -> None:
         """Let a subject's count start again."""
-        known = self._slow is not None and self._slow.forget(key)
-        if key in self.records:
-            self._drop(key)
-        elif known:
-            self._dirty.add(key)
+        self.take(key)
 
     def keep_no_evidence(self) -> None:
         """Keep no lines from now on."""
-        self._keep = None
+        self._max_evidence = 0
 
     def forgive(self, key: str, what: int) -> None:
         """Take back what was tried with one name."""
-        record = self.records.get(key)
         if self._slow is not None and key in self._slow:
             self._slow.forgive(key, what)
             self._dirty.add(key)
-        if record is None:
-            return
-        left = [entry for entry in entries_of(record) if entry[1] != what]
-        if len(left) * SIZE == len(record):
-            return
-        if not left:
-            self._drop(key)
+        window = self._known(key)
+        left = [kept for kept in window if kept[4] != what]
+        if len(left) == len(window):
             return
         self._dirty.add(key)
-        self.records[key] = record_of(left)
-        self.lines.forgive(key, what)
+        if not left:
+            self._remove(key)
+        elif key in self.windows:
+            self._room += lines(window) - lines(left)
+            self.windows[key] = left
+        else:
+            self.records[key] = packed(left)
 
     def bring_back(self, now: float) -> None:
         """Have what is counted of a time that is still to come counted as of now.
 
         The clock has been set back.
         """
+        for key, window in self.windows.items():
+            if window[-1][0] > now:
+                self.windows[key] = [(min(now, kept[0]), *kept[1:]) for kept in window]
+                self._dirty.add(key)
         for key, record in self.records.items():
             if last(record) > now:
                 brought = [(min(now, time), *rest) for time, *rest in entries_of(record)]
@@ -267,15 +285,13 @@ class Tracker:
     def forget_older(self, time: float) -> None:
         """Drop what has been in the window and is not after ``time``."""
         self._sort()
-        old = []
-        for key, record in self.records.items():
-            if last(record) > time:
-                break
-            old.append(key)
+        old = [
+            *takewhile(lambda key: last(self.records[key]) <= time, self.records),
+            *takewhile(lambda key: self.windows[key][-1][0] <= time, self.windows),
+        ]
         for key in old:
-            if self._slow is not None:
-                self._cut(key, self.records[key], time)
-            self._drop(key)
+            self._leave(key, self._remove(key))
+        self._dirty.update(old)
 
     def forget_faded(self, time: float) -> None:
         """Drop the slow counts that have faded away by ``time``."""
@@ -284,21 +300,32 @@ class Tracker:
 
     def restore(self, key: str, text: str) -> None:
         """Take up what an earlier run wrote down of a subject, in whatever order they come."""
-        entries, lines, slow = json.loads(text)
+        written_entries, written_lines, slow = json.loads(text)
         if slow is not None and self._slow is not None:
             self._slow.restore(key, slow)
-        if entries:
-            self.records[key] = record_of(entries)
-            self._in_order = False
-            self.lines.restore(key, lines, entries)
+        if not written_entries:
+            return
+        self._in_order = False
+        self._remove(key)
+        window = read(
+            entries_of(record_of(written_entries)),
+            written_lines[-self._max_evidence :] if self._max_evidence else (),
+        )
+        number = lines(window)
+        if number:
+            self._room -= number
+            self.windows[key] = window
+        else:
+            self.records[key] = packed(window)
 
     def take_over(self, earlier: Tracker) -> None:
         """Go on where the jail's tracker before this one stops, with what it has not saved yet."""
+        self.windows.update(earlier.windows)
         self.records.update(earlier.records)
-        self.lines.take_over(earlier.lines)
+        self._room = MAX_LINES - sum(map(lines, self.windows.values()))
         self._in_order = earlier._in_order
         self._dirty |= earlier._dirty
-        self.dropped = earlier.dropped
+        self.dropped, self.lines_dropped = earlier.dropped, earlier.lines_dropped
         if self._slow is not None and earlier._slow is not None:
             self._slow.take_over(earlier._slow)
 
@@ -310,53 +337,74 @@ class Tracker:
 
     def _noted(self, key: str) -> Noted | None:
         slow = self._slow.to_json(key) if self._slow is not None else None
-        record = self.records.get(key)
-        if record is None:
-            return None if slow is None else Noted(b"", (), slow)
-        return Noted(record, self.lines.noted(key), slow)
+        window = self.windows.get(key)
+        if window is not None:
+            return Noted(tuple(window), slow)
+        record = self.records.get(key, b"")
+        return Noted(record, slow) if record or slow is not None else None
 
-    def _grown(self, key: str, record: bytes, entry: Entry) -> bytes:
-        """Give a record with one failure more, and without what is too old or too much."""
-        newest = last(record)
-        time = entry[0]
-        if time >= newest:
-            record += pack(*entry)
-            newest = time
-        else:
-            record = record_of(sorted([*entries_of(record), entry]))
-        oldest = newest - self._findtime
-        if first(record) <= oldest:
-            record = self._cut(key, record, oldest)
-        too_much = len(record) - self._max_size
-        return self._shed(key, record, too_much) if too_much > 0 else record
+    def _known(self, key: str) -> Window:
+        """Give somebody's failures and leave them as they are."""
+        window = self.windows.get(key)
+        return unpacked(self.records.get(key, b"")) if window is None else window
 
-    def _cut(self, key: str, record: bytes, oldest: float) -> bytes:
-        """Give a record without the failures up to a time, which go to the slow counts."""
-        old = sum(each[0] <= oldest for each in entries_of(record))
-        return self._shed(key, record, old * SIZE)
+    def _fit(self, window: Window, key: str, kept: Kept) -> None:
+        """Put a failure where it belongs, and take away what is too old or too much then."""
+        at = bisect_right(window, kept[0], key=_time_of)
+        window.insert(at, kept)
+        old = bisect_right(window, window[-1][0] - self._findtime, key=_time_of)
+        gone = window[: max(old, len(window) - self._max_entries)]
+        del window[: len(gone)]
+        self._room += lines(gone)
+        self._leave(key, gone)
 
-    def _shed(self, key: str, record: bytes, size: int) -> bytes:
-        """Give a record without the first failures, which go to the slow counts."""
+    def _leave(self, key: str, gone: Window) -> None:
+        """Hand on to the slow counts what has left the window."""
         if self._slow is not None:
-            for time, what, _ in entries_of(record[:size]):
+            for time, _, _, _, what, _ in gone:
                 self._slow.add(key, time, what)
-        return record[size:]
+
+    def _remove(self, key: str) -> Window:
+        """Forget a subject; give the window that he had."""
+        window = self.windows.pop(key, None)
+        if window is None:
+            return unpacked(self.records.pop(key, b""))
+        self._room += lines(window)
+        return window
+
+    def _bound(self, key: str, window: Window) -> None:
+        """Let the first of somebody's lines go, and those of others where all are too many."""
+        for at in range(len(window) - self._max_evidence):
+            time, _, line, _, what, units = window[at]
+            if line is not None:
+                window[at] = bare((time, what, units))
+                self._room += 1
+        if not self._max_evidence:
+            self.records[key] = packed(self.windows.pop(key))
+        elif self._room < 0:
+            for quietest in list(islice(self.windows, 1 + len(self.windows) // 10)):
+                window = self._remove(quietest)
+                self.records[quietest] = packed(window)
+                self.lines_dropped += lines(window)
 
     def _forget_quietest(self) -> None:
         self._sort()
-        for quietest in surplus(self.records, self._max_subjects):
-            self._drop(quietest)
+        for quietest in surplus(self, self._max_subjects):
+            self._remove(quietest)
+            self._dirty.add(quietest)
             self.dropped += 1
 
     def _sort(self) -> None:
         """Put those first who have been quiet the longest, after some came in another order."""
         if not self._in_order:
-            in_order = sorted(self.records.items(), key=lambda item: last(item[1]))
+            windows = sorted(self.windows.items(), key=lambda item: item[1][-1][0])
+            self.windows.clear()
+            self.windows.update(windows)
+            records = sorted(self.records.items(), key=lambda item: last(item[1]))
             self.records.clear()
-            self.records.update(in_order)
+            self.records.update(records)
             self._in_order = True
 
-    def _drop(self, key: str) -> None:
-        del self.records[key]
-        self.lines.forget(key)
-        self._dirty.add(key)
+
+def _time_of(kept: Kept) -> float:
+    return kept[0]

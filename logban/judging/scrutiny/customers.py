@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from logban.judging.counting.entries import UNIT, entries_of, flat, has
+from logban.judging.counting.entries import UNIT
 from logban.judging.counting.tracker import Tracker
+from logban.judging.counting.window import Window, has
 from logban.judging.places import pair_key, subject_of
 from logban.judging.policy import Policy
 from logban.judging.scrutiny.offenders import Offenders
@@ -88,8 +89,8 @@ class Customers:
 
     def charge_pair(self, failure: Failure, time: float, place: str, user: str) -> list[Verdict]:
         """Charge a user at a place, and nobody else."""
-        record = self._count(failure, time, place, user)
-        return self._suspend(record, failure, time, place, user)
+        window = self._count(failure, time, place, user)
+        return self._suspend(window, failure, time, place, user)
 
     def charge_trusted(
         self, failure: Failure, time: float, place: str, key: str, weighed: Weighed
@@ -101,15 +102,15 @@ class Customers:
         verdicts: list[Verdict] = []
         places = self._offenders.places
         user, what, weight, _ = weighed
-        entries = places.look(key, time)
-        names = set(entries[1::3])
+        before = places.look(key, time)
+        names = {tried for _, _, _, _, tried, _ in before}
         # Who fails all day with one name is a telephone that was never in.
         is_new = what not in names and not self._offenders.slow.has_tried(key, what)
         if user:
             self._note(failure, time, place, user)
-            record = self._count(failure, time, place, user)
-            is_burst = self._is_burst(record, time, place, user)
-            verdicts = self._suspend(record, failure, time, place, user)
+            window = self._count(failure, time, place, user)
+            is_burst = self._is_burst(window, time, place, user)
+            verdicts = self._suspend(window, failure, time, place, user)
             if not is_new and not is_burst:
                 return verdicts
         elif what == PASSING:
@@ -120,9 +121,8 @@ class Customers:
         if is_new:
             weight *= novelty(len(names))
         units = int(min(weight, MAX_WEIGHT) * UNIT)
-        record = places.push_on(entries, key, time, failure, units, what)
-        total = sum(flat(record)[2::3])
-        is_enough = self._offenders.is_enough(key, time, total, len(entries) // 3, LENIENCE)
+        total = places.add(key, time, failure, units, what)
+        is_enough = self._offenders.is_enough(key, time, total, len(before), LENIENCE)
         if is_enough or (user and self._offenders.walks(key, time, LENIENCE)):
             self._trust.lose(place, time)
             verdicts.append(self._offenders.ban(key, total, failure, time))
@@ -155,30 +155,30 @@ class Customers:
         subject = Subject(SubjectKind.USER_IP, failure.address, user)
         self._verdicts.notice(subject, failure, time, text, pair.failed)
 
-    def _count(self, failure: Failure, time: float, place: str, user: str) -> bytes:
-        """Count a failure of a user at a place; give the record of those lately."""
+    def _count(self, failure: Failure, time: float, place: str, user: str) -> Window:
+        """Count a failure of a user at a place; give those lately."""
         counts = failure.proven or self._suspends
         return self.pairs.push(pair_key(place, user), time, failure, UNIT if counts else 0)
 
     def _suspend(
-        self, record: bytes, failure: Failure, time: float, place: str, user: str
+        self, window: Window, failure: Failure, time: float, place: str, user: str
     ) -> list[Verdict]:
         """Keep a user at a place out, where that can be enforced or he is being attacked."""
         if not self._by_pair:
             return []
         if self._suspends:
-            enough = has(record, self._limit.maxretry, time - self._limit.findtime)
+            enough = has(window, self._limit.maxretry, time - self._limit.findtime)
         else:
-            enough = has(record, BURST + 1, time - BURST_WITHIN) and _is_proven_burst(record, time)
+            enough = has(window, BURST + 1, time - BURST_WITHIN) and _is_proven_burst(window, time)
         if not enough:
             return []
         subject = Subject(SubjectKind.USER_IP, failure.address, user)
         taken = self.pairs.take(pair_key(place, user))
         return [self._verdicts.on(subject, self._limit, taken, failure)]
 
-    def _is_burst(self, record: bytes, time: float, place: str, user: str) -> bool:
+    def _is_burst(self, window: Window, time: float, place: str, user: str) -> bool:
         """Tell whether a user fails so often that it comes of no telephone, or just did so."""
-        if has(record, BURST + 1, time - BURST_WITHIN):
+        if has(window, BURST + 1, time - BURST_WITHIN):
             key = pair_key(place, user)
             self._bursts.pop(key, None)
             self._bursts[key] = time + BURST_WITHIN
@@ -217,6 +217,6 @@ class Customers:
             self.dropped += 1
 
 
-def _is_proven_burst(record: bytes, time: float) -> bool:
+def _is_proven_burst(window: Window, time: float) -> bool:
     oldest = time - BURST_WITHIN
-    return sum(weight for at, _, weight in entries_of(record) if at > oldest) > BURST * UNIT
+    return sum(units for at, _, _, _, _, units in window if at > oldest) > BURST * UNIT

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from logban.judging.counting.entries import UNIT
+from logban.judging.counting.window import Window
 from logban.judging.places import around
 from logban.judging.scrutiny.crowds import Crowds
 from logban.judging.scrutiny.customers import Customers
@@ -50,10 +51,13 @@ class Strangers:
         self._owners = trust.users
         self._heavy = heavy
         self._offenders = offenders
-        self._places = offenders.places.records
-        self._look = offenders.places.look
+        self._windows = offenders.places.windows
+        self._records = offenders.places.records
+        self._open = offenders.places.open
+        self._lately = offenders.places.lately
         self._begin = offenders.places.begin
         self._push_on = offenders.places.push_on
+        self._findtime = offenders.limit.findtime
         self._slow = offenders.slow.records
         self._limit = offenders.limit
         self._enough_units = offenders.enough_units
@@ -73,41 +77,46 @@ class Strangers:
         self, failure: Failure, time: float, place: str, key: str, weighed: Weighed
     ) -> Sequence[Verdict]:
         """Charge a stranger's place."""
-        if key not in self._places:
-            return self._charge_newcomer(failure, time, place, key, weighed)
+        window = self._windows.get(key)
+        if window is None:
+            return self._charge_absent(failure, time, place, key, weighed)
         verdicts: Sequence[Verdict] = ()
         user, what, weight, is_guess = weighed
-        entries = self._look(key, time)
-        whats = entries[1::3]
-        same = whats.count(what)
-        if is_guess and self._by_user:
-            if not same:
-                verdicts = self._charge_account(failure, time, place, user)
-            elif user in self._protected and user in self._owners:
-                verdicts = self._crowds.charge_again(failure, time, user)
+        before = window
+        if window[0][0] <= time - self._findtime or time < window[-1][0]:
+            before = self._lately(window, time)
+        number, same, total = len(before), 0, 0
+        for _, _, _, _, tried, units in before:
+            total += units
+            if tried == what:
+                same += 1
+        if is_guess and self._by_user and (not same or user in self._protected):
+            verdicts = self._charge_user(failure, time, place, user, is_first=not same)
         if self._is_unusual or not user:
             verdicts = [*verdicts, *self._charge_beside(failure, time, place, key, weighed)]
             if not self._by_place:
                 return verdicts
         if self._heavy:
             weight *= self._heavy.get(failure.address, 1.0)
-        if same >= FREE_TRIES:
-            if time - entries[0] >= FREE_WITHIN:
-                weight *= self._pace(entries, whats, what, time)
-        elif whats and what and not same:
-            weight *= novelty(len(set(whats)))
+        if not same and what and number:
+            weight *= novelty(len({kept[4] for kept in before}))
+        elif same >= FREE_TRIES and time - before[0][0] >= FREE_WITHIN:
+            weight *= self._pace(before, what, time)
         units = int(weight * UNIT) if weight < MAX_WEIGHT else MAX_UNITS
-        self._push_on(entries, key, time, failure, units, what)
-        total = units + sum(entries[2::3])
-        if total < self._enough_units and key not in self._slow and whats and not self._beset:
+        total += units
+        self._push_on(window, key, time, failure, units, what)
+        if total < self._enough_units and key not in self._slow and number and not self._beset:
             return verdicts
-        concluded = self._conclude(failure, time, place, key, user, total, len(whats))
+        concluded = self._conclude(failure, time, place, key, user, total, number)
         return [*verdicts, *concluded] if verdicts else concluded
 
-    def _charge_newcomer(
+    def _charge_absent(
         self, failure: Failure, time: float, place: str, key: str, weighed: Weighed
     ) -> Sequence[Verdict]:
-        """Charge a place that has no failures in the window."""
+        """Charge a place that has no window: it is new, or was quiet for long."""
+        if key in self._records:
+            self._open(key)
+            return self.charge(failure, time, place, key, weighed)
         verdicts: Sequence[Verdict] = ()
         user, what, weight, is_guess = weighed
         if is_guess and self._by_user:
@@ -126,6 +135,16 @@ class Strangers:
         elif self._by_network:
             concluded = self._charge_network(failure, time, place)
         return [*verdicts, *concluded] if verdicts else concluded
+
+    def _charge_user(
+        self, failure: Failure, time: float, place: str, user: str, *, is_first: bool
+    ) -> Sequence[Verdict]:
+        """Charge an account with a password that was guessed, for the first time or again."""
+        if is_first:
+            return self._crowds.charge_account(failure, time, place, user)
+        if user in self._owners:
+            return self._crowds.charge_again(failure, time, user)
+        return ()
 
     def _charge_beside(
         self, failure: Failure, time: float, place: str, key: str, weighed: Weighed
@@ -172,18 +191,12 @@ class Strangers:
             return False
         return self._offenders.walks(key, time)
 
-    def _pace(
-        self, entries: tuple[float, ...], whats: tuple[float, ...], what: int, time: float
-    ) -> float:
+    def _pace(self, before: Window, what: int, time: float) -> float:
         """Say what a further try with the same name weighs, by how long the last ones took."""
-        if whats.count(what) == len(whats):
-            third = entries[-3 * FREE_TRIES]
-        else:
-            times = [at for at, tried in zip(entries[0::3], whats, strict=True) if tried == what]
-            third = times[-FREE_TRIES]
-        gap = (time - third) / FREE_TRIES
+        times = [at for at, _, _, _, tried, _ in before if tried == what]
+        gap = (time - times[-FREE_TRIES]) / FREE_TRIES
         if gap < PHONE_PACE:
             return 1.0
         limit = self._limit
-        names = len(set(whats))
+        names = len({kept[4] for kept in before})
         return pace(gap, limit=limit.maxretry, findtime=limit.findtime, names=names)

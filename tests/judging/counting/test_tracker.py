@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logban.judging.counting.entries import UNIT
-from logban.judging.counting.evidence import MAX_LINE_KEPT
 from logban.judging.counting.slow import SlowCounts
 from logban.judging.counting.tracker import Taken, Tracker
+from logban.judging.counting.window import MAX_LINE
 from logban.judging.weights import what_of
 from logban.model import Failure, canonical_address
 
@@ -131,7 +131,7 @@ def test_the_last_lines_are_kept_and_no_more(cap: int) -> None:
         real.add(who(1), failure(number, f"line {number}"))
     enough = real.add(who(1), failure(3, "x" * 5000))
     assert enough is not None
-    lines = ["line 0", "line 1", "line 2", "x" * MAX_LINE_KEPT]
+    lines = ["line 0", "line 1", "line 2", "x" * MAX_LINE]
     assert [item.line for item in enough.evidence] == (lines[-cap:] if cap else [])
 
 
@@ -157,15 +157,15 @@ def test_evidence_is_only_of_what_was_counted() -> None:
 def test_all_subjects_together_keep_no_more_lines_than_allowed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("logban.judging.counting.evidence.MAX_LINES_KEPT", 4)
+    monkeypatch.setattr("logban.judging.counting.tracker.MAX_LINES", 4)
     real = Counter(findtime=100.0, maxretry=9, max_evidence=2).tracker
     for number in (1, 2, 3):
         for time in (1, 2, 3):
             real.add(who(number), time, failure(time))
     kept = {key: len(known.evidence) for key in real if (known := real.get(key))}
     assert kept == {who(1): 0, who(2): 2, who(3): 2}
-    assert [len(real.look(key, 3.0)) for key in real] == [9, 9, 9]
-    assert (len(real.lines), real.lines.dropped) == (4, 2)
+    assert [len(real.look(key, 3.0)) for key in real] == [3, 3, 3]
+    assert (real.lines, real.lines_dropped) == (4, 2)
 
 
 def test_of_too_many_the_quietest_is_dropped_and_counted() -> None:
@@ -352,14 +352,13 @@ def test_the_failures_that_are_kept_are_counted(events: list[tuple[int, int, int
             case 3:
                 real.bring_back(float(time))
             case 4:
-                entries = real.look(who(number), float(time))
-                real.push_on(entries, who(number), float(time), failure(time), UNIT, 7)
+                real.push(who(number), float(time), failure(time), UNIT, 7)
             case _:
                 real.add(who(number), float(time), failure(time))
         known = [each for each in map(real.get, real) if each is not None]
         assert real.failures == sum(len(each.times) for each in known)
         assert all(len(each.times) <= 3 for each in known)
-        assert sum(len(each.evidence) for each in known) <= len(real.lines) <= 2 * len(real)
+        assert sum(len(each.evidence) for each in known) <= real.lines <= 2 * len(real)
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 100)), max_size=80))

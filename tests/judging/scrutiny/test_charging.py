@@ -633,7 +633,7 @@ def test_an_admin_is_told_where_a_place_stands_and_what_comes_next() -> None:
 
 
 def test_what_is_dropped_at_a_cap_is_counted_by_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("logban.judging.counting.evidence.MAX_LINES_KEPT", 10)
+    monkeypatch.setattr("logban.judging.counting.tracker.MAX_LINES", 10)
     monkeypatch.setattr("logban.judging.scrutiny.customers.MAX_FORGED", 3)
     monkeypatch.setattr("logban.judging.scrutiny.crowds.MAX_BESET", 2)
     bench = Bench(Scrutiny(net=Limit(2, HOUR, HOUR)), max_subjects=20, attempt_fields=("callid",))
