@@ -190,6 +190,7 @@ async def _serve(
         await control.start()
         _keep(background, supervise(service.watch.run, daemon.clock))
         _keep(background, _tell_how_it_is(daemon, service, manager, has_begun))
+        _keep(background, _turn_away(claim))
         if manager.watchdog_seconds is not None:
             _keep(background, _tell_alive(manager, manager.watchdog_seconds / 2))
 
@@ -295,6 +296,13 @@ def _status(daemon: Daemon, service: DaemonService) -> str:
         return status
     more = f" and {len(alarms) - 1} more" if len(alarms) > 1 else ""
     return f"{status}; {alarms[0].kind.severity}: {visible(alarms[0].message, 200)}{more}"
+
+
+async def _turn_away(claim: Claim) -> None:
+    """Let go again and again of those who have asked who keeps bans here."""
+    while True:
+        await asyncio.sleep(STATUS_EVERY)
+        claim.turn_away()
 
 
 async def _tell_alive(manager: ServiceManager, every: float) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -69,20 +70,31 @@ def test_a_process_that_is_killed_has_none(space: Namespace) -> None:
             claim.close()
 
 
-def test_one_who_listens_to_nobody(space: Namespace) -> None:
-    with space.enter(), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as taken:
-        taken.bind(NAME)
-        with pytest.raises(TryAgain, match="starting or ending"):
-            Claim().stake()
+BIND = "import socket; s = socket.socket(socket.AF_UNIX); s.bind('\\0logban/kernel');"
+FILL = """
+s.listen(0)
+held = []
+try:
+    while True:
+        held.append(socket.socket(socket.AF_UNIX)); held[-1].setblocking(False)
+        held[-1].connect('\\0logban/kernel')
+except BlockingIOError: pass
+"""
 
 
-def test_a_strangers_name_is_passed_over(
-    space: Namespace, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("way", "who"),
+    [
+        ("s.listen()", "of user 65534 holds logban's name"),
+        ("", "some process holds logban's name"),
+        (FILL, "some process holds logban's name"),
+    ],
+    ids=["listening", "deaf", "full"],
+)
+def test_no_stranger_keeps_the_daemon_from_its_start(
+    space: Namespace, caplog: pytest.LogCaptureFixture, way: str, who: str
 ) -> None:
-    program = (
-        "import socket; s = socket.socket(socket.AF_UNIX); s.bind('\\0logban/kernel'); s.listen();"
-        "print(1, flush=True); input()"
-    )
+    program = f"{BIND}{way}\nprint(1, flush=True); input()"
     nobody = ["setpriv", "--reuid", "65534", "--clear-groups", "/usr/bin/python3"]
     command = ["ip", "netns", "exec", space.name, *nobody, "-c", program]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as stranger:
@@ -91,4 +103,32 @@ def test_a_strangers_name_is_passed_over(
         with space.enter():
             Claim().stake()
         stranger.kill()
-    assert "of user 65534 holds logban's name" in caplog.text
+    assert who in caplog.text
+
+
+def test_who_has_just_ended_is_no_stranger(space: Namespace) -> None:
+    """Between its last moment and ours, the name may be bound and nobody there."""
+    with space.enter():
+        taken = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        taken.bind(NAME)
+        claim = Claim()
+        closing = threading.Timer(0.1, taken.close)
+        closing.start()
+        claim.stake()
+        closing.join()
+        with pytest.raises(TryAgain):
+            Claim().stake()
+        claim.close()
+
+
+def test_it_answers_however_often_it_has_been_asked(space: Namespace) -> None:
+    """A second daemon that systemd starts again and again would fill the queue."""
+    with space.enter():
+        claim = Claim()
+        claim.stake()
+        for number in range(300):  # Python has 128 of them wait
+            with pytest.raises(TryAgain, match="another logban"):
+                Claim().stake()
+            if number % 50 == 0:
+                claim.turn_away()
+        claim.close()
