@@ -69,7 +69,8 @@ class Prepared:
             return JailReport(draft.name, draft.outcome, (draft.refused,))
         settings = self.configuration.jails.get(draft.name)
         summary = "" if settings is None else _summary(settings)
-        return JailReport(draft.name, draft.outcome, (*draft.lost, *draft.changed), summary)
+        notes = dict.fromkeys((*draft.lost, *draft.changed))
+        return JailReport(draft.name, draft.outcome, tuple(notes), summary)
 
 
 def prepare(directory: Path, target: Path) -> Prepared:

@@ -74,6 +74,15 @@ def test_a_jail_over_one_of_logbans_own_bans_as_it_did(stock: Path, shipped: Pat
     assert [path.pattern for path in asterisk.log_paths] == ["/var/log/asterisk/messages"]
 
 
+def test_what_holds_for_two_actions_is_told_once(stock: Path, shipped: Path) -> None:
+    jail(
+        stock,
+        "[asterisk]\nenabled = true\n"
+        "action = ufw[name=tcp, protocol=tcp]\n         ufw[name=udp, protocol=udp]\n",
+    )
+    assert said(imported(stock, shipped), "asterisk").count("action ufw: the bans stand") == 1
+
+
 def test_a_second_import_changes_nothing(freepbx: Path, shipped: Path) -> None:
     first = prepare(freepbx, shipped)
     assert {each.state for each in first.plan.states()} == {FileState.NEW}

@@ -71,7 +71,7 @@ def _judgement(jail: JailSettings) -> str:
     if jail.filter is None and not jail.recidive:
         return "by hand"
     span = "for ever" if jail.bantime is None else f"for {format_duration(jail.bantime)}"
-    if jail.growth is not None:
+    if jail.growth is not None and jail.bantime is not None:
         span += " and longer"
     what = f"{jail.maxretry} bans" if jail.recidive else f"{jail.maxretry}"
     return f"{span} after {what} in {format_duration(jail.findtime)}"
