@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
@@ -24,6 +24,8 @@ from logban.actions.attempting import (
 from logban.actions.comparison import Difference, compare
 from logban.actions.declaration import ActionSpec
 from logban.actions.faults import Missing
+from logban.actions.listening import Listening
+from logban.actions.pending import Pending, ended
 from logban.actions.protocols import (
     Enforcer,
     Filling,
@@ -32,7 +34,6 @@ from logban.actions.protocols import (
     Recalling,
     Remarking,
     Selective,
-    Telling,
     Watched,
 )
 from logban.clock import Clock
@@ -73,14 +74,11 @@ class EnforcerWorker(Worker):
         # Asked once: to look a protocol up takes longer than to decide on a ban.
         self._selective = enforcer if isinstance(enforcer, Selective) else None
         self._wanted = wanted
-        self._pending: dict[Subject, Change] = {}
+        self._pending = Pending()
         self._held: set[Subject] = set()
-        # Of whom a ban that has ended may still be in force when the next one is put there.
-        self._left_over: set[Subject] = set()
         self._drift = 0
         self._is_lost = False
-        self._news: int | None = None
-        self._is_told = False
+        self._listening = Listening(enforcer, self._wake.set)
         self._is_asked = False
         self._spares_strangers = False
         self._adopt: Adopt | None = None
@@ -103,16 +101,8 @@ class EnforcerWorker(Worker):
 
     def submit(self, changes: Iterable[Change]) -> None:
         """Take over changes of the ledger; the last one of each subject counts."""
-        takes, pending, held = self._taker(), self._pending, self._held
-        for change in changes:
-            subject = change.ban.subject
-            if change.kind is ChangeKind.NOTICE or not takes(subject):
-                continue
-            if change.kind is ChangeKind.BAN and (subject in held or subject in pending):
-                held.discard(subject)  # what is in force is the ban before it
-                self._left_over.add(subject)
-            pending[subject] = change
-        if pending:
+        self._pending.add(changes, self._taker(), self._held)
+        if self._pending:
             self._idle.clear()
         self._wake.set()
 
@@ -173,7 +163,7 @@ class EnforcerWorker(Worker):
         """
         if not self.ready.is_set() or self._state != "ok":
             raise ActionError(self._error or "it has not begun to work yet")
-        before = dict(self._pending)
+        before = self._pending.changes()
         bans = list(self._wanted())
         try:
             _, difference = await self._call(self._look, bans)
@@ -184,7 +174,7 @@ class EnforcerWorker(Worker):
             raise ActionError("what is in force can't be read there")
         if self._spares_strangers:
             difference = difference.sparing({})
-        return difference.without(before).without(self._pending)
+        return difference.without(before).without(self._pending.changes())
 
     def _look(self, bans: Iterable[Ban]) -> tuple[dict[Subject, Ban], Difference | None]:
         """Give those of these bans that belong here, and how what is in force differs from them.
@@ -260,7 +250,7 @@ class EnforcerWorker(Worker):
         ``is_replaced`` says that another worker sees to the same place by now: what is pending
         here is that one's business.
         """
-        self._stop_listening()
+        self._listening.end()
         if is_replaced:
             self._pending.clear()
         await self._finish(
@@ -274,7 +264,7 @@ class EnforcerWorker(Worker):
         now = self._clock.steady()
         again, check = now + RECONCILE_EVERY, now + self._check_every
         while (now := self._clock.steady()) < again and not self._is_asked:
-            if self._is_told:
+            if self._listening.is_told:
                 again = min(again, await self._hear())
             elif now >= check:
                 await self._check()
@@ -289,31 +279,14 @@ class EnforcerWorker(Worker):
 
     async def _hear(self) -> float:
         """Take in what the place has told; give when everything is to be compared for that."""
-        self._is_told = False
-        is_changed = isinstance(self._enforcer, Telling) and await self._call(self._enforcer.hear)
-        self._listen()
+        self._listening.is_told = False
+        teller = self._listening.teller
+        is_changed = teller is not None and await self._call(teller.hear)
+        self._listening.begin()
         if not is_changed:
             return math.inf
         self._has_heard = True
         return self._rested_at
-
-    def _listen(self) -> None:
-        """Be woken when the place has something to tell."""
-        self._stop_listening()
-        if isinstance(self._enforcer, Telling):
-            self._news = self._enforcer.news()
-        if self._news is not None:
-            asyncio.get_running_loop().add_reader(self._news, self._be_told)
-
-    def _stop_listening(self) -> None:
-        if self._news is not None:
-            asyncio.get_running_loop().remove_reader(self._news)
-            self._news = None
-
-    def _be_told(self) -> None:
-        self._stop_listening()  # it stays readable until it is heard
-        self._is_told = True
-        self._wake.set()
 
     async def _check(self) -> None:
         """Ask an enforcer whose place can lose everything whether it has."""
@@ -321,42 +294,28 @@ class EnforcerWorker(Worker):
             await self._call(self._enforcer.check)
 
     async def _apply_pending(self) -> None:
-        changes = dict(self._pending)
-        left_over, self._left_over = self._left_over, set()
-        absent, put, taken = [], [], []
-        for subject, change in changes.items():
-            if _ends_it(change):
-                taken.append(change.ban)
-            elif change.kind is ChangeKind.EXTEND or subject in left_over:
-                put.append(change.ban)
-            else:
-                absent.append(change.ban)
+        changes, orders = self._pending.changes(), self._pending.orders()
+        put, absent = orders.put, orders.absent
         if self._spares_strangers:  # any of them may be in force
             put, absent = put + absent, []
-        await self._both(put, taken, absent=absent)
-        self._settle(changes)
-
-    def _settle(self, done: Mapping[Subject, Change]) -> None:
-        """Drop what has been done from what is pending, unless something newer has come."""
-        for subject, change in done.items():
-            if self._pending.get(subject) is change:
-                del self._pending[subject]
+        await self._both(put, orders.taken, absent=absent)
+        self._pending.settle(changes)
 
     async def _reconcile(self, *, prepare: bool) -> None:
         """Compare what is in force with what should be, and repair the difference."""
         self._is_asked = False
         if prepare:
-            self._stop_listening()
+            self._listening.end()
             await self._call(self._enforcer.prepare)
-            self._listen()
+            self._listening.begin()
         # Both are of one moment: what is wanted includes these changes, and no later ones.
-        changes = dict(self._pending)
+        changes = self._pending.changes()
         bans = list(self._wanted())
         begun = self._clock.steady()
         wanted, found = await self._call(self._look, bans)
         cost = self._clock.steady() - begun
         if found is None:
-            surplus = tuple(change.ban for change in changes.values() if _ends_it(change))
+            surplus = ended(changes.values())
             difference = Difference(changed=tuple(wanted.values()), surplus=surplus)
         else:
             difference = found
@@ -377,7 +336,7 @@ class EnforcerWorker(Worker):
             )
         self._is_settling = False
         self._is_lost = False
-        self._settle(changes)
+        self._pending.settle(changes)
         self._well()
         rest = max(LEAST_REST, REST * cost) if self._has_heard else 0.0
         self._rested_at = self._clock.steady() + rest
@@ -412,7 +371,3 @@ class EnforcerWorker(Worker):
                 "[%s] %s: repaired drift: %d bans were not in force, %d were that should not be",
                 self.spec.jail, self.spec.written, missing, surplus,
             )  # fmt: skip
-
-
-def _ends_it(change: Change) -> bool:
-    return change.kind in (ChangeKind.LIFT, ChangeKind.EXPIRE)
