@@ -7,6 +7,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import pytest
 
@@ -23,6 +24,7 @@ from logban.testing.waiting import LIMIT
 SPEC = ActionSpec("jail", "kamailio-htable", "kamailio-htable", {})
 USER = Subject(SubjectKind.USER, user="6003")
 ADDRESS = Subject(SubjectKind.IP, "198.51.100.7")
+T = TypeVar("T")
 STRANGER = Subject(SubjectKind.IP, "192.0.2.1")
 
 
@@ -39,6 +41,24 @@ class Particular(FakeEnforcer):
         return subject.kind is SubjectKind.IP
 
 
+class Heard(EnforcerWorker):
+    """A worker that tells when its thread has done something."""
+
+    def __init__(self, enforcer: FakeEnforcer, clock: FakeClock, bans: list[Ban]) -> None:
+        super().__init__(SPEC, enforcer, clock, lambda: bans)
+        self.done = asyncio.Event()
+
+    async def _call(self, work: Callable[..., T], *arguments: object) -> T:
+        try:
+            return await super()._call(work, *arguments)
+        finally:
+            self.done.set()
+
+    def is_held_up(self, enforcer: FakeEnforcer) -> bool:
+        """Tell whether the thread has nothing to do that it could get on with."""
+        return self._busy_since is None or not enforcer.gate.is_set()
+
+
 class Story:
     """A worker at work, and the ledger behind it."""
 
@@ -46,7 +66,7 @@ class Story:
         self.clock = FakeClock()
         self.enforcer = enforcer
         self.bans: list[Ban] = []
-        self.worker = EnforcerWorker(SPEC, enforcer, self.clock, lambda: self.bans)
+        self.worker = Heard(enforcer, self.clock, self.bans)
 
     def ban(self, subject: Subject) -> None:
         now = self.clock.now()
@@ -55,10 +75,19 @@ class Story:
         self.worker.submit([Change(ChangeKind.BAN, ban, now)])
 
     async def until(self, seen: Callable[[], bool]) -> None:
-        """Wait until the worker's thread has come to something."""
+        """Wait until the worker has come to something, and to rest."""
         async with asyncio.timeout(LIMIT):
-            while not seen():  # noqa: ASYNC110  # what is seen is another thread's work
-                await asyncio.sleep(0.001)
+            await self.rest()
+            while not seen():
+                await self.rest()
+
+    async def _step(self) -> None:
+        """Let the loop do all that is to be done by now, and the thread what it is at."""
+        self.worker.done.clear()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        if not self.worker.is_held_up(self.enforcer):
+            await self.worker.done.wait()
 
     async def pass_time(self, seconds: float) -> None:
         for _ in range(round(seconds * 2)):
@@ -68,12 +97,9 @@ class Story:
 
     async def rest(self) -> None:
         """Let the worker do all that is to be done by now, unless its thread is held up."""
-        while True:
-            for _ in range(20):
-                await asyncio.sleep(0)
-            if self.worker._busy_since is None or not self.enforcer.gate.is_set():
-                return
-            await asyncio.sleep(0.001)
+        await self._step()
+        while not self.worker.is_held_up(self.enforcer):
+            await self._step()
 
 
 @asynccontextmanager
