@@ -108,6 +108,12 @@ class Endpoint:
         if not parent.is_dir():
             parent.mkdir(parents=True)
             parent.chmod(0o755)  # whatever the umask says: the members of the group go through
+        mode = parent.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise ConfigurationError(
+                f"everybody can write to the directory of {self._path}, and so answer in logban's "
+                f"place; do: chmod o-w {parent}, or choose another path with --socket"
+            )
 
     def _check_unused(self) -> None:
         try:

@@ -5,10 +5,15 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from logban.errors import LedgerError
+
+_PARTS: Final = ("", "-wal", "-shm", "-journal", ".lock")
+"""What belongs to a database, by what is appended to its name; SQLite follows the journals."""
 
 
 def check_rights(path: Path) -> None:
@@ -25,15 +30,21 @@ def check_rights(path: Path) -> None:
                 f"and lift bans; do: chmod o-w {path.parent}"
             )
         owners = {0, os.geteuid()} if is_sticky else {0, os.geteuid(), folder.st_uid}
+        for part in _PARTS:
+            _check_file(path.with_name(f"{path.name}{part}"), owners)
+
+
+def _check_file(path: Path, owners: Collection[int]) -> None:
+    with suppress(OSError):
         found = path.lstat()
         if found.st_uid not in owners:
             raise LedgerError(
-                f"the ledger {path} belongs to user {found.st_uid}, who could lay and lift bans; "
+                f"the ledger's {path} belongs to user {found.st_uid}, who could lay and lift bans; "
                 "move it away, or give it to the user that logban runs as"
             )
         if found.st_mode & stat.S_IWOTH and not stat.S_ISLNK(found.st_mode):
             raise LedgerError(
-                f"everybody can write to the ledger {path}, and so lay and lift bans; do: "
+                f"everybody can write to the ledger's {path}, and so lay and lift bans; do: "
                 f"chmod o-rw {path}"
             )
 

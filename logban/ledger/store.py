@@ -137,7 +137,7 @@ class Store:
         """Keep a second daemon out while this process lives; give the lock's descriptor."""
         lock = path.with_name(f"{path.name}.lock")
         try:
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             kind = LedgerUnwritable if error.errno in _BAD_DISK else LedgerError
             raise kind(f"{lock} can't be made: {error.strerror}") from error

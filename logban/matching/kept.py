@@ -28,7 +28,8 @@ class KeptFolder:
     def read(self, name: str) -> object:
         """Give what was kept; None if there is nothing that can be trusted and understood."""
         try:
-            file = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # it may be a FIFO
+            file = os.open(self._path(name), flags)
         except OSError:
             return None
         with os.fdopen(file, encoding="ascii") as stream:

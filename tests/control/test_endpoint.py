@@ -43,6 +43,15 @@ def test_without_a_group_only_the_owner_can_connect(path):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_where_everybody_could_put_another_in_its_place_there_is_none(path):
+    path.parent.chmod(0o777)
+    with pytest.raises(ConfigurationError, match="do: chmod o-w"):
+        Endpoint(path, None).open()
+    assert list(path.parent.iterdir()) == []
+    path.parent.chmod(0o1777)
+    Endpoint(path, None).open().close()
+
+
 @pytest.mark.parametrize(("limit", "least"), [(4096, 1024), (1000, 3)])
 def test_whoever_connects_takes_no_descriptor_that_libnftables_needs(path, limit, least):
     before = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -68,3 +68,30 @@ def test_where_the_sticky_bit_is_set_it_has_to_be_ours(path: Path) -> None:
     os.chown(path, MAN, -1)
     with pytest.raises(LedgerError, match="belongs to user"):
         Store(path)
+
+
+@pytest.mark.parametrize("part", ["-wal", "-journal", "-shm", ".lock"])
+def test_what_belongs_to_it_is_looked_at_as_well(path: Path, part: str) -> None:
+    """SQLite would take in what the journal says: bans of his own, if he could leave one."""
+    beside = path.with_name(f"{path.name}{part}")
+    path.unlink()
+    path.parent.chmod(0o1777)
+    beside.touch()
+    os.chown(beside, MAN, -1)
+    with pytest.raises(LedgerError, match=f"{part} belongs to user {MAN}"):
+        Store(path)
+    os.chown(beside, 0, -1)
+    beside.chmod(0o666)
+    with pytest.raises(LedgerError, match=rf"everybody can write to the ledger's .*{part},"):
+        Store(path)
+    beside.chmod(0o600)
+    Store(path).close()
+
+
+def test_a_lock_is_made_where_it_seems_to_be(path: Path, tmp_path: Path) -> None:
+    lock = path.with_name(f"{path.name}.lock")
+    lock.unlink()
+    lock.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(LedgerError, match="can't be made"):
+        Store(path)
+    assert not (tmp_path / "elsewhere").exists()

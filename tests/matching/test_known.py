@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,8 @@ def test_few_files_are_kept(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == KEPT
     assert folder.read("99") == 99
     KeptFolder(tmp_path / "99.json").keep("x", 1)  # a folder can't be made there
+
+
+def test_a_fifo_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.json", 0o600)
+    assert KeptFolder(tmp_path).read("x") is None

@@ -137,4 +137,4 @@ def test_users_and_lock_are_made(package: Package, tmp_path: Path) -> None:
     (own,) = (int(group.split(":")[2]) for group in groups if group.startswith("logban:"))
     assert own == int(user[3])
     say("systemd-tmpfiles", "--create", here, package.root / "usr/lib/tmpfiles.d/logban.conf")
-    assert (stat.S_IMODE(lock.stat().st_mode), lock.stat().st_gid) == (0o640, own)
+    assert (stat.S_IMODE(lock.stat().st_mode), lock.stat().st_uid) == (0o600, int(user[2]))
