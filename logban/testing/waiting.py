@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -27,6 +27,15 @@ def wait(look: Callable[[], T | None], seconds: float = LIMIT) -> T:
             raise TimeoutError(f"not within {seconds} s")
         time.sleep(_POLL)
     return seen
+
+
+def run(story: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run a story to its end."""
+
+    async def bounded() -> None:
+        await asyncio.wait_for(story(), LIMIT)
+
+    asyncio.run(bounded())
 
 
 async def until(condition: Callable[[], object]) -> None:

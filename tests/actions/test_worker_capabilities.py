@@ -19,7 +19,7 @@ from logban.errors import ActionError
 from logban.model import Ban, Change, ChangeKind, Subject, SubjectKind
 from logban.testing import FakeClock
 from logban.testing.actions import FakeEnforcer
-from logban.testing.waiting import LIMIT
+from logban.testing.waiting import LIMIT, run
 
 SPEC = ActionSpec("jail", "kamailio-htable", "kamailio-htable", {})
 USER = Subject(SubjectKind.USER, user="6003")
@@ -115,10 +115,6 @@ async def working(enforcer: FakeEnforcer, *, spares: bool = False) -> AsyncItera
         await asyncio.gather(task, return_exceptions=True)
         closing = asyncio.create_task(story.worker.close())
         await closing
-
-
-def run(story: Callable[[], object]) -> None:
-    asyncio.run(story())  # type: ignore[arg-type]  # a coroutine function
 
 
 def test_it_is_asked_every_two_seconds() -> None:

@@ -5,72 +5,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from logban.sources import polling
 from logban.sources.inotify import Heard, Inotify
-from logban.sources.mounts import Mount
-from logban.sources.polling import Polling
 from logban.sources.watcher import Backend, Wanted, Watcher, Watching
-from logban.testing.waiting import LIMIT
-
-
-class Woken:
-    """Collects what a watcher tells."""
-
-    def __init__(self, **options: object) -> None:
-        self.paths: set[str] = set()
-        self.names_changed = False
-        self.calls = 0
-        self.event = asyncio.Event()
-        self.watcher = Watcher(self.wake, **options)  # type: ignore[arg-type]  # a test's options
-
-    def wake(self, paths: frozenset[str], names_changed: bool) -> None:
-        assert paths or names_changed
-        self.paths |= paths
-        self.names_changed |= names_changed
-        self.calls += 1
-        self.event.set()
-
-    async def wait_for(self, path: Path) -> None:
-        while str(path) not in self.paths:
-            await self.event.wait()
-            self.event.clear()
-
-    def forget(self) -> None:
-        self.paths.clear()
-        self.names_changed = False
-        self.calls = 0
-
-
-@asynccontextmanager
-async def woken(**options: object) -> AsyncIterator[Woken]:
-    told = Woken(**options)
-    told.watcher.attach(asyncio.get_running_loop())
-    try:
-        yield told
-    finally:
-        told.watcher.close()
-
-
-def run(story: Callable[[], Coroutine[None, None, None]]) -> None:
-    async def bounded() -> None:
-        await asyncio.wait_for(story(), LIMIT)
-
-    asyncio.run(bounded())
+from logban.testing.waiting import run
 
 
 def wanted(*names: str, backend: Backend = Backend.AUTO) -> Wanted:
     return Wanted(frozenset(names or ["*"]), backend)
 
 
-def test_growth_wakes(tmp_path: Path) -> None:
+def test_growth_wakes(tmp_path: Path, woken) -> None:
     async def story() -> None:
         log = tmp_path / "log"
         log.touch()
@@ -83,7 +33,7 @@ def test_growth_wakes(tmp_path: Path) -> None:
     run(story)
 
 
-def test_names_that_change_are_told_as_such(tmp_path: Path) -> None:
+def test_names_that_change_are_told_as_such(tmp_path: Path, woken) -> None:
     async def story() -> None:
         log = tmp_path / "log"
         async with woken() as told:
@@ -102,7 +52,7 @@ def test_names_that_change_are_told_as_such(tmp_path: Path) -> None:
     run(story)
 
 
-def test_reading_and_other_names_wake_nobody(tmp_path: Path) -> None:
+def test_reading_and_other_names_wake_nobody(tmp_path: Path, woken) -> None:
     async def story() -> None:
         log, other = tmp_path / "log", tmp_path / "other"
         log.touch()
@@ -119,7 +69,7 @@ def test_reading_and_other_names_wake_nobody(tmp_path: Path) -> None:
     run(story)
 
 
-def test_many_events_in_one_turn_wake_once(tmp_path: Path) -> None:
+def test_many_events_in_one_turn_wake_once(tmp_path: Path, woken) -> None:
     async def story() -> None:
         async with woken() as told:
             told.watcher.watch({str(tmp_path): wanted()})
@@ -161,8 +111,8 @@ class FakeLoop:
     remove_reader = add_reader
 
 
-def test_a_busy_file_wakes_less_and_less_often(tmp_path: Path) -> None:
-    told, loop = Woken(), FakeLoop()
+def test_a_busy_file_wakes_less_and_less_often(tmp_path: Path, unattached) -> None:
+    told, loop = unattached, FakeLoop()
     told.watcher.attach(loop)  # type: ignore[arg-type]  # what a watcher asks of one
     told.watcher.watch({str(tmp_path): wanted()})
     happen = partial(told.watcher._take, str(tmp_path), "log", False)
@@ -206,8 +156,8 @@ def test_a_look_that_takes_long_is_not_followed_by_the_next(
     watcher.close()
 
 
-def test_what_happened_before_the_loop_ran_is_told(tmp_path: Path) -> None:
-    told = Woken()
+def test_what_happened_before_the_loop_ran_is_told(tmp_path: Path, unattached) -> None:
+    told = unattached
     told.watcher.watch({str(tmp_path): wanted()})
     (tmp_path / "log").touch()
 
@@ -219,9 +169,9 @@ def test_what_happened_before_the_loop_ran_is_told(tmp_path: Path) -> None:
     run(story)
 
 
-def test_another_loop(tmp_path: Path) -> None:
+def test_another_loop(tmp_path: Path, unattached) -> None:
     """Whatever was arranged in the one that is closed never comes."""
-    told = Woken()
+    told = unattached
     told.watcher.watch({str(tmp_path): wanted()})
 
     async def begin() -> None:
@@ -244,7 +194,7 @@ def test_another_loop(tmp_path: Path) -> None:
     run(go_on)
 
 
-def test_an_event_that_is_on_its_way_when_it_is_closed(tmp_path: Path) -> None:
+def test_an_event_that_is_on_its_way_when_it_is_closed(tmp_path: Path, woken) -> None:
     async def story() -> None:
         async with woken() as told:
             told.watcher.watch({str(tmp_path): wanted()})
@@ -256,119 +206,7 @@ def test_an_event_that_is_on_its_way_when_it_is_closed(tmp_path: Path) -> None:
     run(story)
 
 
-@pytest.mark.parametrize(
-    ("options", "backend", "reason"),
-    [
-        ({}, Backend.POLLING, "the configuration says so"),
-        (
-            {"mounts": lambda: (Mount("/", "nfs4"),)},
-            Backend.AUTO,
-            "others may write to a file system of type nfs4 unnoticed",
-        ),
-    ],
-)
-def test_polling(tmp_path: Path, monkeypatch, options, backend: Backend, reason: str) -> None:
-    monkeypatch.setattr(polling, "_EVERY", 0.05)
-
-    async def story() -> None:
-        log = tmp_path / "log"
-        async with woken(**options) as told:
-            told.watcher.watch({str(tmp_path): wanted(backend=backend)})
-            assert told.watcher.watching(str(tmp_path)) == Watching("polling", reason)
-            log.write_bytes(b"1\n")
-            await told.wait_for(log)
-
-    run(story)
-
-
-def test_inotify_by_order_on_a_shared_file_system(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with woken(mounts=lambda: (Mount("/", "nfs4"),)) as told:
-            told.watcher.watch({str(tmp_path): wanted(backend=Backend.INOTIFY)})
-            assert told.watcher.watching(str(tmp_path)) == Watching("inotify")
-
-    run(story)
-
-
-class Refusing(Inotify):
-    """An instance that the kernel refuses its watches to."""
-
-    def add(self, directory: str) -> None:
-        raise OSError(28, "no watch is left", directory)
-
-
-def test_polling_where_inotify_cannot_be_had(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(polling, "_EVERY", 0.05)
-
-    async def story() -> None:
-        async with woken(inotify=Refusing) as told:
-            told.watcher.watch({str(tmp_path): wanted()})
-            assert told.watcher.watching(str(tmp_path)) == Watching(
-                "polling", "inotify can't be had: no watch is left"
-            )
-            (tmp_path / "log").touch()
-            await told.wait_for(tmp_path / "log")
-
-    run(story)
-
-
-def test_inotify_is_taken_as_soon_as_it_can_be_had(tmp_path: Path, monkeypatch, caplog) -> None:
-    caplog.set_level("INFO")
-
-    async def story() -> None:
-        async with woken() as told:
-            with monkeypatch.context() as short:
-                short.setattr(Inotify, "add", Refusing.add)
-                for _ in range(3):
-                    told.watcher.watch({str(tmp_path): wanted()})
-                assert told.watcher.watching(str(tmp_path)).method == "polling"
-            told.watcher.watch({str(tmp_path): wanted()})
-            assert told.watcher.watching(str(tmp_path)) == Watching("inotify")
-            assert str(tmp_path) not in told.watcher._polling
-            (tmp_path / "log").touch()
-            await told.wait_for(tmp_path / "log")
-
-    run(story)
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-
-
-@pytest.mark.parametrize(
-    "refusal", [OSError(12, "no memory is left"), RuntimeError("no memory is left")]
-)
-def test_rescanning_where_nothing_can_be_had(
-    tmp_path: Path, monkeypatch, refusal: Exception
-) -> None:
-    def refuse(*_: object) -> None:
-        raise refusal
-
-    monkeypatch.setattr(Polling, "add", refuse)
-
-    async def story() -> None:
-        async with woken(inotify=Refusing) as told:
-            told.watcher.watch({str(tmp_path): wanted()})
-            how = told.watcher.watching(str(tmp_path))
-            assert how.method == "rescan"
-            assert "inotify can't be had" in how.reason
-            assert "polling can't be had: no memory is left" in how.reason
-            told.watcher.watch({})
-
-    run(story)
-
-
-def test_a_directory_that_cannot_be_read(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(os, "access", lambda *_: False)
-
-    async def story() -> None:
-        async with woken() as told:
-            told.watcher.watch({str(tmp_path): wanted()})
-            assert told.watcher.watching(str(tmp_path)) == Watching(
-                "rescan", "the directory can't be read"
-            )
-
-    run(story)
-
-
-def test_a_directory_that_is_made_anew_is_watched_anew(tmp_path: Path) -> None:
+def test_a_directory_that_is_made_anew_is_watched_anew(tmp_path: Path, woken) -> None:
     async def story() -> None:
         directory = tmp_path / "logs"
         directory.mkdir()
@@ -385,49 +223,7 @@ def test_a_directory_that_is_made_anew_is_watched_anew(tmp_path: Path) -> None:
     run(story)
 
 
-def test_what_is_wanted_can_change(tmp_path: Path) -> None:
-    async def story() -> None:
-        one, two = tmp_path / "one", tmp_path / "two"
-        one.mkdir()
-        two.mkdir()
-        async with woken() as told:
-            told.watcher.watch({str(one): wanted(), str(two): wanted("log")})
-            told.watcher.watch({str(two): wanted("end")})
-            assert told.watcher.watching(str(one)).method == "rescan"
-            (one / "log").touch()
-            (two / "log").touch()
-            (two / "end").touch()
-            await told.wait_for(two / "end")
-            assert told.paths == {str(two / "end")}
-            told.watcher.watch({str(two): wanted("end", backend=Backend.POLLING)})
-            assert told.watcher.watching(str(two)).method == "polling"
-
-    run(story)
-
-
-def test_inotify_is_heard_without_a_thread(tmp_path: Path) -> None:
-    before = set(threading.enumerate())
-
-    async def story() -> None:
-        log = tmp_path / "log"
-        log.touch()
-        async with woken() as told:
-            told.watcher.watch({str(tmp_path): wanted("log*")})
-            for number in range(5):
-                told.forget()
-                with log.open("ab") as file:
-                    file.write(b"%d\n" % number)
-                await told.wait_for(log)
-                assert not told.names_changed
-            log.rename(tmp_path / "log.1")
-            await told.wait_for(tmp_path / "log.1")
-            assert told.names_changed
-            assert set(threading.enumerate()) <= before
-
-    run(story)
-
-
-def test_a_directory_that_goes_is_told_of(tmp_path: Path) -> None:
+def test_a_directory_that_goes_is_told_of(tmp_path: Path, woken) -> None:
     async def story() -> None:
         directory = tmp_path / "logs"
         directory.mkdir()
@@ -440,7 +236,9 @@ def test_a_directory_that_goes_is_told_of(tmp_path: Path) -> None:
     run(story)
 
 
-def test_a_directory_that_is_made_anew_with_the_same_inode(tmp_path: Path, monkeypatch) -> None:
+def test_a_directory_that_is_made_anew_with_the_same_inode(
+    tmp_path: Path, monkeypatch, woken
+) -> None:
     monkeypatch.setattr(Inotify, "__contains__", lambda *_: False)
 
     async def story() -> None:
@@ -453,7 +251,7 @@ def test_a_directory_that_is_made_anew_with_the_same_inode(tmp_path: Path, monke
     run(story)
 
 
-def test_what_was_not_told_may_be_anything(tmp_path: Path) -> None:
+def test_what_was_not_told_may_be_anything(tmp_path: Path, woken) -> None:
     class Full(Inotify):
         def read(self) -> Iterator[Heard]:
             if list(super().read()):
@@ -465,32 +263,5 @@ def test_what_was_not_told_may_be_anything(tmp_path: Path) -> None:
             (tmp_path / "log").touch()
             await told.event.wait()
             assert told.names_changed
-
-    run(story)
-
-
-@pytest.mark.parametrize("which", ["the one that looks", "the one that tells"])
-def test_a_polling_thread_that_has_ended_is_replaced(
-    tmp_path: Path, monkeypatch, caplog, which: str
-) -> None:
-    monkeypatch.setattr(polling, "_EVERY", 0.05)
-
-    async def story() -> None:
-        async with woken() as told:
-            directories = {str(tmp_path): wanted(backend=Backend.POLLING)}
-            told.watcher.watch(directories)
-            told.watcher.watch(directories)
-            assert not caplog.records
-            observer = told.watcher._polling._observers[str(tmp_path)]
-            (emitter,) = observer.emitters
-            thread = emitter if which == "the one that looks" else observer
-            thread.stop()
-            thread.join()
-            told.watcher.watch(directories)
-            (said,) = caplog.messages
-            assert said == f"'{tmp_path}' is not polled any more: a thread has ended; begun anew"
-            assert told.watcher.watching(str(tmp_path)).method == "polling"
-            (tmp_path / "log").touch()
-            await told.wait_for(tmp_path / "log")
 
     run(story)
