@@ -61,7 +61,7 @@ def command(
             if invocation.json:
                 head = {"schema": SCHEMA} if not kinds else {}
                 click.echo(json.dumps({**head, **_event(change)}))
-            else:
+            elif change.kind is not ChangeKind.EXTEND:
                 _print(change, settings.name)
             kinds[change.kind] += 1
     replay.exempting.close()
@@ -77,7 +77,8 @@ def command(
     else:
         _print_summary(replay, kinds)
         _print_blindness(replay.jail.judge.blindness)
-        _print_impact(hits)
+        got_in = replay.jail.matcher is not None and replay.jail.matcher.counters.successes
+        _print_impact(hits, is_known=bool(kinds[ChangeKind.BAN] and got_in))
         _print_unasked(replay.exempting.unasked)
     context.exit(0 if kinds[ChangeKind.BAN] else 1)
 
@@ -121,12 +122,12 @@ def _print(change: Change, jail: str) -> None:
     if change.kind is ChangeKind.NOTICE:
         say(moment(change.time), "  ", Cell("notice ", "yellow"), ban.reason)
         return
-    color = {ChangeKind.BAN: "red", ChangeKind.EXTEND: "yellow"}.get(change.kind, "green")
+    color = "red" if change.kind is ChangeKind.BAN else "green"
     until = "" if ban.until is None else f" until {moment(ban.until)}"
     why = ""
     if change.kind is not ChangeKind.LIFT:
         what = "ban" if ban.rule == RECIDIVE else "failure"
-        why = f"{until}, {count(ban.failures, what)}"
+        why = f"{until}, {count(ban.failures, what)}, {ban.rule}"
         if ban.offence > 1:
             why += f", {ordinal(ban.offence)} ban"
     about = f"{ban.subject} [{ban.jail}]" if ban.jail != jail else str(ban.subject)
@@ -135,9 +136,11 @@ def _print(change: Change, jail: str) -> None:
         say("    ", ban.evidence[-1].line)
 
 
-def _print_impact(hits: Sequence[Hit]) -> None:
-    """Tell which customers would have been banned."""
+def _print_impact(hits: Sequence[Hit], *, is_known: bool) -> None:
+    """Tell which customers would have been banned; ``is_known`` says that there are some."""
     if not hits:
+        if is_known:
+            say(Cell("no ban", "green"), " would have hit anybody who got in as well")
         return
     say()
     say(Cell(f"{count(len(hits), 'ban')} would have hit customers", "red"), ", who got in as well:")
@@ -164,7 +167,9 @@ def _print_summary(replay: Replay, kinds: Counter[ChangeKind]) -> None:
     lines = matcher.counters.lines if matcher is not None else 0
     say(
         Cell(count(kinds[ChangeKind.BAN], "ban"), "red" if kinds[ChangeKind.BAN] else "green"),
-        f", {count(kinds[ChangeKind.EXTEND], 'extension')}; "
+        f"; {count(kinds[ChangeKind.EXTEND], 'extension')}, as banned ones went on (in --json); "
+        if kinds[ChangeKind.EXTEND]
+        else "; ",
         f"{count(judged.counted, 'failure')} counted in {count(lines, 'line')}",
         f", {judged.exempted} of exempt addresses left out" if judged.exempted else "",
     )
