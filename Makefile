@@ -6,7 +6,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 # Debian's packages: the kernel's tools, and what the tests and the benchmark run against.
-APT_RUN  := python3-venv libnftables1 libpcre2-8-0 nftables iptables ipset iproute2 whois netbase
+# python-iptables is compiled when it is installed with pip.
+APT_RUN  := python3-venv python3-dev gcc libnftables1 libpcre2-8-0 nftables iptables ipset iproute2 \
+            whois netbase
 APT_DEB  := dpkg-dev debhelper dh-python python3-click python3-jinja2 python3-regex
 APT_TEST := $(APT_RUN) $(APT_DEB) fail2ban kamailio openssl shellcheck lintian man-db groff systemd \
             bash-completion fish zsh rpmlint python3-iptables python3-pyroute2 python3-watchdog \
@@ -30,7 +32,7 @@ apt-deb:
 venv: $(STAMP)
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[test]'
 	touch $@
 
 demo: apt-run venv ## show the main job in a network namespace of its own (root)

@@ -74,6 +74,15 @@ def test_make_targets_exist() -> None:
             assert name in targets, f"{page.name}: make {name}"
 
 
+def test_what_pip_compiles_can_be_compiled_on_a_bare_debian() -> None:
+    """python-iptables comes as source only; without this, make demo ends in a page of gcc."""
+    assert "python-iptables" in (ROOT / "setup.cfg").read_text()
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    packages = re.search(r"^APT_RUN *:= *(.*)$", makefile, re.MULTILINE)
+    assert packages is not None
+    assert {"gcc", "python3-dev", "python3-venv"} <= set(packages[1].split())
+
+
 def test_the_repository_is_a_configuration_without_errors() -> None:
     configuration = load(ROOT)
     problems = configuration.problems()
