@@ -8,6 +8,18 @@ import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
+
+CUSTOMERS: Final = r"""[Definition]
+datepattern = {^LN-BEG}
+[rule in]
+successregex = ^\[\] \S+ in <F-USER>\S+</F-USER> <HOST>$
+[rule password]
+kind = wrong-password
+proof = response
+failregex = ^\[\] \S+ refused <F-USER>\S+</F-USER> <HOST>$
+"""
+"""A filter for lines that say ``in`` or ``refused``, and then a user and an address."""
 
 _ports = itertools.cycle(range(32768, 61000))
 

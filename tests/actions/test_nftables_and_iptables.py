@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
@@ -50,10 +52,15 @@ class Kind:
     made: list
 
     def build(self, jail: str = "sip", clock=None, **parameters: str):
+        enforcer = self.unclosed(jail, clock, **parameters)
+        self.made.append(enforcer)
+        return enforcer
+
+    def unclosed(self, jail: str, clock=None, **parameters: str):
+        """Build one that whoever asks for it closes, in its own thread."""
         spec = catalogue.parse(jail, self.action, {**self.written, **parameters})
         enforcer = catalogue.build(spec, clock or FakeClock())
         assert isinstance(enforcer, Nftables | Iptables)
-        self.made.append(enforcer)
         return enforcer
 
     def prepared(self, jail: str = "sip", clock=None, **parameters: str):
@@ -419,3 +426,25 @@ def test_without_the_right_to_it_the_error_names_the_capability(inside, kind, un
     message = unprivileged(enforcer.prepare)
     assert message.startswith("ActionError"), message
     assert "CAP_NET_ADMIN" in message
+
+
+def test_enforcers_in_threads_of_their_own_do_not_disturb_each_other(namespace, kind) -> None:
+    failures: list[BaseException] = []
+
+    def work(name: str) -> None:
+        try:
+            with namespace.enter(), closing(kind.unclosed(name)) as enforcer:
+                for number in range(15):
+                    enforcer.prepare()
+                    enforcer.apply([ban(f"10.0.{number}.0/{20 + number % 12}"), ban(BAD)])
+                    assert len(enforcer.read()) > number
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    threads = [threading.Thread(target=work, args=(f"jail{number}",)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []

@@ -10,19 +10,12 @@ from typing import cast
 
 import pytest
 
-from logban.testing.lines import LogFile, asterisk_line
+from logban.testing.lines import CUSTOMERS, LogFile, asterisk_line
 from logban.testing.running import Answer, RunningServer
 
 Jail = Callable[..., None]
 OFFICE, SCANNER = "203.0.113.50", "198.51.100.7"
-FILTER = """[Definition]
-datepattern = {^LN-BEG}
-[rule in]
-successregex = ^\\[\\] \\S+ in <F-USER>\\S+</F-USER> <HOST>$
-[rule password]
-kind = wrong-password
-proof = response
-failregex = ^\\[\\] \\S+ refused <F-USER>\\S+</F-USER> <HOST>$
+FILTER = f"""{CUSTOMERS}
 [rule probe]
 kind = scan
 weight = 1.75

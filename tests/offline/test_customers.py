@@ -7,26 +7,17 @@ import pytest
 
 from logban.daemon import Daemon
 from logban.model import ChangeKind, Subject, SubjectKind
-from logban.testing.lines import asterisk_line
+from logban.testing.lines import CUSTOMERS, asterisk_line
 from logban.testing.machine import Machine, once
 from logban.testing.waiting import until
 
 OFFICE, OTHER = "203.0.113.50", "198.51.100.7"
 PAIR = Subject(SubjectKind.USER_IP, OFFICE, "207")
-FILTER = """[Definition]
-datepattern = {^LN-BEG}
-[rule in]
-successregex = ^\\[\\] \\S+ in <F-USER>\\S+</F-USER> <HOST>$
-[rule password]
-kind = wrong-password
-proof = response
-failregex = ^\\[\\] \\S+ refused <F-USER>\\S+</F-USER> <HOST>$
-"""
 
 
 @pytest.fixture
 def bench(bench: Machine) -> Machine:
-    (bench.folder / "filters.d/sip.conf").write_text(FILTER)
+    (bench.folder / "filters.d/sip.conf").write_text(CUSTOMERS)
     return bench
 
 

@@ -15,25 +15,16 @@ from logban.health.metrics import METRICS, Look
 from logban.judging.scrutiny import crowds
 from logban.service.commands import DaemonService
 from logban.testing.asterisk_manager import AsteriskManager
-from logban.testing.lines import asterisk_line
+from logban.testing.lines import CUSTOMERS, asterisk_line
 from logban.testing.machine import NOW, Machine
 from logban.testing.waiting import LIMIT, until
 
 OFFICE = "203.0.113.50"
-FILTER = """[Definition]
-datepattern = {^LN-BEG}
-[rule in]
-successregex = ^\\[\\] \\S+ in <F-USER>\\S+</F-USER> <HOST>$
-[rule password]
-kind = wrong-password
-proof = response
-failregex = ^\\[\\] \\S+ refused <F-USER>\\S+</F-USER> <HOST>$
-"""
 
 
 @pytest.fixture
 def bench(bench: Machine) -> Machine:
-    (bench.folder / "filters.d/sip.conf").write_text(FILTER)
+    (bench.folder / "filters.d/sip.conf").write_text(CUSTOMERS)
     return bench
 
 

@@ -308,27 +308,3 @@ def test_names_fit_the_kernels_limits() -> None:
         assert len(set_of(name, 6)) <= 31
     assert chain_of("ASTERISK") == "logban-ASTERISK"
     assert set_of("ASTERISK", 4) == "logban-ASTERISK-4"
-
-
-def test_enforcers_in_threads_of_their_own_do_not_disturb_each_other(namespace) -> None:
-    failures: list[BaseException] = []
-
-    def work(name: str) -> None:
-        try:
-            with namespace.enter():
-                enforcer = catalogue.build(catalogue.parse(name, "iptables", {}), FakeClock())
-                for number in range(15):
-                    enforcer.prepare()
-                    enforcer.apply([ban(f"10.0.{number}.0/24")])
-                    assert enforcer.read()
-                enforcer.close()
-        except BaseException as error:
-            failures.append(error)
-            raise
-
-    threads = [threading.Thread(target=work, args=(f"jail{number}",)) for number in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []

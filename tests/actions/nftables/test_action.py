@@ -183,30 +183,6 @@ def test_the_chunks_of_a_large_batch_all_arrive(inside, monkeypatch) -> None:
     enforcer.close()
 
 
-def test_enforcers_in_threads_of_their_own_do_not_disturb_each_other(namespace) -> None:
-    failures: list[BaseException] = []
-
-    def work(name: str) -> None:
-        try:
-            with namespace.enter():
-                enforcer = catalogue.build(catalogue.parse(name, "nftables", {}), FakeClock())
-                for number in range(30):
-                    enforcer.prepare()
-                    enforcer.apply([ban(f"10.0.{number}.0/{20 + number % 12}"), ban(BAD)])
-                    assert enforcer.read()
-                enforcer.close()
-        except BaseException as error:
-            failures.append(error)
-            raise
-
-    threads = [threading.Thread(target=work, args=(f"jail{number}",)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-
-
 def test_set_names_belong_to_one_enforcer() -> None:
     for name in ("a", "a-ipv4", "a-ipv4-24", "ä", "x" * 99):
         for prefix in (Prefix(4, 32), Prefix(4, 24), Prefix(6, 64), Prefix(6, 128), Prefix(6, 0)):
