@@ -26,6 +26,14 @@ class Beginnings:
 
     def lines(self, text: bytes) -> list[tuple[int, int]]:
         """Give begin and end, LF included, of the lines with one of the texts."""
+        return self._chosen(text).lines(text)
+
+    def may_be(self, line: bytes, text: bytes) -> bool:
+        """Tell whether a line of a text has one of the texts asked for."""
+        return self._chosen(text).are_in(line)
+
+    def _chosen(self, text: bytes) -> Literals:
+        """Give the texts to look for, rare ones in the text that comes first."""
         if self._literals is None:
             sample = text[:SAMPLED]
             rare = [
@@ -33,4 +41,4 @@ class Beginnings:
                 for sets in self._asked
             ]
             self._literals = Literals(text for texts in rare for text in texts)
-        return self._literals.lines(text)
+        return self._literals

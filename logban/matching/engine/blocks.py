@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -21,9 +21,6 @@ from logban.model import CanonicalAddress, Failure, Outcome, Success, canonical_
 MAX_KNOWN: Final = 65536
 """Addresses that are remembered as they stand in lines, and dates of one minute."""
 
-# Where a line begins and ends in the text that was searched, and the columns of what was found.
-_Found = tuple[tuple[int, int], Sequence[str]]
-
 SOME: Final = 4
 """Stretches with something unusual after which it is expected in as many more."""
 
@@ -35,6 +32,10 @@ _NUMBER: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _DOTTED: Final = rf"{_NUMBER}(?:\.{_NUMBER}){{3}}"
 _IPV4: Final = re.compile(_DOTTED, re.ASCII)
 _ALL_IPV4: Final = re.compile(rf"\+?{_DOTTED}(?:\n\+?{_DOTTED})*+", re.ASCII)
+
+
+# A named tuple made of all its parts: by its own name it takes a call of Python's more.
+_new: Final = tuple.__new__
 
 
 class Record(NamedTuple):
@@ -82,6 +83,7 @@ class BlockEngine:
         self._minute = 0.0
         self._addresses: dict[str, CanonicalAddress | None] = {}
         self._template = _template(program)
+        self._width = self._template.count(MARKER)
         self._sighting = _sighting(program)
         self._brief = _brief(program)
         self._usual = _usual(program)
@@ -103,8 +105,9 @@ class BlockEngine:
 
         ``place`` is the source's name and where the block begins in it.
         """
-        found = self._found(stretch.text, self._template)
-        if found is None:
+        try:
+            raw = self._code.inserted(stretch.text, self._template)
+        except Pcre2Error:
             return None
         if now // 60.0 != self._minute or len(self._times) > MAX_KNOWN:
             # The year of a date without one depends on the clock.
@@ -112,13 +115,21 @@ class BlockEngine:
             self._minute = now // 60.0
         self._source, offset = place
         text, makers, origin = stretch.text.decode("ascii"), self._makers, stretch.origin
+        # Again and again a piece of the text and the columns of what was found behind it.
+        parts, width = raw.decode("ascii").split(_MARKER), self._width
         records = []
-        for (begin, end), columns in found:
-            start, line = origin(begin), text[begin:end]
+        done = 0
+        for number in range(0, len(parts) - 1, width):
+            piece = parts[number]
+            begin = done + piece.rfind("\n") + 1
+            done += len(piece)
+            line = text[begin : done + parts[number + width].find("\n")]
+            columns = parts[number + 1 : number + width]
+            start, rule = origin(begin), columns[0]
             outcome = None
-            if columns[0] != SLOW_MARK:
-                outcome = makers[columns[0]](columns, line, offset + start, now)
-            records.append(Record(start, start + end - begin, columns[1], outcome))
+            if rule != SLOW_MARK:
+                outcome = makers[rule](columns, line, offset + start, now)
+            records.append(_new(Record, (start, start + len(line), columns[1], outcome)))
         return records
 
     def sightings(self, text: bytes) -> Sightings | None:
@@ -169,13 +180,6 @@ class BlockEngine:
             self._addresses[sighted] = address
         return address is not None
 
-    def _found(self, text: bytes, template: bytes) -> Iterator[_Found] | None:
-        try:
-            raw = self._code.inserted(text, template)
-        except Pcre2Error:
-            return None
-        return _taken_apart(raw.decode("ascii").split(_MARKER), template.count(MARKER))
-
     def _maker(self, rule: Rule, number: int, program: Program) -> _Maker:
         """Make what turns the captures of a rule into an outcome; None if the reference must."""
         own = [
@@ -192,10 +196,11 @@ class BlockEngine:
         joined = joined_groups((*(name for name, _, _ in own), *(name for name, _ in prefixed)))
         name, kind, proof = rule.name, rule.kind, rule.proof
         proven = is_proven(proof, {})
-        by_transport = proof is Proof.TRANSPORT
+        by_transport, is_success = proof is Proof.TRANSPORT, rule.success
+        addresses, times = self._addresses, self._times
 
         def make(found: Sequence[str], line: str, offset: int, now: float) -> Outcome | None:
-            address = self._address(found[2])
+            address = addresses.get(found[2]) or self._address(found[2])
             if address is None:
                 return None
             fields = {key: found[at][sign:] for key, at, sign in own if found[at]}
@@ -206,11 +211,12 @@ class BlockEngine:
                 read_encoded(fields, encoded)
             if joined:
                 join(fields, joined)
-            time = self._time(found[3], now)
-            if rule.success:
-                return Success(address, time, name, fields, line, self._source, offset)
+            time = times.get(found[3]) or self._time(found[3], now)
+            said = (address, time, name, fields, line, self._source, offset)
+            if is_success:
+                return _new(Success, said)
             surely = is_proven(proof, fields) if by_transport else proven
-            return Failure(address, time, name, fields, line, self._source, offset, kind, surely)
+            return _new(Failure, (*said, kind, surely))
 
         return make
 
@@ -246,20 +252,6 @@ def _compiled(library: Library, texts: Sequence[str]) -> Code:
         except TooLargeError:
             continue
     return Code(library, texts[-1])
-
-
-def _taken_apart(parts: Sequence[str], width: int) -> Iterator[_Found]:
-    """Take apart a text in which what was found stands in the lines in which it was found.
-
-    ``parts`` are, again and again, a piece of the text and ``width - 1`` columns.
-    """
-    done = 0
-    for number in range(0, len(parts) - 1, width):
-        piece = parts[number]
-        begin = done + piece.rfind("\n") + 1
-        done += len(piece)
-        end = done + parts[number + width].find("\n")
-        yield (begin, end), parts[number + 1 : number + width]
 
 
 def _all_of(numbers: Iterable[int]) -> str:

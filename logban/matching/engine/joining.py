@@ -2,26 +2,18 @@
 """The engine and the reference together: which lines each answers for, and in what order.
 
 What the engine finds in a filter that knows no messages of several lines stands as it is.  Where
-there is a guard (see ``quotes``), a line's outcome is believed without asking it if
-
-- nothing is held back,
-- its thread is known, so that it is the program's own line, or the guard is clear where it begins,
-- nothing that was told is waiting for a line of this thread (see ``hearsay``).
-
-Such a line also ends every message before it, so that of many only the last one matters to the
-guard: whether it begins a message itself.  The guard has it read if another line comes that could
-be in such a message, which is rare.
+there is a guard (see ``quotes``), it is asked of some of the lines (see ``believing``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 from logban.matching.dates import DateReader, NoDates, tries_defaults_first
 from logban.matching.definition import FilterDefinition, Quote
 from logban.matching.engine.beginnings import Beginnings
-from logban.matching.engine.blocks import BlockEngine, Record
+from logban.matching.engine.believing import Believing
+from logban.matching.engine.blocks import BlockEngine
 from logban.matching.engine.counting import Counting, Habit, Tally
 from logban.matching.engine.dated import DATED, UNDATED, Head
 from logban.matching.engine.doubts import Doubts
@@ -33,7 +25,6 @@ from logban.matching.engine.stretches import Stretch, Stretches
 from logban.matching.engine.taken import Taken
 from logban.matching.engine.written import Opening, Program
 from logban.matching.gates import LiteralSets
-from logban.matching.quotes import Unread
 from logban.model import Outcome
 
 
@@ -75,8 +66,9 @@ class Engine:
             if records is None:
                 left += stretch.halves()[::-1]
             elif taken.reference.is_guarded:
-                found, done = _guarded(taken, records, stretch.end)
-                outcomes += found
+                believing = Believing(taken, self._beginnings)
+                done = believing.hear(records, stretch.end)
+                outcomes += believing.outcomes
                 if done < stretch.end:
                     return outcomes + taken.rest(done)
             else:
@@ -123,58 +115,6 @@ class Engine:
         if not asked or self._prefilter.are_dense(data):
             return list(self._stretches.of_block(data))
         return list(self._stretches.of_lines(data, self._prefilter.lines(data)))
-
-
-def _guarded(taken: Taken, records: Sequence[Record], end: int) -> tuple[list[Outcome], int]:
-    """Give what is believed of some records, and up to where they have been looked at.
-
-    That is before their end where something is held back from there on.
-    """
-    guard, waiting = taken.source.guard, taken.source.hearsay.threads
-    outcomes: list[Outcome] = []
-    run: list[Record] = []
-    for record in records:
-        known = record.thread in waiting or not guard.knows(record.thread)
-        if record.outcome is not None and not known:
-            run.append(record)
-            continue
-        outcomes += _passed(taken, run)
-        run = []
-        if taken.is_holding():
-            return outcomes, record.start
-        outcomes += _strange(taken, record)
-        if taken.is_holding():
-            return outcomes, record.end + 1
-    outcomes += _passed(taken, run)
-    return outcomes, end
-
-
-def _strange(taken: Taken, record: Record) -> list[Outcome]:
-    """Give what is believed of a line that is not surely the program's own."""
-    source = taken.source
-    if (
-        record.outcome is not None
-        and record.thread
-        and record.thread not in source.hearsay.threads
-        and source.guard.is_clear_at(taken.block.offset + record.start)
-    ):
-        source.guard.welcome(record.thread, _unread(taken, record))
-        return [record.outcome]
-    return taken.line(record.start, record.end)
-
-
-def _passed(taken: Taken, run: list[Record]) -> list[Outcome]:
-    """Give what is believed of a run of the program's own lines."""
-    if not run:
-        return []
-    taken.source.guard.pass_by([record.thread for record in run], _unread(taken, run[-1]))
-    return [record.outcome for record in run if record.outcome is not None]
-
-
-def _unread(taken: Taken, record: Record) -> Unread:
-    line = taken.block.data[record.start : record.end]
-    read = partial(taken.seen, line, record.start, record.thread)
-    return Unread(taken.offset_behind(record.start), read)
 
 
 def make_engine(
