@@ -150,7 +150,7 @@ def test_small_things() -> None:
 
 
 def test_no_failure_is_a_success() -> None:
-    failure = Failure(canonical_address("192.0.2.1"), 1.0, "rule", {}, "a line", "a file", 0)
-    success = Success(*failure[:7])
+    told = (canonical_address("192.0.2.1"), 1.0, "rule", {}, "a line", "a file", 0)
+    failure, success = Failure(*told), Success(*told)
     assert failure != success
     assert success != failure

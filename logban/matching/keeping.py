@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Final, cast
 
 from logban.matching.definition import Quote
@@ -77,9 +78,10 @@ def take_up(source: Remembered, text: str, quotes: Iterable[Quote], now: float) 
 
 
 def _parts(outcome: Outcome) -> list[object]:
+    parts = [getattr(outcome, each.name) for each in fields(outcome)]
     return [
         type(outcome).__name__,
-        *(dict(part) if isinstance(part, Mapping) else part for part in outcome),
+        *(dict(part) if isinstance(part, Mapping) else part for part in parts),
     ]
 
 

@@ -212,11 +212,10 @@ class BlockEngine:
             if joined:
                 join(fields, joined)
             time = times.get(found[3]) or self._time(found[3], now)
-            said = (address, time, name, fields, line, self._source, offset)
             if is_success:
-                return _new(Success, said)
+                return Success(address, time, name, fields, line, self._source, offset)
             surely = is_proven(proof, fields) if by_transport else proven
-            return _new(Failure, (*said, kind, surely))
+            return Failure(address, time, name, fields, line, self._source, offset, kind, surely)
 
         return make
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -181,7 +181,7 @@ def test_few_attempts_are_told_apart_as_the_rule_says(
 def test_long_values_are_told_apart_and_take_little() -> None:
     attempts = Attempts(TELLING)
     told = [
-        failure("pjsip", callid="x" * 5000 + end)._replace(line="y" * 6000)
+        replace(failure("pjsip", callid="x" * 5000 + end), line="y" * 6000)
         for end in ("a", "b", "a")
     ]
     tracemalloc.start()

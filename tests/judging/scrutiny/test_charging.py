@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -254,9 +255,9 @@ def test_a_later_line_proves_an_attempt_that_began_unproven() -> None:
     for n in range(20):
         call = {"callid": f"c{n}", "user": str(900 + n)}
         first = failed(60 + n, "", OFFICE, kind="unknown-user", proven=False)
-        lines.append(first._replace(fields=call))
+        lines.append(replace(first, fields=call))
         proof = failed(60 + n + 0.1, "", OFFICE)
-        lines.append(proof._replace(rule="proof", fields=call))
+        lines.append(replace(proof, rule="proof", fields=call))
     verdicts = bench.all(lines)
     assert verdicts[0].subject == ip(OFFICE)
     assert {each.rule for each in verdicts[0].evidence} == {"proof"}
@@ -312,8 +313,9 @@ def test_guests_calls_to_premium_numbers_are_banned_however_seldom_they_come() -
 
 def test_a_number_in_a_uri_is_what_was_called() -> None:
     calls = [
-        failed(n * 30, "", kind="call-rejected")._replace(
-            fields={"uri": f"sip:0097259123456{n}@203.0.113.9;transport=udp"}
+        replace(
+            failed(n * 30, "", kind="call-rejected"),
+            fields={"uri": f"sip:0097259123456{n}@203.0.113.9;transport=udp"},
         )
         for n in range(2)
     ]
