@@ -14,11 +14,13 @@ guard has it read if another line comes that could be in such a message, which i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from functools import partial
 
 from logban.matching.engine.beginnings import Beginnings
 from logban.matching.engine.blocks import Record
+from logban.matching.engine.stretches import Stretch
 from logban.matching.engine.taken import Taken
 from logban.matching.quotes import Unread
 from logban.model import Outcome
@@ -29,23 +31,31 @@ class Believing:
 
     def __init__(self, taken: Taken, beginnings: Beginnings) -> None:
         self.outcomes: list[Outcome] = []
+        self._is_careful = False
+        # Which records may begin a message, once somebody has looked for that.
+        self._begun: list[int] | None = None
         self._taken = taken
         self._beginnings = beginnings
         self._guard = taken.source.guard
         self._hearsay = taken.source.hearsay
 
-    def hear(self, records: Sequence[Record], end: int) -> int:
-        """Take up to ``end`` what is believed; give up to where records have been looked at.
+    def hear(self, records: Sequence[Record], stretch: Stretch) -> int:
+        """Take what is believed in a stretch; give up to where records have been looked at.
 
-        That is before their end where something is held back from there on.
+        That is before its end where something is held back from there on.
         """
-        strangers: Collection[str] = self._strangers(records)
+        strangers = self._strangers(records)
         begin = 0
+        self._begun = self._begun_by(records, stretch) if strangers else None
+        clear = self._clear_from(begin)
         for number, record in enumerate(records):
             thread = record.thread
             if record.outcome is not None and (
                 thread not in strangers
-                or (self._guard.knows(thread) and thread not in self._hearsay.threads)
+                or (
+                    thread not in self._hearsay.threads
+                    and ((thread and number <= clear) or self._guard.knows(thread))
+                )
             ):
                 continue
             self._pass(records[begin:number])
@@ -55,10 +65,12 @@ class Believing:
             self._ask(record)
             if self._taken.is_holding():
                 return record.end + 1
-            if self._hearsay.is_waiting:
+            if self._hearsay.is_waiting and not self._is_careful:
+                self._is_careful = True
                 strangers = {each.thread for each in records}
+            clear = self._clear_from(begin)
         self._pass(records[begin:])
-        return end
+        return stretch.end
 
     def _strangers(self, records: Sequence[Record]) -> set[str]:
         """Give the threads that may turn out not to be the program's, as things stand.
@@ -67,9 +79,23 @@ class Believing:
         """
         threads = {record.thread for record in records}
         unknown = self._guard.unknown_of(threads)
-        if self._hearsay.is_waiting or self._guard.may_forget(len(unknown)):
-            return threads
-        return unknown
+        self._is_careful = self._hearsay.is_waiting or self._guard.may_forget(len(unknown))
+        return threads if self._is_careful else unknown
+
+    def _begun_by(self, records: Sequence[Record], stretch: Stretch) -> list[int]:
+        """Give the numbers of the records that may begin a message, and behind them that of all."""
+        lines = {stretch.origin(start) for start, _ in self._beginnings.lines(stretch.text)}
+        begun = [number for number, each in enumerate(records) if each.start in lines]
+        return [*begun, len(records)]
+
+    def _clear_from(self, number: int) -> int:
+        """Give up to which record lines are believed whatever threads they name, -1 if none are.
+
+        The guard is clear, and goes on being so up to the first line that may begin a message.
+        """
+        if self._begun is None or self._is_careful or self._guard.is_open:
+            return -1
+        return self._begun[bisect_left(self._begun, number)]
 
     def _ask(self, record: Record) -> None:
         """Take what is believed of a line that is not surely the program's own."""

@@ -67,7 +67,7 @@ class Engine:
                 left += stretch.halves()[::-1]
             elif taken.reference.is_guarded:
                 believing = Believing(taken, self._beginnings)
-                done = believing.hear(records, stretch.end)
+                done = believing.hear(records, stretch)
                 outcomes += believing.outcomes
                 if done < stretch.end:
                     return outcomes + taken.rest(done)
