@@ -26,9 +26,10 @@ from logban.judging.scrutiny.trust import Trust
 from logban.ledger.ledger import Ledger
 from logban.matching.engine.saved import ProgramStore
 from logban.model import Ban, Change, Evidence, Subject
+from logban.running.actions import Actions
 from logban.running.deciding import Deciding
 from logban.running.filters import Filters
-from logban.running.jail import Actions, Jail, limits_of, recidive_of
+from logban.running.jail import Jail, limits_of, recidive_of
 from logban.running.particulars import BanParticulars
 from logban.running.places import Places, places_of
 from logban.sources.files import FileSources
