@@ -27,11 +27,11 @@ from itertools import islice
 from logban.judging import weights
 from logban.judging.exemptions.book import ExemptionBook
 from logban.judging.judge import Judge
-from logban.judging.policy import Policy
 from logban.judging.scrutiny.charging import Charging
 from logban.judging.scrutiny.trust import Trust
 from logban.judging.times import LogTimes
 from logban.model import Failure, Outcome, Success, canonical_address
+from logban.policy.enough import Policy
 from logban.policy.scrutiny import Scrutiny, Unit
 
 START = 1_795_132_800.0

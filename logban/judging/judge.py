@@ -13,7 +13,6 @@ from logban.judging.counting.tracker import MAX_ENTRIES, Noted, Tracked, Tracker
 from logban.judging.exemptions.exemption import Exemption
 from logban.judging.explaining import explain
 from logban.judging.places import pair_key, place_of, subject_of
-from logban.judging.policy import Policy
 from logban.judging.scrutiny.charging import Charging
 from logban.judging.scrutiny.trust import KNOWN_FOR, Trust
 from logban.judging.times import LineTimes
@@ -29,6 +28,7 @@ from logban.model import (
     Success,
     Verdict,
 )
+from logban.policy.enough import Policy
 
 CLEARED_FOR: Final = 1.0
 """Seconds for which somebody is taken for not exempt without asking again."""

@@ -15,7 +15,6 @@ from logban.config.settings import JailSettings
 from logban.judging.brakes import Limits
 from logban.judging.exemptions.exemption import Exemption
 from logban.judging.judge import Judge
-from logban.judging.policy import Policy
 from logban.judging.scrutiny.trust import Trust
 from logban.judging.times import ArrivalTimes, LineTimes
 from logban.ledger.escalation import Recidive
@@ -29,6 +28,7 @@ from logban.model import (
     SubjectKind,
     Verdict,
 )
+from logban.policy.enough import Policy
 from logban.policy.scrutiny import Scrutiny
 from logban.zones import parse_zone
 

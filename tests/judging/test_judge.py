@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from logban.judging.exemptions.book import ExemptionBook
 from logban.judging.judge import Judge
-from logban.judging.policy import Policy
 from logban.judging.times import ArrivalTimes
 from logban.model import Failure, Subject, SubjectKind, Verdict, canonical_address
+from logban.policy.enough import Policy
 
 NOW = 1_795_168_800.0
 

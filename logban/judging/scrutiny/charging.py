@@ -19,7 +19,6 @@ from typing import Final
 
 from logban.judging.counting.tracker import Noted
 from logban.judging.places import is_wide, key_of, network_of, pair_key, pair_of, place_of
-from logban.judging.policy import Policy
 from logban.judging.scrutiny.crowds import Crowds
 from logban.judging.scrutiny.customers import BURST_WITHIN, Customers
 from logban.judging.scrutiny.offenders import Offenders
@@ -37,6 +36,7 @@ from logban.model import (
     Success,
     Verdict,
 )
+from logban.policy.enough import Policy
 from logban.policy.scrutiny import Scrutiny
 
 _NOBODY: Final = Subject(SubjectKind.USER)

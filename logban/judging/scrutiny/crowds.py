@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from logban.durations import format_duration
-from logban.judging.hourly import HourlyCap
 from logban.judging.places import IPV6_WIDE, around, network_of, wide_around
 from logban.judging.scrutiny.accounts import Accounts
+from logban.judging.scrutiny.hourly import HourlyCap
 from logban.judging.scrutiny.networks import Networks
 from logban.judging.scrutiny.trust import Trust
 from logban.judging.scrutiny.wide import WideNetworks

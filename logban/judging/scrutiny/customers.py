@@ -15,7 +15,6 @@ from logban.judging.counting.entries import UNIT
 from logban.judging.counting.tracker import Tracker
 from logban.judging.counting.window import Window, has
 from logban.judging.places import pair_key, subject_of
-from logban.judging.policy import Policy
 from logban.judging.scrutiny.offenders import Offenders
 from logban.judging.scrutiny.trust import Trust
 from logban.judging.scrutiny.weighing import MAX_NAME, Weighed
@@ -32,6 +31,7 @@ from logban.judging.weights import (
     number_factor,
 )
 from logban.model import Failure, Subject, SubjectKind, Verdict
+from logban.policy.enough import Policy
 from logban.policy.scrutiny import Scrutiny, Unit
 
 LENIENCE: Final = 2

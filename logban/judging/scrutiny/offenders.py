@@ -9,11 +9,11 @@ from logban.judging.counting.entries import UNIT
 from logban.judging.counting.slow import SlowCounts
 from logban.judging.counting.tracker import Taken, Tracker
 from logban.judging.places import subject_of
-from logban.judging.policy import Policy
 from logban.judging.scrutiny.weighing import MAX_NAME
 from logban.judging.verdicts import Verdicts
 from logban.judging.weights import CALL_REJECTED, PREMIUM, called, number_factor
 from logban.model import Failure, Verdict
+from logban.policy.enough import Policy
 from logban.policy.scrutiny import Limit, Scrutiny
 
 TOLL_FRAUD: Final = 14.0

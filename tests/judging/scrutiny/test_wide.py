@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from logban.judging.exemptions.book import ExemptionBook
 from logban.judging.judge import Judge
 from logban.judging.places import is_wide, key_of, networks_around, wide_around
-from logban.judging.policy import Policy
 from logban.judging.scrutiny.wide import SEVERAL, WideNetworks
 from logban.judging.times import LogTimes
 from logban.model import Failure, Outcome, Subject, Success, Verdict, canonical_address
+from logban.policy.enough import Policy
 from logban.policy.scrutiny import Scrutiny
 
 START, HOUR = 1_795_132_800.0, 3600.0
