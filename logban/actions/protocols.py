@@ -14,7 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from logban.actions.pacing import Pace
+from logban.errors import ActionError
 from logban.model import Ban, Change, Subject
+
+
+class Missing(ActionError):
+    """What holds the bans is gone or changed; ``prepare`` mends it, then every ban is applied."""
 
 
 @runtime_checkable

@@ -23,13 +23,13 @@ from logban.actions.attempting import (
 )
 from logban.actions.comparison import Difference, compare
 from logban.actions.declaration import ActionSpec
-from logban.actions.faults import Missing
 from logban.actions.listening import Listening
 from logban.actions.pending import Pending, ended
 from logban.actions.protocols import (
     Enforcer,
     Filling,
     Foreseeing,
+    Missing,
     Pardoning,
     Recalling,
     Remarking,

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import pytest
 
 from logban.actions import catalogue
-from logban.actions.faults import Missing
 from logban.actions.iptables.action import Iptables
 from logban.actions.iptables.action import sweep as sweep_iptables
 from logban.actions.nftables.action import Nftables
 from logban.actions.nftables.action import sweep as sweep_nftables
 from logban.actions.nftables.runner import Library
+from logban.actions.protocols import Missing
 from logban.clock import SystemClock
 from logban.errors import ActionError
 from logban.model import Ban, Subject, SubjectKind, canonical_address

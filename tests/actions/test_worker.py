@@ -13,8 +13,8 @@ import pytest
 from logban.actions.attempting import CLOSE_WITHIN, FIRST_RETRY, LONGEST_RETRY
 from logban.actions.comparison import END_TOLERANCE, compare
 from logban.actions.declaration import ActionSpec
-from logban.actions.faults import Missing
 from logban.actions.notifying import MAX_NOTICES, NOTICE_AGE, NotifierWorker
+from logban.actions.protocols import Missing
 from logban.actions.worker import RECONCILE_EVERY, EnforcerWorker
 from logban.errors import ActionError
 from logban.model import Ban, Change, ChangeKind, Subject

@@ -13,7 +13,7 @@ import pytest
 
 from logban.actions import worker as workers
 from logban.actions.declaration import ActionSpec
-from logban.actions.faults import Missing
+from logban.actions.protocols import Missing
 from logban.actions.worker import EnforcerWorker
 from logban.errors import ActionError
 from logban.model import Ban, Change, ChangeKind, Subject, SubjectKind

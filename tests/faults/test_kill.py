@@ -20,9 +20,9 @@ from typing import Self
 
 import pytest
 
-from logban.actions.faults import Missing
 from logban.actions.nftables import reading
 from logban.actions.nftables.nfnetlink import Requests
+from logban.actions.protocols import Missing
 from logban.errors import LogbanError
 from logban.testing.forking import QuickServer
 from logban.testing.lines import LogFile, asterisk_line, wrong_password

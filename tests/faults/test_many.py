@@ -7,9 +7,9 @@ import socket
 import time
 from collections.abc import Callable
 
-from logban.actions.faults import Missing
 from logban.actions.nftables import reading
 from logban.actions.nftables.nfnetlink import Requests
+from logban.actions.protocols import Missing
 from logban.ledger.records import BanRow, Checkpoint
 from logban.ledger.store import Store
 from logban.model import Ban, Subject, SubjectKind

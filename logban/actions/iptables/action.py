@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from logban.actions.declaration import ActionSpec
-from logban.actions.faults import Missing
 from logban.actions.iptables.chains import Chains
 from logban.actions.iptables.sets import LONGEST, Sets
 from logban.actions.names import identifier
 from logban.actions.networks import sort, subject_named
+from logban.actions.protocols import Missing
 from logban.actions.traffic import Traffic
 from logban.clock import Clock
 from logban.model import Ban, Subject, SubjectKind

@@ -13,7 +13,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.nfnetlink.ipset import IPSET_FLAG_LIST_HEADER
 
 from logban.actions import process
-from logban.actions.faults import Missing
+from logban.actions.protocols import Missing
 from logban.errors import ActionError
 
 LONGEST = 2_147_483

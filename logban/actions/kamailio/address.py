@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Final
 
 from logban.actions.declaration import ActionSpec
-from logban.actions.faults import Missing
 from logban.actions.kamailio.calls import up_since
 from logban.actions.kamailio.connection import Connection
 from logban.actions.kamailio.pike import pardon
@@ -37,6 +36,7 @@ from logban.actions.kamailio.rpc import (
 )
 from logban.actions.kamailio.transports import RpcAddress, open_rpc
 from logban.actions.names import identifier
+from logban.actions.protocols import Missing
 from logban.clock import Clock
 from logban.errors import ActionError
 from logban.model import Ban, Subject, SubjectKind

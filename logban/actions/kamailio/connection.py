@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from logban.actions.faults import Missing
 from logban.actions.kamailio.rpc import Rpc
+from logban.actions.protocols import Missing
 
 
 class Connection:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 from logban.actions.declaration import ActionSpec
-from logban.actions.faults import Missing
 from logban.actions.kamailio import calls
 from logban.actions.kamailio.calls import Item
 from logban.actions.kamailio.connection import Connection
@@ -28,6 +27,7 @@ from logban.actions.kamailio.pike import pardon
 from logban.actions.kamailio.remarks import Remarks
 from logban.actions.kamailio.rpc import Call, Rpc
 from logban.actions.kamailio.transports import RpcAddress, open_for_long, open_rpc
+from logban.actions.protocols import Missing
 from logban.clock import Clock
 from logban.errors import ActionError
 from logban.model import Ban, Subject, SubjectKind

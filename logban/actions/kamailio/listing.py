@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from logban.actions.declaration import ActionSpec
-from logban.actions.faults import Missing
 from logban.actions.kamailio.blacklist import Blacklist
 from logban.actions.kamailio.lists import Entry, Lists
 from logban.actions.kamailio.secfilter import blacklist_of
+from logban.actions.protocols import Missing
 from logban.clock import Clock
 from logban.model import Ban, Subject
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from logban.actions.declaration import ActionSpec
-from logban.actions.faults import Missing
 from logban.actions.kamailio.blacklist import Blacklist, BlacklistSettings, shared
 from logban.actions.kamailio.lists import Entry, Kind
 from logban.actions.kamailio.prefixes import siblings_of
 from logban.actions.kamailio.remarks import Remarks
 from logban.actions.kamailio.traits import FIELDS, Traits
 from logban.actions.kamailio.transports import RpcAddress
+from logban.actions.protocols import Missing
 from logban.clock import Clock
 from logban.model import Ban, Subject, SubjectKind
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from logban.actions.faults import Missing
 from logban.actions.kamailio.blacklist import Blacklist
 from logban.actions.kamailio.lists import Entry, Kind
 from logban.actions.kamailio.prefixes import is_hit
 from logban.actions.kamailio.remarks import Remarks
-from logban.actions.protocols import Particulars
+from logban.actions.protocols import Missing, Particulars
 from logban.clock import Clock
 from logban.errors import ActionError
 from logban.model import Ban, Subject

@@ -9,13 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from logban.actions.declaration import ActionSpec
-from logban.actions.faults import Missing
 from logban.actions.networks import Prefix, sort, subject_of
 from logban.actions.nftables import reading, script
 from logban.actions.nftables.elements import Elements
 from logban.actions.nftables.monitor import Monitor
 from logban.actions.nftables.nfnetlink import Requests
 from logban.actions.nftables.runner import Library, ProgramRunner, Runner, open_runner
+from logban.actions.protocols import Missing
 from logban.actions.traffic import Traffic
 from logban.clock import Clock
 from logban.errors import ActionError

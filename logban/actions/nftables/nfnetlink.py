@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from logban.actions.faults import Missing
+from logban.actions.protocols import Missing
 from logban.errors import ActionError, TryAgain
 
 FAMILY: Final = 12  # NETLINK_NETFILTER

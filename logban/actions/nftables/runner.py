@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from logban.actions import process
-from logban.actions.faults import Missing
 from logban.actions.nftables.libnftables import LibraryContext, NftError
+from logban.actions.protocols import Missing
 from logban.errors import ActionError
 
 _LIMIT = 1 << 30  # bytes of a listing; a million elements are some 70 MB

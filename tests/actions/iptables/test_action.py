@@ -12,12 +12,12 @@ import pytest
 from pyroute2.netlink.exceptions import NetlinkError
 
 from logban.actions import catalogue, process
-from logban.actions.faults import Missing
 from logban.actions.iptables import chains as ip_chains
 from logban.actions.iptables import sets as ip_sets
 from logban.actions.iptables.action import chain_of, set_of, sweep
 from logban.actions.iptables.chains import Chains
 from logban.actions.iptables.sets import Sets
+from logban.actions.protocols import Missing
 from logban.errors import ActionError
 from logban.model import Ban, Subject, SubjectKind
 from logban.testing.clock import FakeClock

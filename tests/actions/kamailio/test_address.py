@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from logban.actions import catalogue
-from logban.actions.faults import Missing
 from logban.actions.kamailio.address import AddressFile, AddressSettings
 from logban.actions.kamailio.rpc import Call, Refused, Rpc
+from logban.actions.protocols import Missing
 from logban.clock import SystemClock
 from logban.errors import ActionError
 from logban.model import Ban, Subject

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from logban.actions import catalogue
-from logban.actions.faults import Missing
 from logban.actions.kamailio import calls
 from logban.actions.kamailio.htable import Htable, TableSettings
 from logban.actions.kamailio.keys import AddressKeys, mark_of
 from logban.actions.kamailio.rpc import Call, Method, Refused, Rpc, Struct, Unavailable, call
 from logban.actions.kamailio.transports import RpcAddress, Way, open_rpc
+from logban.actions.protocols import Missing
 from logban.clock import SystemClock
 from logban.errors import ActionError
 from logban.model import Ban, Subject, SubjectKind

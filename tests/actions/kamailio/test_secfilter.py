@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from logban.actions import catalogue
-from logban.actions.faults import Missing
 from logban.actions.kamailio.binrpc import Control
 from logban.actions.kamailio.blacklist import Blacklist
 from logban.actions.kamailio.listing import Listing
@@ -26,6 +25,7 @@ from logban.actions.kamailio.rpc import (
     call,
 )
 from logban.actions.kamailio.secfilter import Secfilter
+from logban.actions.protocols import Missing
 from logban.errors import ActionError
 from logban.model import Ban, Subject, SubjectKind
 from logban.testing import FakeClock

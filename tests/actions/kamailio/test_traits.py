@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from logban.actions import catalogue
-from logban.actions.faults import Missing
 from logban.actions.kamailio.binrpc import Control
 from logban.actions.kamailio.blacklist import Blacklist
 from logban.actions.kamailio.lists import Color, Entry, Kind
 from logban.actions.kamailio.printing import print_lists
 from logban.actions.kamailio.rpc import Method, Rpc, call
 from logban.actions.kamailio.traits import Traits
+from logban.actions.protocols import Missing
 from logban.errors import ActionError
 from logban.model import Ban, Subject, SubjectKind
 from logban.testing import FakeClock

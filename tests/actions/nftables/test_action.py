@@ -9,7 +9,6 @@ import threading
 import pytest
 
 from logban.actions import catalogue, process
-from logban.actions.faults import Missing
 from logban.actions.networks import Prefix
 from logban.actions.nftables import libnftables
 from logban.actions.nftables import runner as nft_runner
@@ -23,6 +22,7 @@ from logban.actions.nftables.runner import (
     explain,
     open_runner,
 )
+from logban.actions.protocols import Missing
 from logban.errors import ActionError
 from logban.model import Ban, Subject
 from logban.testing.clock import FakeClock

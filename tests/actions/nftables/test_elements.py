@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from logban.actions.faults import Missing
 from logban.actions.networks import Prefix
 from logban.actions.nftables import reading as nft_reading
 from logban.actions.nftables.elements import AT_ONCE, Elements
 from logban.actions.nftables.nfnetlink import Requests, messages
+from logban.actions.protocols import Missing
 from logban.errors import ActionError
 from logban.testing.namespaces import Namespace
 

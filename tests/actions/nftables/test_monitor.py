@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from logban.actions import catalogue
-from logban.actions.faults import Missing
 from logban.actions.nftables import monitor as nft_monitor
 from logban.actions.nftables.action import Nftables
 from logban.actions.nftables.monitor import Monitor, own_ports
+from logban.actions.protocols import Missing
 from logban.model import Ban, Subject, SubjectKind
 from logban.testing.clock import FakeClock
 from logban.testing.namespaces import Namespace

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from logban.actions.faults import Missing
 from logban.actions.nftables import reading
 from logban.actions.nftables.nfnetlink import Requests
+from logban.actions.protocols import Missing
 from logban.testing.namespaces import Namespace
 
 RULES = """
