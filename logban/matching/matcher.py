@@ -33,7 +33,6 @@ from logban.matching.engine.joining import Engine, make_engine
 from logban.matching.engine.ladder import Rung
 from logban.matching.engine.saved import ProgramStore
 from logban.matching.engine.taken import Taken
-from logban.matching.keeping import keep, take_up
 from logban.matching.known import KnownExpressions
 from logban.matching.line_reader import LineReader, Place, Text
 from logban.matching.literals import required_literals
@@ -333,12 +332,12 @@ class Matcher:
 
     def keep(self, source: str) -> str:
         """Write down what is not over in a source; "" if there is nothing."""
-        return keep(self._sources[source]) if source in self._sources else ""
+        return self._sources[source].keep() if source in self._sources else ""
 
     def take_up(self, source: str, text: str, now: float) -> None:
         """Go on with what an earlier process wrote down; ValueError where it can't be used."""
         quotes = [compiled.quote for compiled in self._reader.quotes]
-        take_up(self._remembered(source), text, quotes, now)
+        self._remembered(source).take_up(text, quotes, now)
 
     @property
     def is_holding(self) -> bool:

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Lines that look like an attack and matched no rule, counted and sampled.
 
+So an admin learns that an upgrade has changed the messages.  Words of failure and an address make a
+line look like one, whether or not any rule knows it.
+
 Lines that differ only in their numbers are one shape, and of each shape the last line is kept.
 Under a flood only some of the lines of each second are looked at: what floods in shows there too.
 """
@@ -8,11 +11,11 @@ Under a flood only some of the lines of each second are looked at: what floods i
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from logban.matching.suspects import suspects
+from logban.matching.engine.prefilter import Literals
 from logban.model import Block
 
 MAX_SHAPES: Final = 50
@@ -27,6 +30,28 @@ MAX_LINE: Final = 500
 """Characters of a line that are kept."""
 
 _NUMBERS = re.compile(r"\b(?=[0-9A-Fa-fx]*[0-9])[0-9A-Fa-fx]+\b")
+
+
+_WORDS: Final = [
+    b"failed", b"failure", b"reject", b"denied", b"wrong password", b"invalid", b"not allowed",
+    b"unauthorised", b"unauthorized", b"forbidden", b"unable to authenticate",
+    b"unable to set up ssl", b"no matching", b"nonexistent", b"mismatch", b"attack", b"brute",
+    b"blocked", b"blocking", b"blacklisted", b"scanner", b"malformed", b"injection",
+]  # fmt: skip
+_LITERALS: Final = Literals(_WORDS)
+_ANY_WORD: Final = re.compile(b"|".join(_WORDS))
+_ADDRESS: Final = re.compile(
+    rb"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9.])"
+    rb"|(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}|[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){1,6}::"
+)
+
+
+def suspects(data: bytes) -> Iterator[tuple[int, int]]:
+    """Give start and end, without its LF, of each line of a stretch that looks like an attack."""
+    lowered = data.lower() + b"\n"
+    for start, end in _LITERALS.lines(lowered):
+        if _ANY_WORD.search(lowered, start, end) and _ADDRESS.search(data, start, end):
+            yield start, end - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import IO, Final
 
 from logban.matching.matcher import Matcher
 from logban.matching.named import MAX_NAMED, NamedFailure
-from logban.matching.suspects import suspects
+from logban.matching.unmatched import suspects
 from logban.model import Block, Failure, Outcome
 from logban.sources.offline import open_log, read_blocks
 

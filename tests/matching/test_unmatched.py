@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What no rule knows is counted, and shown by samples that stay few."""
+"""What looks like an attack and no rule knows is counted, and shown by samples that stay few."""
 
 from __future__ import annotations
 
-from logban.matching.unmatched import AT_ONCE, LOOKED_AT, MAX_SHAPES, Unmatched
+import pytest
+
+from logban.matching.unmatched import AT_ONCE, LOOKED_AT, MAX_SHAPES, Unmatched, suspects
 from logban.model import Block, Position
 
 LINE = b"[Nov 20 10:00:0%d] NOTICE[77] chan_new.c: Login of 2001 failed for 198.51.100.%d\n"
@@ -11,6 +13,49 @@ LINE = b"[Nov 20 10:00:0%d] NOTICE[77] chan_new.c: Login of 2001 failed for 198.
 
 def block(data: bytes, offset: int = 0) -> Block:
     return Block("/log", data, offset, True, Position("/log", 0, 0, 0, b"", 0))
+
+
+def shown(*lines: str) -> list[str]:
+    data = "".join(f"{line}\n" for line in lines).encode()
+    return [data[start:end].decode() for start, end in suspects(data)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "login failed from 198.51.100.7",
+        "198.51.100.7: FORBIDDEN",
+        "Wrong password (2001:db8::7)",
+        "blocked 1:2:3:4:5:6:7:8",
+    ],
+)
+def test_words_of_failure_and_an_address(line: str) -> None:
+    assert shown("all is well", line, "all is well 198.51.100.7") == [line]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-20 10:00:00 module failed to load",
+        "failed after 10.5 s",
+        "invalid version 1.2.3.4.5",
+        "00:11:22:33:44:55 rejected",
+        "198.51.100.7 logged in",
+        "198.51.100.7 sailed home",
+        "",
+    ],
+)
+def test_one_without_the_other(line: str) -> None:
+    assert shown(line) == []
+
+
+def test_each_line_once_and_also_the_last_without_its_end() -> None:
+    assert shown("failed failure denied 198.51.100.7", "denied 198.51.100.8") == [
+        "failed failure denied 198.51.100.7",
+        "denied 198.51.100.8",
+    ]
+    assert list(suspects(b"x\nfailed 198.51.100.7")) == [(2, 21)]
+    assert list(suspects(b"")) == []
 
 
 def test_lines_that_differ_in_their_numbers_are_one_shape() -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import pytest
 
 from logban.matching.definition import Expression, Quote
-from logban.matching.keeping import keep, take_up
 from logban.matching.messages import Opened
 from logban.matching.multiline import BufferedLine, LineBuffer
 from logban.matching.quotes import GIVEN_UP_AFTER, QUIET_AFTER, SeenLine
@@ -41,12 +40,12 @@ def source() -> Remembered:
 
 def after_a_restart(source: Remembered) -> Remembered:
     made = Remembered(LineBuffer(3))
-    take_up(made, keep(source), [QUOTE], NOW)
+    made.take_up(source.keep(), [QUOTE], NOW)
     return made
 
 
 def test_nothing_is_nothing() -> None:
-    assert keep(Remembered(LineBuffer(1))) == ""
+    assert Remembered(LineBuffer(1)).keep() == ""
 
 
 def test_what_is_held_back_is_believed_when_its_message_is_over(source: Remembered) -> None:
@@ -55,7 +54,7 @@ def test_what_is_held_back_is_believed_when_its_message_is_over(source: Remember
     after.guard.begin_block(b"x" * 2000, 200, NOW)
     believed = after.guard.take(SeenLine(1500, True, "30", failure(ATTACKER, 1500)))
     assert believed == [failure(VICTIM, 110), failure(ATTACKER, 1500)]
-    assert keep(after) == ""
+    assert after.keep() == ""
 
 
 def test_or_when_the_log_stays_quiet(source: Remembered) -> None:
@@ -89,7 +88,7 @@ def test_of_several_messages_of_a_kind_each_is_gone_on_with() -> None:
     source.guard.take(SeenLine(30, True, None, failure(ATTACKER, 30), opened))
     source.guard.end_block()
     after = after_a_restart(source)
-    assert keep(after_a_restart(after)) == keep(after)
+    assert after_a_restart(after).keep() == after.keep()
     after.guard.begin_block(b"x" * 200, after.guard.messages().end, NOW)
     after.guard.take(SeenLine(440, False, None, None, (), ("packet",)))
     assert after.guard.take_doubtful() == 1
@@ -122,7 +121,7 @@ def test_successes(source: Remembered) -> None:
 def test_what_does_not_go_with_the_filter(text: str, source: Remembered) -> None:
     after = Remembered(LineBuffer(3))
     with pytest.raises(ValueError, match="does not go with the filter"):
-        take_up(after, text, [QUOTE], NOW)
+        after.take_up(text, [QUOTE], NOW)
     with pytest.raises(ValueError, match="does not go with the filter"):
-        take_up(after, keep(source), [], NOW)
-    assert keep(after) == ""
+        after.take_up(source.keep(), [], NOW)
+    assert after.keep() == ""
