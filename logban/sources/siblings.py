@@ -8,11 +8,16 @@ import re
 import stat
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from logban.sources.book import Identity
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".lzma", ".Z", ".zip", ".br")
 _HEAD = 256
+MOST_NAMESAKES: Final = 4096
+"""Files that are looked at because of their names; whoever has a directory could make any number,
+and the loop waits meanwhile.  What was read and saved is found beside them all the same."""
+
 # How often a directory is listed until two listings agree.
 _MOST_LISTINGS = 8
 _DIGITS = re.compile(r"\d+")
@@ -141,12 +146,14 @@ def head_of(path: str) -> bytes:
 
 
 def _listing(directory: str, prefix: str, inodes: Collection[int]) -> list[Sibling]:
-    found = []
+    found: list[Sibling] = []
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
                 # What a directory says of inodes is only a hint: overlayfs may say another.
-                if not entry.name.startswith(prefix) and entry.inode() not in inodes:
+                if entry.inode() not in inodes and (
+                    not entry.name.startswith(prefix) or len(found) >= MOST_NAMESAKES
+                ):
                     continue
                 try:
                     status = entry.stat(follow_symlinks=False)

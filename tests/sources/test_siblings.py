@@ -84,6 +84,22 @@ def test_namesakes_are_those_whose_names_go_on(tmp_path: Path, monkeypatch) -> N
     assert (tmp_path / "other").stat().st_ino not in looked_at
 
 
+def test_a_crowd_of_namesakes_does_not_hold_the_loop_up(tmp_path: Path, monkeypatch) -> None:
+    """Whoever has the directory can make any number of them, and rotate all the time."""
+    monkeypatch.setattr(siblings, "MOST_NAMESAKES", 10)
+    path = tmp_path / "full"
+    for number in range(50):
+        path.with_name(f"full.{number}").touch()
+    entries = siblings.namesakes(str(path))
+    assert len(entries) == 10
+    assert len(elders_of(str(path), {})) == 10
+    others = {path.with_name(f"full.{number}") for number in range(50)} - {
+        Path(entry.path) for entry in entries
+    }
+    known = [Identity.of(other.stat()) for other in others]
+    assert {Path(entry.path) for entry in neighbours(str(path), known)} >= others
+
+
 def test_no_neighbours_where_there_is_no_directory(tmp_path: Path) -> None:
     assert neighbours(str(tmp_path / "none" / "full"), ()) == []
 
