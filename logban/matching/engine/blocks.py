@@ -13,19 +13,15 @@ from logban.matching.compiled import is_proven
 from logban.matching.dates import DateReader
 from logban.matching.definition import FilterDefinition, Proof, Rule
 from logban.matching.engine.doubts import MARKER
-from logban.matching.engine.pcre2 import Code, Library, Pcre2Error, TooLargeError
+from logban.matching.engine.pcre2 import Library, Pcre2Error, compiled
 from logban.matching.engine.stretches import Stretch
+from logban.matching.engine.templates import sighting, template
 from logban.matching.engine.written import SLOW_MARK, Program
 from logban.model import CanonicalAddress, Failure, Outcome, Success, canonical_address
 
 MAX_KNOWN: Final = 65536
 """Addresses that are remembered as they stand in lines, and dates of one minute."""
 
-SOME: Final = 4
-"""Stretches with something unusual after which it is expected in as many more."""
-
-_UNUSUAL: Final = b"!"
-_SET: Final = "="
 _MARKER: Final = MARKER.decode()
 _FIRST: Final = 4
 _NUMBER: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -77,18 +73,14 @@ class BlockEngine:
         dates: DateReader,
     ) -> None:
         """Compile the program; Pcre2Error if that can't be done."""
-        self._code = _compiled(library, program.texts)
+        self._code = compiled(library, program.texts)
         self._dates = dates
         self._times: dict[str, float | None] = {}
         self._minute = 0.0
         self._addresses: dict[str, CanonicalAddress | None] = {}
-        self._template = _template(program)
+        self._template = template(program)
         self._width = self._template.count(MARKER)
-        self._sighting = _sighting(program)
-        self._brief = _brief(program)
-        self._usual = _usual(program)
-        self._were_unusual = 0
-        self._has_successes = bool(program.success)
+        self._sighting = sighting(program)
         self._makers: dict[str, _Maker] = {
             str(number): self._maker(definition.rules[number], number, program)
             for number in program.fields
@@ -140,29 +132,6 @@ class BlockEngine:
             return None
         parts = raw.decode("ascii").split(_MARKER)
         return Sightings(list(accumulate(map(len, parts[:-1:3]))), parts[1::3], parts[2::3])
-
-    def tally(self, text: bytes) -> tuple[list[str], int, int] | None:
-        """Give the threads of all records, the number of these, and that of successes.
-
-        None if PCRE2 gives up, or the reference has to look at some line.
-        """
-        try:
-            if self._usual and self._were_unusual < SOME:
-                number, raw = self._code.counted(text, self._usual)
-                if _UNUSUAL not in raw:
-                    self._were_unusual = 0
-                    return raw.decode("ascii").split("\n")[:-1], number, 0
-            # Where there is one such line there are more, so less is tried for a while.
-            self._were_unusual = (self._were_unusual + 1) % (2 * SOME)
-            raw = self._code.records(text, self._brief)
-        except Pcre2Error:
-            return None
-        found = raw.decode("ascii").split("\n")
-        addresses = found[1::2]
-        if self.odd_among(addresses):
-            return None
-        successes = raw.count(b"\n+") if self._has_successes else 0
-        return found[:-1:2], len(addresses), successes
 
     def odd_among(self, addresses: Iterable[str]) -> set[str]:
         """Give those of the addresses, as they stand in sightings, that are none."""
@@ -241,58 +210,3 @@ class BlockEngine:
             time = self._dates.read(f"[{date}] ", now).time if date else None
             self._times[date] = time
             return time
-
-
-def _compiled(library: Library, texts: Sequence[str]) -> Code:
-    """Compile the first of several forms that is not too large."""
-    for text in texts[:-1]:
-        try:
-            return Code(library, text)
-        except TooLargeError:
-            continue
-    return Code(library, texts[-1])
-
-
-def _all_of(numbers: Iterable[int]) -> str:
-    return "".join(f"${{{number}}}" for number in numbers)
-
-
-def _template(program: Program) -> bytes:
-    """Write what is to be given of a match.
-
-    What may be missing, or be there and empty, has a sign in front if it is there.
-    """
-    parts = ["$*MARK", _all_of(program.thread), _all_of(program.address), _all_of(program.date)]
-    for number in program.columns:
-        is_signed = number in program.may_be_empty
-        parts.append(f"${{{number}:+{_SET}${{{number}}}:}}" if is_signed else f"${{{number}}}")
-    for _, numbers in program.prefix_fields.columns:
-        parts.append("".join(f"${{{number}:+{_SET}${{{number}}}:}}" for number in numbers))
-    return _marked(parts)
-
-
-def _sighting(program: Program) -> bytes:
-    """Write what is to be given of a match that is only looked at."""
-    return _marked([_all_of(program.thread), _address_in(program)])
-
-
-def _marked(parts: Sequence[str]) -> bytes:
-    return "".join(f"{_MARKER}{part}" for part in (*parts, "")).encode("ascii")
-
-
-def _brief(program: Program) -> bytes:
-    """Write what is to be given of a match that is only counted."""
-    return f"{_all_of(program.thread)}\n{_address_in(program)}\n".encode("ascii")
-
-
-def _usual(program: Program) -> bytes:
-    """Write what is to be given of a match that is most often nothing special; "" if unknown."""
-    if not program.unusual:
-        return b""
-    thread = f"{_all_of(program.thread)}\n" if program.thread else ""
-    return f"{thread}${{{program.unusual}:+{_UNUSUAL.decode()}:}}".encode("ascii")
-
-
-def _address_in(program: Program) -> str:
-    sign = f"${{{program.success}:++:}}" if program.success else ""
-    return f"{sign}{_all_of(program.address)}"

@@ -8,7 +8,7 @@ thread and its address where all lines are the program's own, or these and its t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -17,6 +17,7 @@ from logban.matching.engine.beginnings import Beginnings
 from logban.matching.engine.blocks import BlockEngine, Sightings
 from logban.matching.engine.stretches import Stretch
 from logban.matching.engine.taken import Taken
+from logban.matching.engine.tallying import Tallier
 from logban.matching.quotes import SeenLine, Unread
 from logban.model import Outcome, Success
 
@@ -51,9 +52,15 @@ class Counting:
     """Counts what is in one block."""
 
     def __init__(
-        self, taken: Taken, blocks: BlockEngine, beginnings: Beginnings, habit: Habit
+        self,
+        taken: Taken,
+        blocks: BlockEngine,
+        tallier: Callable[[], Tallier],
+        beginnings: Beginnings,
+        habit: Habit,
     ) -> None:
         self.tally = Tally()
+        self._tallier = tallier
         self._taken = taken
         self._blocks = blocks
         self._beginnings = beginnings
@@ -81,18 +88,18 @@ class Counting:
         """Count a stretch at once, if all lines that say something are the program's own."""
         if self._is_guarded and self._taken.source.hearsay.is_waiting:
             return False
-        found = self._blocks.tally(stretch.text)
-        if found is None:
+        found = self._tallier().tally(stretch.text)
+        if found is None or self._blocks.odd_among(found.addresses):
             return False
-        threads, number, successes = found
+        threads = found.threads
         if threads and self._is_guarded:
             named = set(threads)
             if not self._guard.knows_all(named):
                 self._habit.expects_strangers = True
                 return False
             self._guard.pass_by(threads, self._last_of(stretch, threads[-1]), named)
-        self.tally.failures += number - successes
-        self.tally.successes += successes
+        self.tally.failures += found.number - found.successes
+        self.tally.successes += found.successes
         return True
 
     def _last_of(self, stretch: Stretch, thread: str) -> Unread:

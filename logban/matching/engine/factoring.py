@@ -8,6 +8,7 @@ another rule would win.  And rules may change places if no text can be matched b
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Sequence as Items
 from itertools import pairwise
 from typing import Final
@@ -26,6 +27,7 @@ from logban.matching.engine.syntax import (
     Repeat,
     Sequence,
     first_of,
+    walk,
 )
 
 WIDE: Final = 100
@@ -108,16 +110,19 @@ def _gives_back(node: Repeat) -> bool:
     return node.greed is not Greed.POSSESSIVE and (node.most is None or node.most > WIDE)
 
 
-def without_free_end(items: Items[Node]) -> tuple[Node, ...]:
-    """Leave out what stands at the end and is found in every line: ``.*``, ``.*$``."""
-    kept = list(items)
-    if len(kept) > 1 and kept[-1] == At(Place.END) and _takes_all(kept[-2]):
-        kept.pop()
-    while kept and isinstance(last := kept[-1], Repeat) and not last.least:
-        if not isinstance(last.body, Chars):
+def without_free_end(items: Items[Node], kept: Collection[int]) -> tuple[Node, ...]:
+    """Leave out what stands at the end and is found in every line: ``.*``, ``.*$``, ``(?:x)?``.
+
+    But for the groups that are to be ``kept``.
+    """
+    left = list(items)
+    if len(left) > 1 and left[-1] == At(Place.END) and _takes_all(left[-2]):
+        left.pop()
+    while left and isinstance(last := left[-1], Repeat) and not last.least:
+        if any(isinstance(each, Group) and each.number in kept for each in walk(last)):
             break
-        kept.pop()
-    return tuple(kept)
+        left.pop()
+    return tuple(left)
 
 
 def _takes_all(node: Node) -> bool:

@@ -24,7 +24,7 @@ def references_in(node: Node) -> set[int]:
     return {each.number for each in walk(node) if isinstance(each, Back)}
 
 
-def kept_groups(node: Node, also: set[str]) -> dict[int, str]:
+def kept_groups(node: Node, also: set[str], *, fields: bool = True) -> dict[int, str]:
     """Give the groups whose text is asked for, by their numbers: fields, and what is named."""
     references = references_in(node)
     return {
@@ -32,7 +32,7 @@ def kept_groups(node: Node, also: set[str]) -> dict[int, str]:
         for each in walk(node)
         if isinstance(each, Group)
         and (
-            (each.name and each.name not in NO_FIELDS)
+            (fields and each.name and each.name not in NO_FIELDS)
             or each.name in also
             or each.number in references
         )

@@ -7,7 +7,8 @@ there is a guard (see ``quotes``), it is asked of some of the lines (see ``belie
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 
 from logban.matching.dates import DateReader, NoDates, tries_defaults_first
 from logban.matching.definition import FilterDefinition, Quote
@@ -18,11 +19,12 @@ from logban.matching.engine.counting import Counting, Habit, Tally
 from logban.matching.engine.dated import DATED, UNDATED, Head
 from logban.matching.engine.doubts import Doubts
 from logban.matching.engine.ladder import Rung, best_rung
-from logban.matching.engine.pcre2 import Pcre2Error, library
+from logban.matching.engine.pcre2 import Library, Pcre2Error, library
 from logban.matching.engine.prefilter import Literals
 from logban.matching.engine.saved import ProgramStore, key_of
 from logban.matching.engine.stretches import Stretch, Stretches
 from logban.matching.engine.taken import Taken
+from logban.matching.engine.tallying import Tallier
 from logban.matching.engine.written import Opening, Program
 from logban.matching.gates import LiteralSets
 from logban.model import Outcome
@@ -38,7 +40,10 @@ class Engine:
         beginnings: Beginnings,
         refused: Mapping[str, str],
         rung: Rung,
+        make_tallier: Callable[[], Tallier],
     ) -> None:
+        """``make_tallier`` is asked once, when a log is counted of which most lines matter."""
+        self._tallier = cache(make_tallier)
         self.refused = refused
         self.rung = rung
         self._blocks = blocks
@@ -81,7 +86,7 @@ class Engine:
 
     def count(self, taken: Taken) -> Tally:
         """Give only how many failures and successes are in a block."""
-        counting = Counting(taken, self._blocks, self._beginnings, self._habit)
+        counting = Counting(taken, self._blocks, self._tallier, self._beginnings, self._habit)
         if taken.is_holding():
             counting.add(taken.rest(0))
             return counting.tally
@@ -141,6 +146,7 @@ def make_engine(
         (doubtful if quote.late or quote.twice else openings).append(opening)
     if definition.json is not None:
         doubtful.append(Opening("", (frozenset({b'{"'}),)))
+    counted = partial(_program, definition, heads, openings, doubtful, store, fields=False)
     program = _program(definition, heads, openings, doubtful, store)
     texts = [text for each in doubtful for text in sorted(each.literals[0])]
     try:
@@ -148,10 +154,22 @@ def make_engine(
             blocks = BlockEngine(pcre2, program, definition, dates)
             stretches = Stretches(Doubts(pcre2, texts, program.doubts))
             beginnings = Beginnings(sets for _, sets in quotes)
-            return Engine(blocks, stretches, beginnings, program.refused, rung)
+            tallier = partial(_tallier, pcre2, program, counted)
+            return Engine(blocks, stretches, beginnings, program.refused, rung, tallier)
     except Pcre2Error as error:
         return str(error)
     return program
+
+
+def _tallier(library: Library, program: Program, counted: Callable[[], Program | str]) -> Tallier:
+    """Give what counts by a program of its own, or by the one for everything if that can't be."""
+    own = counted()
+    if isinstance(own, Program):
+        try:
+            return Tallier(library, own)
+        except Pcre2Error:
+            pass
+    return Tallier(library, program)
 
 
 def _unfit(
@@ -173,15 +191,22 @@ def _program(
     openings: Sequence[Opening],
     doubtful: Sequence[Opening],
     store: ProgramStore | None,
+    *,
+    fields: bool = True,
 ) -> Program | str:
-    """Give a program that was kept, or a new one; or the reason why there is none."""
-    key = key_of(definition, heads, openings, doubtful) if store is not None else ""
+    """Give a program that was kept, or a new one; or the reason why there is none.
+
+    Without ``fields`` it is for counting only.
+    """
+    key = ""
+    if store is not None:
+        key = key_of(definition, heads, openings, doubtful, fields=fields)
     kept = store.read(key) if store is not None else None
     if kept is not None:
         return kept
     from logban.matching.engine.writing import write  # noqa: PLC0415  # rarely needed, see there
 
-    program = write(definition, heads, openings, doubtful)
+    program = write(definition, heads, openings, doubtful, fields=fields)
     if store is not None and isinstance(program, Program):
         store.keep(key, program)
     return program

@@ -61,8 +61,10 @@ class Refusals:
         self.reasons.setdefault(rule.name, why)
 
 
-def part_of(rule: Rule, reading: Reading, prefix: Node | None, refusals: Refusals) -> Part:
-    """Tell what becomes of a rule behind a prefix."""
+def part_of(
+    rule: Rule, reading: Reading, prefix: Node | None, refusals: Refusals, *, fields: bool
+) -> Part:
+    """Tell what becomes of a rule behind a prefix; whether it captures more than an address."""
     part = Part(rule)
     try:
         part.node = parsed(rule.expression.text, reading)
@@ -77,8 +79,8 @@ def part_of(rule: Rule, reading: Reading, prefix: Node | None, refusals: Refusal
         return part
     if not references_in(part.node) & {kept[at][0] for at in hosts}:
         part.node = told_apart(part.node)
-        kept = list(kept_groups(part.node, set(HOST_GROUPS)).items())
-        hosts = [at for at, (_, name) in enumerate(kept) if name in HOST_GROUPS]
+    kept = list(kept_groups(part.node, set(HOST_GROUPS), fields=fields).items())
+    hosts = [at for at, (_, name) in enumerate(kept) if name in HOST_GROUPS]
     part.before, part.span = hosts[0], len(hosts)
     part.is_canonical = is_canonical(kept[hosts[0]][0])
     return part

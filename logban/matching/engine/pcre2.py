@@ -12,6 +12,7 @@ came with 10.38.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -166,6 +167,16 @@ class Code:
             self._library.call("match_context_free", self._context)
             self._library.call("jit_stack_free", self._stack)
             self._library.call("code_free", self._code)
+
+
+def compiled(library: Library, texts: Sequence[str]) -> Code:
+    """Compile the first of several forms that is not too large; Pcre2Error if none can be."""
+    for text in texts[:-1]:
+        try:
+            return Code(library, text)
+        except TooLargeError:
+            continue
+    return Code(library, texts[-1])
 
 
 @cache

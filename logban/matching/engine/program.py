@@ -39,18 +39,28 @@ _DATE_ENDS: Final = frozenset(map(ord, "0123456789Z"))
 
 
 def write_program(
-    definition: FilterDefinition, heads: Items[Head], openings: Items[Opening]
+    definition: FilterDefinition, heads: Items[Head], openings: Items[Opening], *, fields: bool
 ) -> Program:
-    """Write a filter as one expression; InexpressibleError if it is none for the engine at all."""
-    return _Composer(definition, heads, openings).program()
+    """Write a filter as one expression; InexpressibleError if it is none for the engine at all.
+
+    Without ``fields`` it captures no more than threads and addresses, which is all that counting
+    asks for.
+    """
+    return _Composer(definition, heads, openings, fields=fields).program()
 
 
 class _Composer:
     """Puts the expression together."""
 
     def __init__(
-        self, definition: FilterDefinition, heads: Items[Head], openings: Items[Opening]
+        self,
+        definition: FilterDefinition,
+        heads: Items[Head],
+        openings: Items[Opening],
+        *,
+        fields: bool,
     ) -> None:
+        self._with_fields = fields
         self._definition = definition
         self._reading = definition.reading
         self._heads = heads
@@ -68,9 +78,10 @@ class _Composer:
         """Write all of it."""
         self._take_prefix()
         ignored = [parsed(each.text, self._reading) for each in self._definition.ignore]
-        rules = RulesWriter(self._definition.rules, ignored, self._writer, self._refusals)
+        writing = self._writer, self._refusals
+        rules = RulesWriter(self._definition.rules, ignored, *writing, fields=self._with_fields)
         parts = [
-            part_of(rule, self._reading, self._prefix, self._refusals)
+            part_of(rule, self._reading, self._prefix, self._refusals, fields=self._with_fields)
             for rule in self._definition.rules
         ]
         dates: list[int] = []
@@ -86,7 +97,8 @@ class _Composer:
             text = self._with_rules(rules, parts, columns, self._begin())
             for number in numbers.pop(SLOW_GROUP, ()):
                 text = f"(?({number})(*MARK:{SLOW_MARK})|{text})"
-            text = f"(?>{'|'.join(heads)}{slow}){text}"
+            begin = "(?|" if self._are_numbered_alike() else "(?:"
+            text = f"(?>{begin}{'|'.join(heads)}){slow}){text}"
         else:
             ways = [
                 begin + self._with_rules(rules, parts, columns, (head.before, _strange_at(head)))
@@ -151,7 +163,7 @@ class _Composer:
         why = InexpressibleError("has no beginning")
         for head in self._heads:
             before = self._writer.captures
-            if not self._goes_on:
+            if not self._goes_on or self._are_numbered_alike():
                 self._writer.captures = 0  # each has rules of its own, and they all count alike
             try:
                 texts.append(self._head(head, dates, numbers))
@@ -163,6 +175,8 @@ class _Composer:
         if not heads:
             raise why
         self._heads = heads
+        if self._are_numbered_alike():
+            self._writer.captures = max(ends)
         if not self._goes_on:
             self._writer.captures = most = max(ends)
             texts = [text + UNSET * (most - end) for text, end in zip(texts, ends[1:], strict=True)]
@@ -171,6 +185,13 @@ class _Composer:
     def _is_one(self) -> bool:
         """Tell whether the rules are written once, and not for each way in which lines begin."""
         return self._goes_on or len(self._heads) == 1
+
+    def _are_numbered_alike(self) -> bool:
+        """Tell whether the ways in which lines begin number their captures from the same one on.
+
+        That is so where whatever is captured there is a thread.
+        """
+        return not self._with_fields and {*self._prefix_kept.values()} == {"thread"}
 
     def _take_prefix(self) -> None:
         prefix = self._definition.prefix
@@ -184,7 +205,8 @@ class _Composer:
             self._prefix = open_ended(node) if self._goes_on else node
         except InexpressibleError as error:
             raise InexpressibleError(f"prefregex {error}") from error
-        self._prefix_kept = kept_groups(self._prefix, {"thread", SLOW_GROUP})
+        also = {"thread", SLOW_GROUP}
+        self._prefix_kept = kept_groups(self._prefix, also, fields=self._with_fields)
         for name, times in times_taken(self._prefix).items():
             if times > 1 and name in self._prefix_kept.values():
                 raise InexpressibleError(f"prefregex may capture {name} twice")
@@ -199,10 +221,12 @@ class _Composer:
         """Write how a line begins: the date, then prefregex."""
         text = re.escape(head.before)
         if head.date:
-            self._writer.captures += 1
-            dates.append(self._writer.captures)
+            if self._with_fields:
+                self._writer.captures += 1
+                dates.append(self._writer.captures)
+            begin = "(" if self._with_fields else "(?:"
             # A line that has its date, and not what has to follow, is nobody's.
-            text += f"({head.date}){head.behind}(*PRUNE)"
+            text += f"{begin}{head.date}){head.behind}(*PRUNE)"
         if self._prefix is not None:
             strange = _strange_at(head)
             try:

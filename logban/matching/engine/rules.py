@@ -79,14 +79,24 @@ class RulesWriter:
     """Writes rules, with what they have in common once."""
 
     def __init__(
-        self, rules: Items[Rule], ignored: Items[Node], writer: Writer, refusals: Refusals
+        self,
+        rules: Items[Rule],
+        ignored: Items[Node],
+        writer: Writer,
+        refusals: Refusals,
+        *,
+        fields: bool,
     ) -> None:
-        """Write all rules of a filter that has such ``ignored`` expressions."""
+        """Write all rules of a filter that has such ``ignored`` expressions.
+
+        Without ``fields`` they capture no more than addresses, and don't say which rule it was.
+        """
         self.may_be_empty: set[int] = set()
         self._rules = rules
         self._ignored = ignored
         self._writer = writer
         self._refusals = refusals
+        self._with_fields = fields
         self._last = 0
 
     def write(self, parts: Items[Part], begin: Begin, columns: Columns) -> Written:
@@ -125,7 +135,7 @@ class RulesWriter:
             node = begins_at(part.node, *begin)
             if node == NOTHING:
                 return None
-            kept = kept_groups(node, set(HOST_GROUPS))
+            kept = kept_groups(node, set(HOST_GROUPS), fields=self._with_fields)
             hosts = [group for group, name in kept.items() if name in HOST_GROUPS]
             pads: dict[int, tuple[int, int]] = {}
             if part.pace is Pace.SLOW:
@@ -138,8 +148,9 @@ class RulesWriter:
                 pads[hosts[0]] = (columns.before - part.before, 0)
                 leading, _ = pads.get(hosts[-1], (0, 0))
                 pads[hosts[-1]] = (leading, columns.span - part.span)
-            entry = Entry((number,), part.pace, without_free_end(flat(node)), kept, pads, gate)
-            Writer().write(entry.items, kept, pads)
+            items = without_free_end(flat(node), kept)
+            entry = Entry((number,), part.pace, items, kept, pads, gate)
+            Writer().write(items, kept, pads)
         except InexpressibleError as error:
             self._refusals.note(part.rule, str(error))
             return Entry((number,), Pace.GATED, (), {}, {}, gate)
@@ -202,7 +213,8 @@ class RulesWriter:
         fields.update(dict.fromkeys(entry.numbers, found))
         if self._rules[entry.numbers[0]].success:
             text += f"{UNSET * (self._last - self._writer.captures)}()"
-        return text if len(entry.numbers) > 1 else f"{text}(*MARK:{entry.numbers[0]})"
+        is_told = len(entry.numbers) > 1 or not self._with_fields
+        return text if is_told else f"{text}(*MARK:{entry.numbers[0]})"
 
     def _merged(self, entries: Items[Entry]) -> list[Entry]:
         """Make one of rules that differ in one place only."""

@@ -41,6 +41,8 @@ def key_of(
     heads: Sequence[Head],
     openings: Sequence[Opening],
     doubtful: Sequence[Opening],
+    *,
+    fields: bool,
 ) -> str:
     """Give what a program is known by: a digest of all that it is made of, and by whom."""
     # What reads expressions and takes literals from them lies one folder above.
@@ -60,6 +62,7 @@ def key_of(
         [each.text for each in definition.ignore],
         definition.prefix.text if definition.prefix is not None else None,
         definition.reading.names,
+        fields,
         [(head.before, head.date, head.behind) for head in heads],
         *(
             [(each.begin, [sorted(choice) for choice in each.literals]) for each in those]

@@ -31,13 +31,16 @@ def write(
     heads: Sequence[Head],
     openings: Sequence[Opening],
     doubtful: Sequence[Opening],
+    *,
+    fields: bool = True,
 ) -> Program | str:
     """Write a filter for the engine; give the reason if it is none for it.
 
     Lines that may begin one of the ``doubtful`` messages are not for the engine, whatever they say.
+    Without ``fields`` it is for counting only.
     """
     try:
-        program = write_program(definition, heads, openings)
+        program = write_program(definition, heads, openings, fields=fields)
     except InexpressibleError as error:
         return str(error)
     program.doubts = write_doubts(doubtful)
