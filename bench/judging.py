@@ -24,13 +24,14 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from logban.addresses import canonical_address
 from logban.judging import weights
 from logban.judging.exemptions.book import ExemptionBook
 from logban.judging.judge import Judge
 from logban.judging.scrutiny.charging import Charging
 from logban.judging.scrutiny.trust import Trust
 from logban.judging.times import LogTimes
-from logban.model import Failure, Outcome, Success, canonical_address
+from logban.model import Failure, Outcome, Success
 from logban.policy.enough import Policy
 from logban.policy.scrutiny import Scrutiny, Unit
 

@@ -2,76 +2,27 @@
 """The nouns that one stage hands to the next.
 
 Everything here is frozen.  Times are seconds since the epoch, as floats, fractions kept.
-An address is a string in the canonical form of :func:`canonical_address`, a network one in
-that of :func:`canonical_network`; strings, because they are hashed a million times a second.
+Addresses and networks are strings in their canonical form (see ``addresses``).
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
-from socket import AF_INET, inet_pton
 from types import MappingProxyType
-from typing import Final, NamedTuple, NewType
+from typing import Final, NamedTuple
 
 from logban import nouns
+from logban.addresses import CanonicalAddress, canonical_address, canonical_network, ipv6_network
 
 _CAPTURE: Final = 200
-
-CanonicalAddress = NewType("CanonicalAddress", str)
-"""An address in compressed lower case, IPv4-mapped IPv6 written as IPv4."""
 
 NO_FIELDS: Final[Mapping[str, str]] = MappingProxyType({})
 """What was captured where nothing was, for all to share."""
 
 RECIDIVE: Final = "recidive"
 """The filter of jails that judge by the other jails' bans, and the rule of the bans they lay."""
-
-
-def canonical_address(text: str) -> CanonicalAddress:
-    """Give the one way in which logban writes this address; ValueError if it is none.
-
-    >>> canonical_address("::FFFF:198.51.100.7")
-    '198.51.100.7'
-    """
-    try:
-        inet_pton(AF_INET, text)
-    except (OSError, ValueError):
-        return _canonical_address(text)
-    return CanonicalAddress(
-        text
-    )  # of IPv4 it takes the one spelling, and is sooner asked than ipaddress
-
-
-@lru_cache(maxsize=65536)
-def _canonical_address(text: str) -> CanonicalAddress:
-    address = ipaddress.ip_address(text)
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id is not None:
-            raise ValueError(f"{text!r} has a scope, which means nothing on another host")
-        if address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-    return CanonicalAddress(str(address))
-
-
-def canonical_network(text: str) -> str:
-    """Give the one way in which logban writes this network, host bits cleared; ValueError if none.
-
-    A network of a single address is written as the address.
-    """
-    network = ipaddress.ip_network(text, strict=False)
-    if isinstance(network, ipaddress.IPv6Network):
-        if network.network_address.scope_id is not None:
-            raise ValueError(f"{text!r} has a scope, which means nothing on another host")
-        mapped = network.network_address.ipv4_mapped
-        if mapped is not None and network.prefixlen >= 96:
-            network = ipaddress.ip_network((mapped, network.prefixlen - 96), strict=False)
-    if network.prefixlen == network.max_prefixlen:
-        return str(network.network_address)
-    return str(network)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -113,7 +64,7 @@ class Subject(NamedTuple):
         """Give the subject that this address is counted under: itself, or its IPv6 network."""
         if ":" not in address or ipv6_prefix == 128:
             return cls(SubjectKind.IP, address)
-        return cls(SubjectKind.NET, _ipv6_network(address, ipv6_prefix))
+        return cls(SubjectKind.NET, ipv6_network(address, ipv6_prefix))
 
     @classmethod
     def parse(cls, text: str, ipv6_prefix: int = 64) -> Subject:
@@ -163,11 +114,6 @@ class Subject(NamedTuple):
                 return self.user
             case SubjectKind.USER_IP:
                 return f"{self.user}@{self.network}"
-
-
-@lru_cache(maxsize=65536)
-def _ipv6_network(address: str, prefix: int) -> str:
-    return str(ipaddress.IPv6Network((address, prefix), strict=False))
 
 
 @dataclass(frozen=True, slots=True)

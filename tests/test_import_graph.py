@@ -19,6 +19,7 @@ PACKAGE = Path(__file__).parents[1] / "logban"
 BOTTOM = (
     "",
     "nouns",
+    "addresses",
     "model",
     "errors",
     "durations",

@@ -8,7 +8,7 @@ import re
 import shlex
 from typing import Final
 
-from logban.model import canonical_address, canonical_network
+from logban.addresses import canonical_address, canonical_network
 from logban.text import visible
 
 NETWORKS_SHOWN: Final = 4

@@ -14,8 +14,8 @@ import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from logban.addresses import CanonicalAddress, canonical_address
 from logban.errors import UsageError
-from logban.model import CanonicalAddress, canonical_address
 
 _ESTABLISHED = "01"  # st in /proc/net/tcp: TCP_ESTABLISHED of net/tcp_states.h
 _ANCESTORS = 64

@@ -8,9 +8,10 @@ import shlex
 
 import click
 
+from logban.addresses import canonical_address, canonical_network
 from logban.client.meant import meant
 from logban.durations import parse_duration
-from logban.model import Subject, SubjectKind, canonical_address, canonical_network
+from logban.model import Subject, SubjectKind
 from logban.text import visible
 
 _USER = "user:"

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from logban.addresses import canonical_address, canonical_network
 from logban.config.problem import did_you_mean
 from logban.config.settings import Backend, LogPath, Start, UseDns
 from logban.durations import parse_duration
 from logban.matching.definition import Proof
-from logban.model import canonical_address, canonical_network
 
 _TRUE: Final = ("1", "on", "true", "yes")
 _FALSE: Final = ("0", "off", "false", "no")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from logban.addresses import CanonicalAddress
 from logban.judging.counting.attempts import Attempts
 from logban.judging.counting.entries import UNIT
 from logban.judging.counting.tracker import MAX_ENTRIES, Noted, Tracked, Tracker
@@ -18,16 +19,7 @@ from logban.judging.scrutiny.trust import KNOWN_FOR, Trust
 from logban.judging.times import LineTimes
 from logban.judging.verdicts import Verdicts
 from logban.judging.weights import MAX_WEIGHT, WRONG_PASSWORD
-from logban.model import (
-    CanonicalAddress,
-    Failure,
-    Notice,
-    Outcome,
-    Subject,
-    SubjectKind,
-    Success,
-    Verdict,
-)
+from logban.model import Failure, Notice, Outcome, Subject, SubjectKind, Success, Verdict
 from logban.policy.enough import Policy
 
 CLEARED_FOR: Final = 1.0

@@ -11,7 +11,8 @@ import ipaddress
 from functools import lru_cache
 from typing import Final
 
-from logban.model import CanonicalAddress, Subject, SubjectKind
+from logban.addresses import CanonicalAddress
+from logban.model import Subject, SubjectKind
 
 IPV4_AROUND: Final = 24
 IPV6_AROUND: Final = 56

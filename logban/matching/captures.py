@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from logban.model import CanonicalAddress, canonical_address
+from logban.addresses import CanonicalAddress, canonical_address
 from logban.text import visible
 
 FLAGS: Final = frozenset({"nofail", "mlfgained", "mlfforget"})

@@ -9,10 +9,10 @@ from typing import Final
 
 import regex
 
+from logban.addresses import canonical_address
 from logban.matching.captures import Host, Joined, encoded_groups, joined_groups
 from logban.matching.compiler import ADDRESS_GROUPS, SINGLE_LINES, Compile, Searched
 from logban.matching.definition import WRAPPED, Proof, Quote, Rule
-from logban.model import canonical_address
 
 NO_FIELDS: Final = frozenset({*ADDRESS_GROUPS, "content", "thread", "ambiguous"})
 HOST_GROUPS: Final = (*ADDRESS_GROUPS, "dns", "fid")

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from logban.model import CanonicalAddress, Failure
+from logban.addresses import CanonicalAddress
+from logban.model import Failure
 
 MAX_NAMED: Final = 1000
 """Failures of one filter that wait for somebody to take them; the oldest are dropped."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from logban.addresses import canonical_address, canonical_network
 from logban.errors import LedgerError
 from logban.ledger.records import MAX_EVIDENCE
-from logban.model import Evidence, canonical_address, canonical_network
+from logban.model import Evidence
 
 _TABLES: Final = ("bips", "bans")
 _LINE: Final = 1000

@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from logban.addresses import canonical_address
 from logban.clock import Clock
 from logban.config.settings import UseDns
 from logban.judging.exemptions.names import Resolver
 from logban.matching.named import NamedFailure
-from logban.model import Verdict, canonical_address
+from logban.model import Verdict
 from logban.running.jail import Jail
 
 log = logging.getLogger(__name__)

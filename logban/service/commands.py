@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 import logban
 from logban.actions.declaration import ActionSpec
 from logban.actions.worker import EnforcerWorker
+from logban.addresses import canonical_network
 from logban.config.problem import Severity
 from logban.config.settings import MANUAL, Configuration
 from logban.control import payloads
@@ -22,7 +23,7 @@ from logban.health.watch import Watch
 from logban.judging.exemptions.book import is_list, is_name
 from logban.ledger.records import Allowed
 from logban.matching.engine.ladder import best_rung
-from logban.model import Ban, Change, Subject, canonical_network
+from logban.model import Ban, Change, Subject
 from logban.running.jail import Jail
 from logban.service.adopting import adopt
 from logban.service.proxies import Proxies

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logban.actions.networks import Prefix, place, sort, subject_named, subject_of
-from logban.model import Ban, Subject, SubjectKind, canonical_network
+from logban.addresses import canonical_network
+from logban.model import Ban, Subject, SubjectKind
 
 NETWORKS = st.one_of(
     st.tuples(st.ip_addresses(v=4), st.integers(0, 32)),

@@ -18,9 +18,10 @@ from logban.actions.nftables.action import Nftables
 from logban.actions.nftables.action import sweep as sweep_nftables
 from logban.actions.nftables.runner import Library
 from logban.actions.protocols import Missing
+from logban.addresses import canonical_address
 from logban.clock import SystemClock
 from logban.errors import ActionError
-from logban.model import Ban, Subject, SubjectKind, canonical_address
+from logban.model import Ban, Subject, SubjectKind
 from logban.testing.clock import FakeClock
 from logban.testing.waiting import wait
 

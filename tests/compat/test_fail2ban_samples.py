@@ -24,10 +24,11 @@ from pathlib import Path
 
 import pytest
 
+from logban.addresses import canonical_address
 from logban.config import load_filter
 from logban.matching.matcher import Matcher
 from logban.matching.named import NamedFailure
-from logban.model import Block, Failure, Position, canonical_address
+from logban.model import Block, Failure, Position
 
 PACKAGE = Path("/usr/lib/python3/dist-packages/fail2ban/tests")
 FILTERS = Path("/etc/fail2ban/filter.d")

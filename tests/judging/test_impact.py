@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from logban.addresses import canonical_address
 from logban.judging.impact import MAX_USERS, Impact
-from logban.model import Ban, Change, ChangeKind, Subject, SubjectKind, Success, canonical_address
+from logban.model import Ban, Change, ChangeKind, Subject, SubjectKind, Success
 
 
 def got_in(address: str, user: str) -> Success:

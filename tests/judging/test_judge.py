@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from logban.addresses import canonical_address
 from logban.judging.exemptions.book import ExemptionBook
 from logban.judging.judge import Judge
 from logban.judging.times import ArrivalTimes
-from logban.model import Failure, Subject, SubjectKind, Verdict, canonical_address
+from logban.model import Failure, Subject, SubjectKind, Verdict
 from logban.policy.enough import Policy
 
 NOW = 1_795_168_800.0

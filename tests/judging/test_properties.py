@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logban.addresses import canonical_address
 from logban.judging.exemptions.book import ExemptionBook
 from logban.judging.judge import Judge
 from logban.judging.places import place_of
@@ -15,7 +16,7 @@ from logban.judging.scrutiny.charging import Charging
 from logban.judging.scrutiny.trust import Trust
 from logban.judging.times import LogTimes
 from logban.judging.weights import KINDS, novelty, number_factor, pace
-from logban.model import Failure, Outcome, Subject, SubjectKind, Success, Verdict, canonical_address
+from logban.model import Failure, Outcome, Subject, SubjectKind, Success, Verdict
 from logban.policy.enough import Policy
 from logban.policy.plan import Plan
 from logban.policy.scrutiny import Limit, Scrutiny

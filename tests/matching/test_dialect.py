@@ -12,12 +12,13 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logban.addresses import canonical_address
 from logban.config import load_filter
 from logban.matching.compiler import Reading
 from logban.matching.definition import FilterDefinition
 from logban.matching.matcher import Matcher
 from logban.matching.named import MAX_NAMED
-from logban.model import Block, Position, canonical_address
+from logban.model import Block, Position
 
 NOW = datetime(2026, 11, 20, 10, 30, tzinfo=UTC).timestamp()
 AT_TEN = datetime(2026, 11, 20, 10, tzinfo=UTC).timestamp()

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from logban.addresses import canonical_address
 from logban.matching.captures import encoded_groups, read_encoded
 from logban.matching.compiler import ADDRESS_GROUPS, ExpressionError, compile_expression
 from logban.matching.dates import date_reader
 from logban.matching.definition import FilterDefinition, Proof
 from logban.matching.matcher import Matcher
-from logban.model import Block, Failure, canonical_address
+from logban.model import Block, Failure
 
 NOW = datetime(2026, 11, 20, 10, 30, tzinfo=UTC).timestamp()
 AT_TEN = datetime(2026, 11, 20, 10, tzinfo=UTC).timestamp()

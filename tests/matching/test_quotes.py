@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from logban.addresses import CanonicalAddress
 from logban.matching.definition import Expression, Quote
 from logban.matching.held_back import MAX_HELD
 from logban.matching.messages import Opened
@@ -15,7 +16,7 @@ from logban.matching.quotes import (
     SeenLine,
 )
 from logban.matching.threads import ENOUGH, MAX_THREADS
-from logban.model import CanonicalAddress, Failure, Origin
+from logban.model import Failure, Origin
 
 BEGIN = Expression("begin", Origin("x", 1))
 A, V, W = "198.51.100.7", "192.0.2.99", "192.0.2.100"

@@ -9,11 +9,12 @@ from itertools import pairwise
 
 import pytest
 
+from logban.addresses import CanonicalAddress
 from logban.matching.definition import MOST_WRAPPING, Expression, Quote
 from logban.matching.messages import Opened
 from logban.matching.quotes import GIVEN_UP_AFTER, QUIET_AFTER, QuoteGuard, SeenLine, Unread
 from logban.matching.threads import ENOUGH
-from logban.model import CanonicalAddress, Failure, Origin
+from logban.model import Failure, Origin
 
 BEGIN = Expression("begin", Origin("x", 1))
 A, V, W = "198.51.100.7", "192.0.2.99", "192.0.2.100"

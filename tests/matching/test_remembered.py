@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import pytest
 
+from logban.addresses import CanonicalAddress
 from logban.matching.definition import Expression, Quote
 from logban.matching.messages import Opened
 from logban.matching.multiline import BufferedLine, LineBuffer
 from logban.matching.quotes import GIVEN_UP_AFTER, QUIET_AFTER, SeenLine
 from logban.matching.remembered import Remembered
 from logban.matching.threads import ENOUGH
-from logban.model import CanonicalAddress, Failure, Origin, Success
+from logban.model import Failure, Origin, Success
 
 ATTACKER, VICTIM = "198.51.100.7", "192.0.2.99"
 BEGIN = Expression("begin", Origin("x", 1))

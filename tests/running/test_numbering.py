@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
+from logban.addresses import CanonicalAddress
 from logban.config import load
 from logban.daemon import Daemon
-from logban.model import CanonicalAddress, Failure
+from logban.model import Failure
 from logban.testing.asterisk_manager import AsteriskManager
 from logban.testing.machine import NOW, Machine
 from logban.testing.waiting import LIMIT, until

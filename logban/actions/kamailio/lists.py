@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from logban.actions.kamailio.rpc import Call, Method
-from logban.model import Subject, SubjectKind, canonical_address
+from logban.addresses import canonical_address
+from logban.model import Subject, SubjectKind
 from logban.text import visible
 
 _LONGEST: Final = 255

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from logban.actions import process
 from logban.actions.mail.server import Endpoint
+from logban.addresses import canonical_address
 from logban.clock import Clock
 from logban.deadline import connected
 from logban.durations import format_duration
-from logban.model import canonical_address
 from logban.text import visible
 
 _BYTES = 32 * 1024  # of an answer; the registries' are 1 to 5 KiB

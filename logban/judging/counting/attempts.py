@@ -22,8 +22,9 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
+from logban.addresses import CanonicalAddress
 from logban.judging.counting.attempt import HALF, SPAN, Alike, Shape, Unlike, Values
-from logban.model import CanonicalAddress, Failure
+from logban.model import Failure
 
 MAX_ADDRESSES: Final = 20_000
 """Addresses whose attempts are remembered: an attempt is over within a second or two."""

@@ -12,9 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from logban.addresses import canonical_network
 from logban.judging.exemptions.exemption import Exemption, Exemptions
 from logban.judging.exemptions.lists import Listing
-from logban.model import Subject, SubjectKind, canonical_network
+from logban.model import Subject, SubjectKind
 
 LOOPBACK: Final = ("127.0.0.0/8", "::1")
 

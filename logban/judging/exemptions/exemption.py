@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from socket import inet_aton
 
-from logban.model import Subject, SubjectKind, canonical_network
+from logban.addresses import canonical_network
+from logban.model import Subject, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)

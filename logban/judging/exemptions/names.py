@@ -9,8 +9,8 @@ import socket
 from collections.abc import Iterable
 from typing import Final, Protocol
 
+from logban.addresses import canonical_address
 from logban.aside import Aside
-from logban.model import canonical_address
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import os
 import socket
 from typing import Final
 
-from logban.model import canonical_address
+from logban.addresses import canonical_address
 
 
 class _Interface(ctypes.Structure):

@@ -18,13 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
+from logban.addresses import canonical_network
 from logban.clock import Clock
 from logban.errors import ConfigurationError
 from logban.judging.exemptions.enquiries import Unanswered
 from logban.judging.exemptions.exemption import Exemption, Exemptions
 from logban.judging.exemptions.lists import Listing
 from logban.judging.exemptions.redis_connection import bound
-from logban.model import Subject, SubjectKind, Verdict, canonical_network
+from logban.model import Subject, SubjectKind, Verdict
 from logban.text import visible
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from logban.addresses import CanonicalAddress
 from logban.judging.counting.tracker import Noted
 from logban.judging.places import is_wide, key_of, network_of, pair_key, pair_of, place_of
 from logban.judging.scrutiny.crowds import Crowds
@@ -27,15 +28,7 @@ from logban.judging.scrutiny.trust import Trust
 from logban.judging.scrutiny.weighing import MAX_NAME, Weighing
 from logban.judging.verdicts import Verdicts
 from logban.judging.weights import MISDIALLED, what_of
-from logban.model import (
-    CanonicalAddress,
-    Failure,
-    Notice,
-    Subject,
-    SubjectKind,
-    Success,
-    Verdict,
-)
+from logban.model import Failure, Notice, Subject, SubjectKind, Success, Verdict
 from logban.policy.enough import Policy
 from logban.policy.scrutiny import Scrutiny
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from logban.addresses import CanonicalAddress
 from logban.judging.counting.entries import UNIT
 from logban.judging.counting.window import Window
 from logban.judging.places import around
@@ -24,7 +25,7 @@ from logban.judging.weights import (
     novelty,
     pace,
 )
-from logban.model import CanonicalAddress, Failure, Verdict
+from logban.model import Failure, Verdict
 from logban.policy.scrutiny import Scrutiny, Unit
 
 MAX_UNITS: Final = int(MAX_WEIGHT) * UNIT

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
+from logban.addresses import CanonicalAddress, canonical_address
 from logban.matching.captures import encoded_groups, join, joined_groups, read_encoded
 from logban.matching.compiled import is_proven
 from logban.matching.dates import DateReader
@@ -17,7 +18,7 @@ from logban.matching.engine.pcre2 import Library, Pcre2Error, compiled
 from logban.matching.engine.stretches import Stretch
 from logban.matching.engine.templates import sighting, template
 from logban.matching.engine.written import SLOW_MARK, Program
-from logban.model import CanonicalAddress, Failure, Outcome, Success, canonical_address
+from logban.model import Failure, Outcome, Success
 
 MAX_KNOWN: Final = 65536
 """Addresses that are remembered as they stand in lines, and dates of one minute."""

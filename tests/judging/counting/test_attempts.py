@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logban.addresses import CanonicalAddress
 from logban.judging.counting.attempt import MAX_LINES, MAX_OPEN, SPAN
 from logban.judging.counting.attempts import Attempts
-from logban.model import CanonicalAddress, Failure
+from logban.model import Failure
 
 FULL, SECURITY = "/var/log/asterisk/full", "/var/log/asterisk/security"
 TELLING = ("callid", "session", "port", "user")

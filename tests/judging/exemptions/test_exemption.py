@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logban.addresses import canonical_network
 from logban.judging.exemptions.exemption import Exemption, Exemptions
-from logban.model import Subject, SubjectKind, canonical_network
+from logban.model import Subject, SubjectKind
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

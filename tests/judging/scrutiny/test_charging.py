@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from logban.addresses import canonical_address
 from logban.judging.exemptions.book import ExemptionBook
 from logban.judging.judge import Judge
 from logban.judging.scrutiny.trust import KNOWN_FOR, LOST_FOR, TRUST_FOR, Trust
 from logban.judging.times import LogTimes
-from logban.model import Failure, Outcome, Subject, SubjectKind, Success, Verdict, canonical_address
+from logban.model import Failure, Outcome, Subject, SubjectKind, Success, Verdict
 from logban.policy.enough import Policy
 from logban.policy.plan import Plan
 from logban.policy.scrutiny import Limit, Scrutiny, Unit

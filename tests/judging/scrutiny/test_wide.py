@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logban.addresses import canonical_address
 from logban.judging.exemptions.book import ExemptionBook
 from logban.judging.judge import Judge
 from logban.judging.places import is_wide, key_of, networks_around, wide_around
 from logban.judging.scrutiny.wide import SEVERAL, WideNetworks
 from logban.judging.times import LogTimes
-from logban.model import Failure, Outcome, Subject, Success, Verdict, canonical_address
+from logban.model import Failure, Outcome, Subject, Success, Verdict
 from logban.policy.enough import Policy
 from logban.policy.scrutiny import Scrutiny
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from logban.addresses import canonical_address
 from logban.matching.compiler import IPV4
 from logban.matching.engine.canonical import is_canonical, told_apart
 from logban.matching.engine.parsing import parse
 from logban.matching.engine.pcre2 import Code, library
 from logban.matching.engine.rewrite import Writer
 from logban.matching.engine.syntax import Group, walk
-from logban.model import canonical_address
 
 PCRE2 = library()
 assert PCRE2 is not None
