@@ -27,14 +27,14 @@ RECIDIVE: Final = "recidive"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Origin:
-    """Where in the configuration a value was written."""
+    """Where in the configuration a value was written; ``line`` is 0 where there are no lines."""
 
     path: str
     line: int
 
     def __str__(self) -> str:
         """Write it the way editors and compilers do."""
-        return f"{self.path}:{self.line}"
+        return f"{self.path}:{self.line}" if self.line else self.path
 
 
 class SubjectKind(StrEnum):

@@ -201,10 +201,18 @@ def stage() -> Iterator[Stage]:
     folder = Path(tempfile.mkdtemp(prefix="logban-demo-"))
     made = Stage(folder)
     try:
-        made.build()
+        try:
+            made.build()
+        except subprocess.CalledProcessError as error:
+            sys.exit(
+                f"network namespaces can't be made here: {' '.join(error.cmd)}: "
+                f"{error.stderr.strip()}\n"
+                "Containers and chroots often forbid it: try it on a host, or in a virtual machine."
+            )
         yield made
     except SystemExit:
-        print(dim(made.said()))
+        if made.said():
+            print(dim(made.said()))
         raise
     finally:
         made.close()
@@ -290,7 +298,9 @@ def play(scene: Stage, bantime: str) -> int:
     step(7, f"The bans end after their bantime of {bantime} seconds")
     wait_for("the end of the bans", lambda: not scene.banned())
     show_probes(scene, dropped=(), answered=ATTACKERS)
-    print(f"\n{green('That is the main job.')} Next: sudo make install, then docs/.")
+    print(f"\n{green('That is the main job.')} Next, without root, what it makes of your own log:")
+    print("  .venv/bin/logban-client replay /var/log/asterisk/full --jail asterisk --config .")
+    print("then sudo make install, and docs/operations.md.")
     return 0
 
 

@@ -27,7 +27,9 @@ from logban.policy.bantime import ordinal
 
 @click.command("replay")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
-@click.option("--jail", required=True, shell_complete=jails, help="The jail that judges.")
+@click.option(
+    "--jail", metavar="JAIL", required=True, shell_complete=jails, help="The jail that judges."
+)
 @click.option("--now", callback=now_option, metavar="ISO8601", help="The time to take for now.")
 @click.option("--ask", is_flag=True, help="Ask Redis, the DNS, ... who is exempt, as of today.")
 @common_options

@@ -13,7 +13,7 @@ from logban.config.imported import is_imported
 from logban.config.problem import Problem, did_you_mean, error
 from logban.model import Origin
 
-COMMAND_LINE: Final = Origin("command line", 1)
+COMMAND_LINE: Final = Origin("command line", 0)
 
 
 @dataclass(frozen=True, slots=True)

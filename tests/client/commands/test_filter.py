@@ -49,7 +49,7 @@ def found(result: Result) -> list[dict[str, object]]:
 def test_an_expression_stands_in_for_a_filter(run: Run, log: str) -> None:
     assert run(RULE, log, "--count").stdout == run("mine", log, "--count").stdout == "2\n"
     broken = run("^bad (<HOST>", log)
-    assert (broken.exit_code, "command line:1: failregex: no regular" in broken.stderr) == (
+    assert (broken.exit_code, "command line: failregex: no regular" in broken.stderr) == (
         78,
         True,
     )

@@ -178,16 +178,16 @@ def test_parameters_that_mean_nothing(write: Write) -> None:
     [
         (
             "asteriks",
-            "command line:1: there is no filter 'asteriks'; did you mean 'asterisk'?",
+            "command line: there is no filter 'asteriks'; did you mean 'asterisk'?",
         ),
-        ("zzz", "command line:1: there is no filter 'zzz'; there is no {directory}/filters.d/zzz"),
+        ("zzz", "command line: there is no filter 'zzz'; there is no {directory}/filters.d/zzz"),
         (
             "no/x.conf",
-            "command line:1: there is no filter 'no/x.conf'; there is no file {here}/no/x.conf",
+            "command line: there is no filter 'no/x.conf'; there is no file {here}/no/x.conf",
         ),
-        ("", "command line:1: there is no filter ''"),
+        ("", "command line: there is no filter ''"),
         ("/", "/:1: the file cannot be read: it is no regular file"),
-        ("a\0b", "command line:1: there is no filter"),
+        ("a\0b", "command line: there is no filter"),
         ("asterisk[x='1]", "filters.d/asterisk.conf:1: this quote is never closed"),
         ("asterisk[x=1] b", "filters.d/asterisk.conf:1: 'asterisk[x=1] b' is more than one"),
     ],
