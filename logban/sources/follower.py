@@ -212,6 +212,11 @@ class FileFollower:
 
     def _change_over(self) -> None:
         """Open the file that has the name now, and those that had it since the last one."""
+        try:  # where it can't be opened, a thousand may be waiting that all would look around
+            os.close(open_to_read(self.path))
+        except OSError as error:
+            self._bar("opened", error)
+            return
         elders = self._succession.look_around()
         from_end = (
             self._start is Start.TAIL and not self._watched and not self._book.of_path(self.path)

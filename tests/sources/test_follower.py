@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
 
+from logban.sources import follower as follower_module
 from logban.sources import siblings, succession
 from logban.sources.follower import FileFollower, Start
 from logban.sources.older import GRACE
@@ -294,6 +296,31 @@ def test_a_file_that_is_read_already_costs_no_look_at_the_directory(
         second.look()
     assert second.alias_of == str(bench.path)
     assert listed == []
+
+
+def test_a_file_that_waits_for_a_descriptor_costs_no_look_at_the_directory(
+    bench, monkeypatch
+) -> None:
+    """Of two thousand files one half may wait, and each of them looks every second."""
+    bench.write(b"1\n")
+    listed: list[str] = []
+    listing = siblings._listing
+    monkeypatch.setattr(
+        siblings, "_listing", lambda *given: listed.append(given[0]) or listing(*given)
+    )
+
+    def full(_path: str) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as short:
+        short.setattr(follower_module, "open_to_read", full)
+        waiting = bench.follow()
+        for _ in range(3):
+            waiting.look()
+        assert "Too many open files" in waiting.reason
+        assert listed == []
+    assert bench.lines(waiting) == [b"1"]
+    assert listed
 
 
 def test_a_glob_that_matches_the_rotated_names_too(bench) -> None:
