@@ -184,6 +184,15 @@ FORMS = {
     "syslog-iso": lambda message: to_syslog(
         message, "2026-11-20T10:00:00.123456+00:00 pbx asterisk[812]: "
     ),
+    "syslog-priority": lambda message: to_syslog(
+        message, "<133>Nov 20 10:00:00 pbx asterisk[812]: "
+    ),
+    "syslog-5424": lambda message: to_syslog(
+        message, "<133>1 2026-11-20T10:00:00.123456+00:00 pbx asterisk 812 - - "
+    ),
+    "syslog-5424-data": lambda message: to_syslog(
+        message, '<133>1 2026-11-20T10:00:00Z pbx asterisk 812 - [timeQuality tzKnown="1"] '
+    ),
     "journal": lambda message: to_syslog(message, ""),
     "journal-name": lambda message: to_syslog(message, "asterisk[812]: "),
     "console": to_console,
