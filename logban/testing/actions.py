@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 
+from logban.actions.notifying import NotifierWorker
+from logban.actions.worker import EnforcerWorker
 from logban.model import Ban, Change, Subject
+from logban.testing.waiting import LIMIT
 
 
 class FakeAction:
@@ -82,3 +87,20 @@ class FakeNotifier(FakeAction):
     def close(self) -> None:
         """Note the call."""
         self._called("close")
+
+
+@asynccontextmanager
+async def at_work(
+    worker: EnforcerWorker | NotifierWorker, action: FakeAction
+) -> AsyncIterator[None]:
+    """Let the worker of an action run, and close it at the end, whatever it hangs at."""
+    task = asyncio.create_task(worker.run())
+    try:
+        async with asyncio.timeout(LIMIT):
+            yield
+    finally:
+        action.gate.set()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await worker.close()

@@ -46,3 +46,16 @@ class FakeClock:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._steady + seconds, next(self._order), future))
         await future
+
+
+class ToldClock(FakeClock):
+    """Tells who goes to sleep, and for how long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: asyncio.Queue[float] = asyncio.Queue()
+
+    async def sleep(self, seconds: float) -> None:
+        """Note it, and sleep."""
+        self.slept.put_nowait(seconds)
+        await super().sleep(seconds)

@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""What keeps actions at what the ledger says, whatever becomes of them on the way."""
+"""What keeps an enforcer at what the ledger says, whatever becomes of it on the way."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
 from logban.actions.attempting import CLOSE_WITHIN, FIRST_RETRY, LONGEST_RETRY
-from logban.actions.comparison import END_TOLERANCE, compare
+from logban.actions.comparison import END_TOLERANCE
 from logban.actions.declaration import ActionSpec
-from logban.actions.notifying import MAX_NOTICES, NOTICE_AGE, NotifierWorker
 from logban.actions.protocols import Missing
 from logban.actions.worker import RECONCILE_EVERY, EnforcerWorker
 from logban.errors import ActionError
 from logban.model import Ban, Change, ChangeKind, Subject
-from logban.testing import FakeClock, FakeEnforcer, FakeNotifier
+from logban.testing import FakeClock, FakeEnforcer
+from logban.testing.actions import at_work
+from logban.testing.clock import ToldClock
 from logban.testing.waiting import LIMIT
 
 SPEC = ActionSpec("jail", "fake", "fake", {})
@@ -30,23 +31,11 @@ def who(number: int) -> Subject:
     return Subject.parse(f"198.51.100.{number}")
 
 
-class Clock(FakeClock):
-    """Tells who goes to sleep, and for how long."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.slept: asyncio.Queue[float] = asyncio.Queue()
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.put_nowait(seconds)
-        await super().sleep(seconds)
-
-
 class Bench:
     """An enforcer at work, and the ledger that it follows."""
 
     def __init__(self, enforcer: FakeEnforcer) -> None:
-        self.clock = Clock()
+        self.clock = ToldClock()
         self.enforcer = enforcer
         self.ledger: dict[Subject, Ban] = {}
         self.worker = EnforcerWorker(SPEC, enforcer, self.clock, self.ledger.values)
@@ -86,19 +75,9 @@ class Bench:
         """Give what the ledger wants."""
         return {ban.subject: ban.until for ban in self.ledger.values()}
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Let the worker run."""
-        task = asyncio.create_task(self.worker.run())
-        try:
-            async with asyncio.timeout(LIMIT):
-                yield
-        finally:
-            self.enforcer.gate.set()
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            await self.worker.close()
+        return at_work(self.worker, self.enforcer)
 
 
 def run(tell: Callable[[Bench], Awaitable[None]], enforcer: FakeEnforcer | None = None) -> Bench:
@@ -454,179 +433,3 @@ def test_an_action_that_hangs_at_the_end_is_left_alone(caplog: pytest.LogCapture
 
     run(tell)
     assert "[jail] action fake hangs; left alone" in caplog.text
-
-
-class Notices:
-    """A notifier at work."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.notifier = FakeNotifier()
-        self.worker = NotifierWorker(SPEC, self.notifier, self.clock)
-
-    def changes(self, *numbers: int) -> list[Change]:
-        now = self.clock.now()
-        return [Change(BAN, Ban("jail", who(number), now, None), now) for number in numbers]
-
-    async def until_told(self, count: int) -> None:
-        """Return when that many have been told and the worker knows it."""
-        async with asyncio.timeout(LIMIT):
-            # The notifier's thread runs beside this loop and can set no event of it.
-            while len(self.notifier.told) < count or self.worker.report().pending:  # noqa: ASYNC110  # see above
-                await asyncio.sleep(0)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.worker.run())
-        try:
-            async with asyncio.timeout(LIMIT):
-                yield
-        finally:
-            self.notifier.gate.set()
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            await self.worker.close()
-
-
-def test_changes_are_told_once_and_in_order() -> None:
-    async def tell() -> None:
-        notices = Notices()
-        assert notices.worker.report().state == "ok"
-        async with notices.running():
-            first, second = notices.changes(1, 2, 3), notices.changes(4, 1)
-            notices.worker.submit(first)
-            await notices.until_told(3)
-            notices.worker.submit(second)
-            await notices.until_told(5)
-            assert notices.notifier.told == first + second
-            report = notices.worker.report()
-            assert (report.pending, report.dropped, report.in_force) == (0, 0, None)
-        assert notices.notifier.calls == ["notify"] * 5 + ["close"]
-
-    asyncio.run(tell())
-
-
-def test_a_notice_that_fails_is_told_again_before_those_behind_it() -> None:
-    async def tell() -> None:
-        notices = Notices()
-        notices.notifier.fail("notify", ActionError("no network"), OSError("still none"))
-        async with notices.running():
-            changes = notices.changes(1, 2)
-            notices.worker.submit(changes)
-            assert await notices.clock.slept.get() == FIRST_RETRY
-            assert notices.worker.report().error == "no network"
-            notices.clock.advance(FIRST_RETRY)
-            assert await notices.clock.slept.get() == 2 * FIRST_RETRY
-            assert notices.worker.report().state == "retrying"
-            notices.clock.advance(2 * FIRST_RETRY)
-            await notices.until_told(2)
-            assert notices.notifier.told == changes
-            assert notices.worker.report().state == "ok"
-
-    asyncio.run(tell())
-
-
-def test_of_too_many_notices_the_oldest_are_dropped_and_counted() -> None:
-    async def tell() -> None:
-        notices = Notices()
-        notices.notifier.gate.clear()
-        async with notices.running():
-            changes = notices.changes(*(number % 250 for number in range(MAX_NOTICES + 10)))
-            notices.worker.submit(changes[:5])
-            await asyncio.sleep(0)  # the first of them is being told now
-            notices.worker.submit(changes[5:])
-            assert notices.worker.report().dropped == 10
-            notices.notifier.gate.set()
-            await notices.until_told(MAX_NOTICES + 1)
-            assert notices.notifier.told == [changes[0], *changes[10:]]
-
-    asyncio.run(tell())
-
-
-def test_a_notice_that_is_a_day_old_is_news_no_more() -> None:
-    async def tell() -> None:
-        notices = Notices()
-        old = notices.changes(1)
-        notices.clock.advance(NOTICE_AGE + 1)
-        new = notices.changes(2)
-        notices.worker.submit(old + new)
-        async with notices.running():
-            await notices.until_told(1)
-            assert notices.notifier.told == new
-            assert notices.worker.report().dropped == 1
-
-    asyncio.run(tell())
-
-
-def test_what_waits_at_the_end_is_told_and_what_is_being_told_is_not_told_again() -> None:
-    async def tell() -> None:
-        notices = Notices()
-        changes = notices.changes(1, 2, 3)
-        notices.notifier.gate.clear()
-        task = asyncio.create_task(notices.worker.run())
-        notices.worker.submit(changes)
-        for _ in range(10):  # the worker is on its way to the gate, and waits there
-            await asyncio.sleep(0)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        notices.notifier.gate.set()
-        await notices.worker.close()
-        assert notices.notifier.told == changes
-
-    asyncio.run(tell())
-
-
-def test_a_notifier_that_fails_is_not_waited_for_at_the_end() -> None:
-    async def tell() -> None:
-        notices = Notices()
-        notices.notifier.fail("notify", ActionError("no server"))
-        task = asyncio.create_task(notices.worker.run())
-        notices.worker.submit(notices.changes(1, 2))
-        async with asyncio.timeout(LIMIT):
-            while notices.worker.report().state == "ok":  # noqa: ASYNC110  # told by no event
-                await asyncio.sleep(0)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await notices.worker.close()
-        assert notices.notifier.told == []
-
-    asyncio.run(tell())
-
-
-def test_a_notifier_that_fails_to_close(caplog: pytest.LogCaptureFixture) -> None:
-    async def tell() -> None:
-        notices = Notices()
-        notices.notifier.fail("close", ActionError("already gone"))
-        await notices.worker.close()
-
-    asyncio.run(tell())
-    assert "at its end: already gone" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("wanted_days", "found_days", "differs"),
-    [(30, 24, False), (30, 19, True), (None, 24, True), (24, 30, True), (19, 19, False)],
-)
-def test_a_ban_longer_than_its_place_can_hold_is_renewed_in_time(
-    wanted_days: float | None, found_days: float, differs: bool
-) -> None:
-    """An ipset's timeouts end at 24 days: such a ban is no drift until it nears that end."""
-    now, day = 1000.0, 86400.0
-    until = None if wanted_days is None else now + wanted_days * day
-    ban = Ban("jail", who(1), now, until)
-    assert (
-        bool(compare("jail", {ban.subject: ban}, {who(1): now + found_days * day}, now)) is differs
-    )
-
-
-@pytest.mark.parametrize("others", [0, 1])
-def test_a_ban_that_the_kernel_ends_a_tick_too_soon_is_not_missed(others: int) -> None:
-    now = 1000.0
-    wanted = {each.subject: each for each in (Ban("jail", who(1), now, now + 0.02),)}
-    found: dict[Subject, float | None] = {who(2 + n): now + 1 for n in range(others)}
-    assert not compare("jail", wanted, found, now)
-    wanted = {each.subject: each for each in (Ban("jail", who(1), now, now + 0.2),)}
-    assert [ban.subject for ban in compare("jail", wanted, found, now).absent] == [who(1)]
