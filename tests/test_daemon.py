@@ -418,7 +418,7 @@ def test_a_reload_hands_over_before_it_lets_go(bench: Machine) -> None:
             assert not configuration.failed
             said = await asyncio.gather(daemon.reload(configuration), daemon.reload(configuration))
             assert sorted(said[0]) == [
-                "jail gone is gone; 1 bans lifted",
+                "jail gone is gone; 1 ban lifted",
                 "jail manual has changed",
                 "jail new is new",
                 "jail pbx has changed",

@@ -6,10 +6,12 @@ from __future__ import annotations
 import dataclasses
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from logban.client.main import cli
 from logban.config import load
@@ -40,6 +42,20 @@ def test_commands_exist(page: Path) -> None:
     context = click.Context(cli)
     for name in re.findall(r"logban-client ([a-z][a-z0-9-]*)", page.read_text()):
         assert cli.get_command(context, name) is not None, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_have_the_options_that_are_shown(page: Path) -> None:
+    text = page.read_text()
+    shown = re.findall(r"^ {4}(?:\S*/)?logban-client ([a-z].*)$", text, re.MULTILINE)
+    shown += [
+        " ".join(each.split("\n")) for each in re.findall(r"`logban-client ([a-z][^`]*)`", text)
+    ]
+    for each in shown:
+        typed = re.split(r" {2,}", each.replace("\\|", "|"))[0]  # what it does stands behind
+        words = shlex.split(typed.removesuffix(" ..."))
+        result = CliRunner().invoke(cli, [*words, "--help"])
+        assert result.exit_code == 0, f"{typed}: {result.stderr}"
 
 
 def test_every_alarm_and_every_metric_is_told_of_and_no_other() -> None:

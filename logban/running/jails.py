@@ -236,7 +236,8 @@ class Jails:
         self._submit(changes)
         if name in self.running:
             await self._dismantle(name)
-        return f"jail {name} is gone; {len(changes)} bans lifted"
+        lifted = "1 ban" if len(changes) == 1 else f"{len(changes)} bans"
+        return f"jail {name} is gone; {lifted} lifted"
 
     async def _rebuild(self, settings: JailSettings) -> None:
         """Put a jail together anew; who was being counted still is, who is banned stays so."""

@@ -77,7 +77,7 @@ def test_a_reload_takes_over_what_is_new(
     else:
         changed = server.client("reload", "--json").json["changed"]
         assert changed == [
-            "jail goes is gone; 1 bans lifted",
+            "jail goes is gone; 1 ban lifted",
             "jail comes is new",
             "jail stays has changed",
         ]
