@@ -28,7 +28,6 @@ Nothing of this depends on where one block ends and the next begins.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -123,10 +122,6 @@ class QuoteGuard:
         self._held.take_up(messages.held)
         self._set_due()
 
-    def knows_all(self, threads: AbstractSet[str]) -> bool:
-        """Say whether all of some threads have been seen outside of all windows."""
-        return self._threads.has_all(threads)
-
     def unknown_of(self, threads: Iterable[str]) -> set[str]:
         """Give those of some threads that have not been seen outside of all windows."""
         return self._threads.unknown_of(threads)
@@ -135,9 +130,7 @@ class QuoteGuard:
         """Say whether so many new threads could make others be forgotten."""
         return self._threads.have_no_room_for(new)
 
-    def pass_by(
-        self, threads: Sequence[str], last: Unread | None, named: AbstractSet[str] = frozenset()
-    ) -> None:
+    def pass_by(self, threads: Sequence[str], last: Unread | None) -> None:
         """Note lines with an outcome of their own, of known threads; ``last`` is the last of them.
 
         It is None if that one begins nothing.  Nothing is held back, and no message is late or
@@ -145,8 +138,15 @@ class QuoteGuard:
         only the last one's can still be open.  Where nothing was open, threads may be unknown up to
         the first line that begins something, as long as none is forgotten for them.
         """
-        self._threads.pass_by(threads, named)
+        self._threads.pass_by(threads)
         self._go_on_from(last)
+
+    def passes_by(self, threads: Sequence[str], last: Unread | None) -> bool:
+        """Do the same if all of the threads are known; tell whether they are."""
+        if not self._threads.passes_by(threads):
+            return False
+        self._go_on_from(last)
+        return True
 
     def is_clear_at(self, start: int) -> bool:
         """Tell whether a line of that kind would be believed there, whatever thread it names."""

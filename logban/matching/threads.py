@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Final
 
 MAX_THREADS: Final = 4096
@@ -57,10 +56,6 @@ class Threads:
     def __contains__(self, thread: str | None) -> bool:
         return thread in self._known
 
-    def has_all(self, threads: AbstractSet[str]) -> bool:
-        """Tell whether all of these are known."""
-        return self._known.keys() >= threads
-
     def unknown_of(self, threads: Iterable[str]) -> set[str]:
         """Give those of some threads that are not known."""
         return set(threads).difference(self._known)
@@ -72,21 +67,36 @@ class Threads:
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)
 
-    def pass_by(self, threads: Sequence[str], named: AbstractSet[str] = frozenset()) -> None:
+    def pass_by(self, threads: Sequence[str]) -> None:
         """Note lines of threads that are all known, or for which there is room.
 
-        The same as learning each of them.  ``named`` are these threads, all known, where somebody
-        has them without the many that come twice.
+        The same as learning each of them.
         """
+        self._date(threads, self._known)
+        self._note(threads)
+
+    def passes_by(self, threads: Sequence[str]) -> bool:
+        """Note lines if their threads are all known; tell whether they are."""
+        # To copy all takes less than to ask for each: of most lines' threads there is one look-up.
+        known = self._known.copy()
+        self._date(threads, known)
+        if len(known) > len(self._known):
+            return False
+        self._known = known
+        self._note(threads)
+        return True
+
+    def _date(self, threads: Sequence[str], known: dict[str, int]) -> None:
+        """Write down in which periods these lines come."""
         begin = 0
         while begin < len(threads):
-            period, done = divmod(self._lines, PERIOD)
+            period, done = divmod(self._lines + begin, PERIOD)
             end = min(begin + PERIOD - done, len(threads))
-            # Whoever comes again in a later period is noted there again.
-            several = named if named and not begin else threads[begin:end]
-            self._known.update(dict.fromkeys(several, period))
-            self._lines += end - begin
+            known.update(dict.fromkeys(threads[begin:end], period))
             begin = end
+
+    def _note(self, threads: Sequence[str]) -> None:
+        self._lines += len(threads)
         self._passed += threads
         if len(self._passed) > MAX_PASSED:
             self._think()

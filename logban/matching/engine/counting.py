@@ -93,11 +93,10 @@ class Counting:
             return False
         threads = found.threads
         if threads and self._is_guarded:
-            named = set(threads)
-            if not self._guard.knows_all(named):
+            last = self._last_of(stretch, threads[-1])
+            if not self._guard.passes_by(threads, last):
                 self._habit.expects_strangers = True
                 return False
-            self._guard.pass_by(threads, self._last_of(stretch, threads[-1]), named)
         self.tally.failures += found.number - found.successes
         self.tally.successes += found.successes
         return True
