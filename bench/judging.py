@@ -22,6 +22,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 
 from logban.addresses import canonical_address
@@ -103,7 +104,7 @@ def judge_of() -> Judge:
     )  # fmt: skip
     return Judge(
         "pbx", policy, exempt=lambda who: book.exempt("pbx", who), floors={}, trust=Trust(),
-        weigh=book.weigh, clears=lambda address: book.clears("pbx", address),
+        weigh=book.weigh, clears=partial(book.clears, "pbx"),
     )  # fmt: skip
 
 

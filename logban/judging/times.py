@@ -99,10 +99,13 @@ class LogTimes:
 
     def effective(self, time: float | None, *, live: bool, now: float) -> float | None:  # noqa: ARG002  # the protocol's signature
         """Give the time at which a line counts; ``now`` where no line has told one yet."""
-        if time is not None:
-            # To look a time up in the zone takes longer than to judge what happened at it.
-            self.last = time if time // 60.0 == self._single else self._in_order(time)
-        return now if self.last is None else self.last
+        if time is None:
+            return now if self.last is None else self.last
+        # To look a time up in the zone takes longer than to judge what happened at it.
+        if time // 60.0 != self._single:
+            time = self._in_order(time)
+        self.last = time
+        return time
 
     def _in_order(self, time: float) -> float:
         """Take a time of the second of two hours for one of the first, where the order allows."""

@@ -234,10 +234,14 @@ class Tracker:
     def take(self, key: str) -> Taken:
         """Give what a subject did, whose count starts again."""
         known = self._slow is not None and self._slow.forget(key)
-        window = self._remove(key)
+        window = self.windows.pop(key, None)
+        if window is None:
+            window = self._remove(key)
+        evidence = evidence_of(window)
+        self._room += len(evidence)
         if window or known:
             self._dirty.add(key)
-        return Taken(tuple([kept[0] for kept in window]), evidence_of(window))
+        return Taken(tuple([kept[0] for kept in window]), evidence)
 
     def clear(self, key: str) -> None:
         """Let a subject's count start again."""

@@ -219,7 +219,13 @@ class ExemptionBook:
 
     def clears(self, jail: str, address: str) -> bool:
         """Tell at once, where that can be told, that an address is not exempt and counts once."""
-        return self._weigh is alike and self._is_clear(jail, address)
+        if self._weigh is not alike:
+            return False
+        octets = self._octets.get(jail)
+        if octets is None or self._checks or ":" in address:
+            return self._is_clear(jail, address)
+        # Nearly always so, and asked for each address that is new.
+        return address.partition(".")[0] not in octets or self._is_clear(jail, address)
 
     def _is_clear(self, jail: str, address: str) -> bool:
         if self._checks:
