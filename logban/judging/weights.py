@@ -100,7 +100,7 @@ def number_factor(number: str) -> float:
 
 def novelty(others: int) -> float:
     """Say what another name weighs where so many others were tried from there."""
-    return _NOVELTY[min(others, len(_NOVELTY) - 1)]
+    return _NOVELTY[others] if others < len(_NOVELTY) else _NOVELTY[-1]
 
 
 def pace(gap: float, *, limit: float, findtime: float, names: int) -> float:

@@ -8,6 +8,7 @@ times as much.  Only the last failures have their lines.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Final
 
 from logban.judging.counting.entries import UNIT, Entry, entries_of, record_of
@@ -21,6 +22,8 @@ Kept = tuple[float, str, str | None, str, int, int]
 """When it counted, the rule, the line or None, its source, what was tried, and what it weighed."""
 
 Window = list[Kept]
+
+_WHAT: Final = itemgetter(4)
 
 Written = Sequence[float | str]
 """The time, the rule, the line, its source, and what was tried."""
@@ -60,6 +63,11 @@ def lines(window: Iterable[Kept]) -> int:
 def total(window: Iterable[Kept]) -> int:
     """Give what failures weigh together, in units of 1/UNIT."""
     return sum(kept[5] for kept in window)
+
+
+def names(window: Iterable[Kept]) -> int:
+    """Count the different names, or whatever else was tried."""
+    return len(set(map(_WHAT, window)))
 
 
 def has(window: Window, number: int, after: float) -> bool:

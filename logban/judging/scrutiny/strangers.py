@@ -8,7 +8,7 @@ from typing import Final
 
 from logban.addresses import CanonicalAddress
 from logban.judging.counting.entries import UNIT
-from logban.judging.counting.window import Window
+from logban.judging.counting.window import Window, names
 from logban.judging.places import around
 from logban.judging.scrutiny.crowds import Crowds
 from logban.judging.scrutiny.customers import Customers
@@ -87,9 +87,9 @@ class Strangers:
         if window[0][0] <= time - self._findtime or time < window[-1][0]:
             before = self._lately(window, time)
         number, same, total = len(before), 0, 0
-        for _, _, _, _, tried, units in before:
-            total += units
-            if tried == what:
+        for kept in before:
+            total += kept[5]
+            if kept[4] == what:
                 same += 1
         if is_guess and self._by_user and (not same or user in self._protected):
             verdicts = self._charge_user(failure, time, place, user, is_first=not same)
@@ -100,7 +100,7 @@ class Strangers:
         if self._heavy:
             weight *= self._heavy.get(failure.address, 1.0)
         if not same and what and number:
-            weight *= novelty(len({kept[4] for kept in before}))
+            weight *= novelty(names(before))
         elif same >= FREE_TRIES and time - before[0][0] >= FREE_WITHIN:
             weight *= self._pace(before, what, time)
         units = int(weight * UNIT) if weight < MAX_WEIGHT else MAX_UNITS
@@ -199,5 +199,5 @@ class Strangers:
         if gap < PHONE_PACE:
             return 1.0
         limit = self._limit
-        names = len({kept[4] for kept in before})
-        return pace(gap, limit=limit.maxretry, findtime=limit.findtime, names=names)
+        tried = names(before)
+        return pace(gap, limit=limit.maxretry, findtime=limit.findtime, names=tried)
