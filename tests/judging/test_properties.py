@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,6 +101,12 @@ class Bench:
         self.suspended.update(each.subject for each in verdicts if each.subject.kind in users)
         return verdicts
 
+    def take_alone(self, told: Sequence[Outcome]) -> list[Verdict]:
+        """Have it judged as if nobody were kept out for it: a ledger hears of whole blocks."""
+        verdicts = self.take(told)
+        self.suspended.clear()
+        return verdicts
+
 
 @settings(max_examples=200, deadline=None)
 @given(outcomes)
@@ -181,20 +188,34 @@ def test_the_same_log_gives_the_same_events_however_it_is_cut(
 ) -> None:
     told = story(events)
     whole, cut = Bench(len(events)), Bench(len(events))
-    one_by_one = [verdict for each in told for verdict in whole.take([each])]
+    one_by_one = [verdict for each in told for verdict in whole.take_alone([each])]
     in_blocks: list[Verdict] = []
     left = list(told)
-    for size in (*sizes, len(told)):
-        if left:
-            # What a block's end has as its time must not make its beginning too old to count.
-            block = [
-                left[0],
-                *(e for e in left[1:size] if (e.time or 0) - (left[0].time or 0) < 600),
-            ]
-            in_blocks += cut.take(block)
-            left = left[len(block) :]
-    if not left:
-        assert [each.subject for each in in_blocks] == [each.subject for each in one_by_one]
+    for size in (*sizes, *[len(told)] * len(told)):
+        block = within_findtime(left[:size])
+        left = left[len(block) :]
+        in_blocks += cut.take_alone(block) if block else []
+    assert in_blocks == one_by_one
+    assert cut.judge.counters == whole.judge.counters
+    assert cut.judge.take_notices() == whole.judge.take_notices()
+    end = (told[-1].time or START) if told else START
+    for each in ADDRESSES:
+        subject = Subject.of_address(each)
+        assert cut.judge.known_of(subject) == whole.judge.known_of(subject)
+        assert cut.judge.explain(subject, end) == whole.judge.explain(subject, end)
+    assert written(cut.judge) == written(whole.judge)
+    assert cut.trust.take_dirty() == whole.trust.take_dirty()
+
+
+def within_findtime(told: Sequence[Outcome]) -> list[Outcome]:
+    """Give the first of these: the time of a block's end must not make its beginning too old."""
+    since = told[0].time or 0 if told else 0
+    return list(takewhile(lambda each: (each.time or 0) - since < 600, told))
+
+
+def written(judge: Judge) -> dict[Subject, str | None]:
+    """Give what has changed, as it is written down."""
+    return {who: None if what is None else str(what) for who, what in judge.take_dirty().items()}
 
 
 @settings(max_examples=100, deadline=None)
