@@ -47,6 +47,7 @@ def command(
 ) -> None:
     """Ban an address or a network by hand.
 
+    SUBJECT is an address, a network, user:NAME, or NAME@ADDRESS for a user there alone.
     Who is banned already gets the new end.  Who is exempt is not banned.
     """
     invocation = Invocation.of(context)

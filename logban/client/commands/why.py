@@ -26,6 +26,7 @@ _LINES_SHOWN = 10
 def command(context: click.Context, subject: Subject) -> None:
     """Explain why an address is banned, or is not: rule, log lines, end, how to lift it.
 
+    SUBJECT is an address, a network, user:NAME, or NAME@ADDRESS for a user there.
     Exits with 0 if it is banned, with 1 if not.
     """
     invocation = Invocation.of(context)
