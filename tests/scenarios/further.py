@@ -168,3 +168,13 @@ def contained_force(log) -> None:
 def contained_scan(log) -> None:
     for number in range(100):
         log.unknown(START + number, ATTACKER, str(100 + number))
+
+
+@scene(
+    "a stolen password is tried with calls abroad, which are refused",
+    Expected(safe=(OFFICE,), held=(("207", OFFICE),), most_bans=0),
+)
+def stolen(log) -> None:
+    open_office(log)
+    for number in range(20):
+        log.guest_call(START + HOUR + number * 7, OFFICE, f"00972591234{number:03}", "207")

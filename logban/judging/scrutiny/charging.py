@@ -20,6 +20,7 @@ from typing import Final
 from logban.addresses import CanonicalAddress
 from logban.judging.counting.tracker import Noted
 from logban.judging.places import is_wide, key_of, network_of, pair_key, pair_of, place_of
+from logban.judging.scrutiny.abroad import Abroad
 from logban.judging.scrutiny.crowds import Crowds
 from logban.judging.scrutiny.customers import BURST_WITHIN, Customers
 from logban.judging.scrutiny.offenders import Offenders
@@ -54,6 +55,7 @@ class Charging:
         self.trust = trust
         self.released: list[tuple[Subject, float]] = []
         self._verdicts = Verdicts(jail, keeps_captures=policy.keeps_captures)
+        self._abroad = Abroad(self._verdicts, trust)
         self.weighing = Weighing(scrutiny, trust)
         self._offenders = Offenders(policy, scrutiny, self._verdicts)
         self.customers = Customers(
@@ -103,6 +105,7 @@ class Charging:
                 if failure.kind == MISDIALLED:
                     # Who calls by a name that the server knows got in, as a trunk by its address.
                     self.trust.succeed(place, "", time, self._scrutiny.trust)
+                    self._abroad.note(failure, time, place)
                 return ()
         known = self._known_places.get(place)
         if known is not None:
