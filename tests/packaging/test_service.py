@@ -41,6 +41,9 @@ os.execvp(sys.argv[1], sys.argv[1:])
 """
 
 
+SURROUND = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+
+
 class Package(Protocol):
     """What the fixture gives."""
 
@@ -59,9 +62,28 @@ class ServiceServer(RunningServer):
     program: Path
 
     def launch(self) -> None:
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=SURROUND,
+                cwd="/",
+            )
+
+    def restore(self) -> str:
+        """Run what the boot runs, before the network is up; give what it says."""
+        done = subprocess.run(
+            [*self.command(), "--restore-only"],
+            check=True, capture_output=True, text=True, env=SURROUND, cwd="/",
+        )  # fmt: skip
+        return done.stderr
+
+    def command(self) -> list[str]:
         names = settings()["AmbientCapabilities"].split()
         wanted = ",".join(["-all", *(f"+{name.removeprefix('CAP_').lower()}" for name in names)])
-        command = [
+        return [
             *(IP, "netns", "exec", self.namespace.name),
             *("unshare", "--mount", "/usr/bin/python3", "-c", NARROW),
             *("setpriv", f"--reuid={USER}", f"--regid={USER}", f"--groups={ADM}"),
@@ -69,11 +91,6 @@ class ServiceServer(RunningServer):
             *("--no-new-privs", str(self.program), "--config", str(self.config)),
             *("--state", str(self.state), "--socket", str(self.socket)),
         ]
-        environment = {"PATH": os.environ["PATH"], "TZ": "UTC", "LC_ALL": "C.UTF-8"}
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd="/"
-            )
 
 
 @pytest.fixture
@@ -138,6 +155,29 @@ def test_it_bans_as_a_user_of_its_own(
     assert len(server.bans()) == 2
     assert server.client("unban", BAD).code == 0  # root may order, whoever the daemon is
     network.wait_until_arrives(BAD)
+
+
+def test_at_boot_it_puts_bans_in_force_by_programs_that_it_lends_its_rights(
+    network: Network, server: ServiceServer, log: LogFile
+) -> None:
+    server.write_jail("pbx", {"enabled": "yes", "filter": "asterisk", "logpath": str(log.path),
+                              "action": "nftables[library=no]\n    iptables"})  # fmt: skip
+    server.start()
+    attackers = [BAD, *(f"203.0.113.{number}" for number in range(100, 130))]  # ipset's own program
+    for address in attackers:
+        log.fail(address, 5)
+    server.wait(lambda: len(server.bans()) == len(attackers))
+    server.wait(lambda: all(ban["in_force"] for ban in server.bans().values()))
+    server.stop()
+    network.host.run(["nft", "flush ruleset"])
+    for command in ("iptables-legacy -t raw -F", "ipset flush logban-pbx-4"):
+        network.host.run(command.split())
+    assert network.arrives(BAD)
+    server.restore()
+    assert not network.arrives(BAD)
+    for words in (["nft", "list", "ruleset"], ["ipset", "list", "logban-pbx-4"]):
+        found = network.host.run(words)
+        assert [address for address in attackers if address not in found] == []
 
 
 def test_only_what_may_change_the_firewall_has_the_capabilities(
