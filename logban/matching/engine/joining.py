@@ -61,27 +61,26 @@ class Engine:
         left = self._taken_apart(taken)[::-1]
         while left:
             stretch = left.pop()
-            if taken.is_holding():
-                return outcomes + taken.rest(stretch.start)
+            done = stretch.end
             if not stretch.is_plain:
                 outcomes += taken.line(stretch.start, stretch.end - 1)
-                continue
-            place = (taken.block.source, taken.block.offset)
-            records = self._blocks.records(stretch, place, taken.now)
-            if records is None:
-                left += stretch.halves()[::-1]
-            elif taken.reference.is_guarded:
-                believing = Believing(taken, self._beginnings)
-                done = believing.hear(records, stretch)
-                outcomes += believing.outcomes
-                if done < stretch.end:
-                    return outcomes + taken.rest(done)
             else:
-                for record in records:
-                    if record.outcome is not None:
-                        outcomes.append(record.outcome)
-                    else:
-                        outcomes += taken.line(record.start, record.end)
+                place = (taken.block.source, taken.block.offset)
+                records = self._blocks.records(stretch, place, taken.now)
+                if records is None:
+                    left += stretch.halves()[::-1]
+                elif taken.reference.is_guarded:
+                    believing = Believing(taken, self._beginnings)
+                    done = believing.hear(records, stretch)
+                    outcomes += believing.outcomes
+                else:
+                    for record in records:
+                        if record.outcome is not None:
+                            outcomes.append(record.outcome)
+                        else:
+                            outcomes += taken.line(record.start, record.end)
+            if taken.is_holding():
+                return outcomes + taken.rest(done)
         return outcomes
 
     def count(self, taken: Taken) -> Tally:
@@ -93,18 +92,14 @@ class Engine:
         left = self._taken_apart(taken)[::-1]
         while left:
             stretch = left.pop()
-            done = stretch.end
-            if taken.is_holding():
-                done = stretch.start
-            elif not stretch.is_plain:
-                counting.add(taken.line(stretch.start, stretch.end - 1))
+            done: int | None = stretch.end
+            if stretch.is_plain:
+                done = counting.count(stretch)
             else:
-                counted = counting.count(stretch)
-                if counted is None:
-                    left += stretch.halves()[::-1]
-                    continue
-                done = counted
-            if done < stretch.end:
+                counting.add(taken.line(stretch.start, stretch.end - 1))
+            if done is None:
+                left += stretch.halves()[::-1]
+            elif taken.is_holding():
                 counting.add(taken.rest(done))
                 break
         return counting.tally
