@@ -29,6 +29,8 @@ from scenes import Scene, beginning_of  # noqa: E402  # likewise
 CLIENT = Path(sys.executable).with_name("logban-client")
 FILTER = "/etc/fail2ban/filter.d/asterisk.conf"
 ENVIRONMENT = {**os.environ, "TZ": "UTC"}
+MOST_NAMED = 10
+"""Customers of a scene that are named one by one."""
 MARKS = ("failed", "rejected", "Error", "Invalid")
 
 # jail.conf of fail2ban 1.0.2: [DEFAULT] findtime and bantime, [asterisk] maxretry.
@@ -113,9 +115,14 @@ def told(scene: Scene, bans: Bans, began: dict[str, float]) -> str:
     """Say in a few words what became of a scene, and whether that is right."""
     expected = scene.expected
     words = []
-    for address in expected.safe:
-        at = bans.of(address)
-        words.append(f"{address}: safe" if at is None else f"**{address}: banned**")
+    hit = [address for address in expected.safe if bans.of(address) is not None]
+    if len(expected.safe) > MOST_NAMED:
+        words.append(f"{len(expected.safe) - len(hit)} households: safe")
+        words += [f"**{len(hit)} households: banned**"] if hit else []
+    else:
+        words += [
+            f"**{each}: banned**" if each in hit else f"{each}: safe" for each in expected.safe
+        ]
     for address, within in expected.banned.items():
         at = bans.of(address)
         if at is None:
