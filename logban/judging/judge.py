@@ -10,7 +10,8 @@ from typing import Final
 from logban.addresses import CanonicalAddress
 from logban.judging.counting.attempts import Attempts
 from logban.judging.counting.entries import UNIT
-from logban.judging.counting.tracker import MAX_ENTRIES, Noted, Tracked, Tracker
+from logban.judging.counting.known import Noted, Tracked
+from logban.judging.counting.tracker import MAX_ENTRIES, Tracker
 from logban.judging.exemptions.exemption import Exemption
 from logban.judging.explaining import explain
 from logban.judging.places import pair_key, place_of, subject_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from logban.judging.counting.tracker import Taken
+from logban.judging.counting.known import Taken
 from logban.judging.counting.window import shortened
 from logban.model import NO_FIELDS, Evidence, Failure, Notice, Subject, Verdict
 from logban.policy.scrutiny import Limit

@@ -14,7 +14,7 @@ from logban.control import payloads
 from logban.daemon import Daemon
 from logban.durations import format_duration
 from logban.errors import LedgerError
-from logban.judging.counting.tracker import Tracked
+from logban.judging.counting.known import Tracked
 from logban.judging.exemptions.exemption import Exemption
 from logban.model import Ban, Evidence, Subject, SubjectKind, Verdict
 from logban.policy.scrutiny import Limit

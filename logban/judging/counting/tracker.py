@@ -16,76 +16,32 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain, islice, takewhile
-from typing import Final, NamedTuple
+from typing import Final
 
-from logban import nouns
 from logban.judging.counting.entries import SIZE, UNIT, entries_of, last, record_of
+from logban.judging.counting.known import Noted, Taken, Tracked
 from logban.judging.counting.slow import SlowCounts
 from logban.judging.counting.window import (
     MAX_LINE,
     Kept,
     Window,
     bare,
-    entries,
     evidence_of,
     lines,
     packed,
     read,
     total,
     unpacked,
-    written,
 )
 from logban.judging.surplus import surplus
-from logban.model import Evidence, Failure
+from logban.model import Failure
 
 MAX_ENTRIES: Final = 200
 """Failures of a subject that are kept; those of the slowest telephones are fewer."""
 
 MAX_LINES: Final = 50_000
 """Lines of evidence that are kept of all subjects."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tracked:
-    """What is known of one subject: its failures in the order of their times, and their evidence.
-
-    ``weights`` go with ``times``; ``slow`` is the number of failures before those, decayed.
-    """
-
-    times: list[float] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
-    evidence: list[Evidence] = field(default_factory=list)
-    slow: float = 0.0
-
-    @property
-    def total(self) -> float:
-        """What the failures weigh together."""
-        return sum(self.weights)
-
-
-@nouns.dataclass(frozen=True, slots=True)
-class Taken:
-    """What a verdict is based on: when there were failures, in order, and the lines of them."""
-
-    times: tuple[float, ...]
-    evidence: list[Evidence]
-
-
-class Noted(NamedTuple):
-    """What is known of a subject at a moment; ``str`` writes it down for :meth:`Tracker.restore`.
-
-    That takes several times as long as to note it, and can be done in another thread.
-    """
-
-    known: tuple[Kept, ...] | bytes
-    slow: list[float] | None
-
-    def __str__(self) -> str:
-        """Write it down."""
-        window = unpacked(self.known) if isinstance(self.known, bytes) else self.known
-        return json.dumps((list(entries(window)), written(window), self.slow))
 
 
 class Tracker:

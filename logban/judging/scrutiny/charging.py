@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from logban.addresses import CanonicalAddress
-from logban.judging.counting.tracker import Noted
+from logban.judging.counting.known import Noted
 from logban.judging.places import is_wide, key_of, network_of, pair_key, pair_of, place_of
 from logban.judging.scrutiny.abroad import Abroad
 from logban.judging.scrutiny.crowds import Crowds

@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Final
 
 from logban.judging.counting.entries import UNIT
+from logban.judging.counting.known import Taken
 from logban.judging.counting.slow import SlowCounts
-from logban.judging.counting.tracker import Taken, Tracker
+from logban.judging.counting.tracker import Tracker
 from logban.judging.places import subject_of
 from logban.judging.scrutiny.weighing import MAX_NAME
 from logban.judging.verdicts import Verdicts

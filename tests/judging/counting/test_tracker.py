@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from logban.addresses import canonical_address
 from logban.judging.counting.entries import UNIT
+from logban.judging.counting.known import Taken
 from logban.judging.counting.slow import SlowCounts
-from logban.judging.counting.tracker import Taken, Tracker
+from logban.judging.counting.tracker import Tracker
 from logban.judging.counting.window import MAX_LINE
 from logban.judging.weights import what_of
 from logban.model import Failure
