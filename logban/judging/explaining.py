@@ -87,7 +87,7 @@ def _of_pair(user: str, pair: Pair, now: float) -> str:
     else:
         said = f"user {shown} is known there, and got in last at {_moment(pair.last)}"
     if pair.failed:
-        said += f"; failed {pair.failed} times since"
+        said += f"; failed {'once' if pair.failed == 1 else f'{pair.failed} times'} since"
         if pair.told:
             said += f", told of at {_moment(pair.noticed)}: the telephone has a wrong password"
     return said
@@ -106,4 +106,5 @@ def _of_account(charging: Charging, user: str, now: float) -> Iterator[str]:
 
 
 def _moment(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """Write a moment in the host's time, as the client writes those beside it."""
+    return datetime.fromtimestamp(time, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

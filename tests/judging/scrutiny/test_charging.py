@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -614,16 +615,27 @@ def test_what_is_known_survives_a_restart() -> None:
     assert again.judge.take_notices() == bench.judge.take_notices() != []
 
 
+@pytest.fixture
+def in_berlin() -> Iterator[None]:
+    """Have the host in another zone than its log."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_berlin")
 def test_an_admin_is_told_where_a_place_stands_and_what_comes_next() -> None:
     bench = Bench()
     bench.take(got_in(0, "201"), got_in(1, "202"))
     bench.all(failed(60 + n * 30, "201", OFFICE) for n in range(6))
     bench.take(failed(300, "999", OFFICE), failed(400, "204"))
     said = "\n".join(bench.judge.explain(ip(OFFICE), START + 500))
-    assert f"{OFFICE} is trusted until 2026-11-20 06:00:01 UTC" in said
+    assert f"{OFFICE} is trusted until 2026-11-20 07:00:01" in said
     assert "user 202 is known there" in said
-    assert "user 201 is known there, and got in last at 2026-11-20 00:00:00 UTC; failed 6" in said
-    assert "user 999 has never got in there; failed 1 times" in said
+    assert "user 201 is known there, and got in last at 2026-11-20 01:00:00; failed 6" in said
+    assert "user 999 has never got in there; failed once since" in said
     assert "weigh 1 of 10" in said
     assert "its network 203.0.113.0/24 can't be banned" in said
     said = "\n".join(bench.judge.explain(ip(OTHER), START + 500))
